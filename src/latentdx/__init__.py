@@ -1,0 +1,1 @@
+"""latentdx: diagnosis from medical images with few labels."""
