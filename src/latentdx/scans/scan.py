@@ -21,7 +21,11 @@ class Scan:
     patient, study, series: keyed pseudonyms, or None where the file does not say.
     modality: DICOM's code (``CR``, ``DX``, ``CT``, ``MR``, ``US`` ...) or ``""``.
     site: the scanner or institution, as a keyed pseudonym, or None.
+    covariates: what the file says of the exposure and the person in coarse form, as strings:
+        ``age_years``, ``sex``, ``view``, ``manufacturer`` (nothing that identifies).
     conversions: what was done to the pixels, in order, in words.
+    content_hash: SHA-256 (hex) of the native decoded pixels, before padding or resizing; equal
+        for equal images, whatever the file's name or metadata.
     """
 
     pixels: NDArray[np.float32]
@@ -32,4 +36,6 @@ class Scan:
     series: str | None = None
     modality: str = ""
     site: str | None = None
-    conversions: tuple[str, ...] = field(default=())
+    covariates: dict[str, str] = field(default_factory=dict)
+    conversions: tuple[str, ...] = ()
+    content_hash: str = ""

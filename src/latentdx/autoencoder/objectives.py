@@ -1,0 +1,45 @@
+"""Objectives beside reconstruction: what else the encoder is asked to do without labels."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+Vectors = Float[Tensor, "batch dim"]
+
+
+def vicreg(
+    first: Vectors, second: Vectors, *, weights: tuple[float, float, float] = (25.0, 25.0, 1.0)
+) -> Tensor:
+    """VICReg: two views of a scan agree, each dimension varies, no two dimensions repeat.
+
+    ``weights`` are those of the invariance, variance and covariance terms. Computed in 32 bits.
+    Bardes, Ponce & LeCun, "VICReg: variance-invariance-covariance regularization for
+    self-supervised learning", ICLR 2022.
+
+    Examples
+    --------
+    >>> vectors = torch.randn(64, 8, generator=torch.Generator().manual_seed(0))
+    >>> bool(vicreg(vectors, vectors) < vicreg(vectors, vectors.flip(0)))
+    True
+    """
+    first, second = first.float(), second.float()
+    invariance, variance, covariance = weights
+    loss = invariance * functional.mse_loss(first, second)
+    for vectors in (first, second):
+        loss = loss + variance / 2 * _variance_hinge(vectors) + covariance * _redundancy(vectors)
+    return loss
+
+
+def _variance_hinge(vectors: Tensor) -> Tensor:
+    return functional.relu(1 - torch.sqrt(vectors.var(dim=0) + 1e-4)).mean()
+
+
+def _redundancy(vectors: Tensor) -> Tensor:
+    count, dim = vectors.shape
+    centred = vectors - vectors.mean(dim=0)
+    covariance = centred.T @ centred / max(count - 1, 1)
+    off_diagonal = covariance.pow(2).sum() - covariance.diagonal().pow(2).sum()
+    return off_diagonal / dim

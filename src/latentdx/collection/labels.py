@@ -1,0 +1,183 @@
+"""Labels: misspelt classes are told apart from real ones, and classes are put in order."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from latentdx.core.errors import StopError
+
+MINIMUM_PATIENTS = 4
+"""One patient of each class for each of train, tune, calibrate and test."""
+
+# From surely nothing found to something found that does no harm.
+_NEGATIVE = (
+    *("normal", "healthy", "control", "controls", "unaffected", "absent", "no", "none", "0"),
+    *("false", "neg", "negative", "no_", "benign"),
+)
+_LOOKALIKES = str.maketrans("аеорсухіѕјοαν", "aeopcyxisjoav")  # Cyrillic and Greek
+_ALIKE = 0.8
+_RARE_COUNT, _RARE_FRACTION, _MUCH_COMMONER = 3, 0.02, 5
+
+
+def check_labels(
+    labels: Sequence[str | None],
+    *,
+    label_map: Mapping[str, str] | None = None,
+    patients: Sequence[str | None] | None = None,
+    minimum: int = MINIMUM_PATIENTS,
+) -> list[str | None]:
+    """The labels after `label_map`, fit for a classifier; None means unlabelled.
+
+    `patients` (None where not known yet) counts the patients of each class; without it the sizes
+    are not checked. Raises `StopError`: ``E_LABEL_MAP`` (it names a label that nothing has),
+    ``E_LABEL_TYPO``, ``E_NO_LABELS``, ``E_ONE_CLASS``, ``E_CLASS_SIZE`` (a class with fewer than
+    `minimum` patients).
+
+    Examples
+    --------
+    >>> check_labels(["no", "yes", "Yes", None], label_map={"Yes": "yes"})
+    ['no', 'yes', 'yes', None]
+    """
+    mapped = check_spelling(labels, label_map=label_map)
+    counts = Counter(label for label in mapped if label is not None)
+    if not counts:
+        raise StopError(
+            "E_NO_LABELS",
+            "no scan has a label",
+            fix="sort the scans into one folder a class, or give --labels CSV",
+        )
+    if len(counts) == 1:
+        (only,) = counts
+        raise StopError(
+            "E_ONE_CLASS",
+            f"all {counts[only]} labelled scans are {only!r}",
+            fix="a classifier needs scans of at least two classes",
+        )
+    if patients is not None:
+        _check_sizes(mapped, patients, minimum)
+    return mapped
+
+
+def check_spelling(
+    labels: Sequence[str | None], *, label_map: Mapping[str, str] | None = None
+) -> list[str | None]:
+    """The labels after `label_map`, no two classes being one class spelt twice.
+
+    A class is taken for a misspelling where it equals another but for case, spaces or look-alike
+    letters, or where it is rare and resembles one that is common. ``{name: name}`` in `label_map`
+    says that a class is meant as it is. Raises `StopError` ``E_LABEL_MAP``, ``E_LABEL_TYPO``.
+    """
+    label_map = label_map or {}
+    found = {label for label in labels if label is not None}
+    _check_map(label_map, found)
+    mapped = [None if label is None else label_map.get(label, label) for label in labels]
+    counts = Counter(label for label in mapped if label is not None)
+    meant = set(label_map.values())
+    for name in sorted(counts.keys() - meant):
+        for other in sorted(counts.keys() - {name}):
+            if _is_misspelt(name, other, counts, meant):
+                raise _typo(name, other, counts)
+    return mapped
+
+
+def order_classes(names: Iterable[str], positive: str | None = None) -> list[str]:
+    """Class names, negative first: of two, the second is the positive one.
+
+    Numbers sort by value; words such as normal, no_finding or benign come first; the rest sorts by
+    name. `positive` puts one class last. Raises `StopError` ``E_POSITIVE`` where it is no class.
+
+    Examples
+    --------
+    >>> order_classes(["PNEUMONIA", "NORMAL"])
+    ['NORMAL', 'PNEUMONIA']
+    >>> order_classes(["10", "9"])
+    ['9', '10']
+    """
+    classes = sorted(set(names), key=_rank)
+    if positive is None:
+        return classes
+    if positive not in classes:
+        close = difflib.get_close_matches(positive, classes, n=1, cutoff=0)
+        raise StopError(
+            "E_POSITIVE",
+            f"no class is called {positive!r}",
+            fix=f"did you mean {close[0]!r}?" if close else "",
+        )
+    return [name for name in classes if name != positive] + [positive]
+
+
+def _rank(name: str) -> tuple[bool, float, int, str]:
+    try:
+        return False, float(name), 0, name
+    except ValueError:
+        return True, 0.0, _negativity(name), name
+
+
+def _negativity(name: str) -> int:
+    word = re.sub(r"[\s\-]+", "_", name.strip().casefold())
+    if word in _NEGATIVE:
+        return _NEGATIVE.index(word)
+    return _NEGATIVE.index("no_") if word.startswith("no_") else len(_NEGATIVE)
+
+
+def _check_map(label_map: Mapping[str, str], found: set[str]) -> None:
+    for name in label_map:
+        if name not in found:
+            names = ", ".join(repr(label) for label in sorted(found)[:20]) or "none"
+            text = f"the label map names {name!r}, which no scan is labelled; labels: {names}"
+            raise StopError("E_LABEL_MAP", text, fix="correct or leave out --label-map")
+
+
+def _is_misspelt(name: str, other: str, counts: Counter[str], meant: set[str]) -> bool:
+    if _folded(name) == _folded(other):
+        # The commoner spelling is the right one; of two equally common ones, the first.
+        return other in meant or (counts[other], name) >= (counts[name], other)
+    most = max(_RARE_COUNT, _RARE_FRACTION * counts[other])
+    if counts[name] > most or counts[other] < _MUCH_COMMONER * counts[name]:
+        return False
+    first, second = _folded(name), _folded(other)
+    if re.sub(r"\d+", "", first) == re.sub(r"\d+", "", second):
+        return False
+    return difflib.SequenceMatcher(None, first, second, autojunk=False).ratio() >= _ALIKE
+
+
+def _folded(name: str) -> str:
+    text = unicodedata.normalize("NFKC", name).casefold()
+    return " ".join(text.translate(_LOOKALIKES).split())
+
+
+def _typo(name: str, other: str, counts: Counter[str]) -> StopError:
+    return StopError(
+        "E_LABEL_TYPO",
+        f"the label {name!r} ({counts[name]} scans) looks like {other!r} ({counts[other]} scans)",
+        fix=f"correct it, or give --label-map {name!r}={other!r}; "
+        f"where it is a class of its own, --label-map {name!r}={name!r}",
+    )
+
+
+def _check_sizes(
+    labels: Sequence[str | None], patients: Sequence[str | None], minimum: int
+) -> None:
+    by_class: dict[str, set[str]] = {}
+    for label, patient in zip(labels, patients, strict=True):
+        if label is not None:
+            members = by_class.setdefault(label, set())
+            if patient is not None:
+                members.add(patient)
+    for name in sorted(by_class):
+        if len(by_class[name]) < minimum:
+            raise class_size_error(name, len(by_class[name]), minimum)
+
+
+def class_size_error(name: str, found: int, minimum: int = MINIMUM_PATIENTS) -> StopError:
+    """The error of a class with too few patients for the parts."""
+    return StopError(
+        "E_CLASS_SIZE",
+        f"the class {name!r} has {found} patients; train, tune, calibrate and test need "
+        f"{minimum} together, one each",
+        fix="add scans of more patients, or leave the class out",
+    )

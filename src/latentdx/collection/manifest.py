@@ -1,0 +1,226 @@
+"""The CSV beside the scans: which file has which label, patient, study, site and part."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from latentdx.collection.csv_text import read_csv_text
+from latentdx.collection.listing import PART_NAMES
+from latentdx.core.errors import InputError, StopError
+
+_ALIASES = {
+    "path": ("path", "file", "filename", "image"),
+    "label": ("label",),
+    "patient_id": ("patient_id",),
+    "study_id": ("study_id",),
+    "site": ("site",),
+    "part": ("part",),
+}
+# A column close to one of these but not equal is a slip that would leak or lose something.
+_GUARDED = ("path", "label", "patient_id")
+_IDENTIFYING = {
+    *("name", "patient_name", "patientname", "first_name", "last_name", "surname"),
+    *("birth_date", "birthdate", "dob", "date_of_birth", "mrn", "ssn", "accession_number"),
+    *("address", "phone", "email"),
+}
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One scan of the table; `number` is the line in the file, blank cells are None."""
+
+    number: int
+    path: str
+    label: str | None
+    patient: str | None
+    study: str | None
+    site: str | None
+    part: str | None
+    covariates: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The usable rows by path, the errors of the others by line, and what was repaired."""
+
+    rows: Mapping[str, ManifestRow]
+    errors: Mapping[int, InputError]
+    notes: tuple[str, ...]
+    has_labels: bool
+    has_parts: bool
+
+
+def read_manifest(
+    csv_path: Path, source_root: Path, *, exists: Callable[[str], bool] | None = None
+) -> Manifest:
+    """Read the table of a source.
+
+    Columns: ``path`` (or ``file``, ``filename``, ``image``), relative to `source_root`; optionally
+    ``label``, ``patient_id``, ``study_id``, ``site``, ``part``; every other one is a covariate,
+    but columns that name a person are left out. `exists` says whether a relative path is a scan
+    (default: whether the file exists).
+
+    A row that names no file becomes an `InputError` ``E_MISSING_FILE`` or ``E_PATH`` (outside the
+    source) in `Manifest.errors`. Raises `StopError`: ``E_CSV``, ``E_TASK`` (several labels),
+    ``E_LABEL_CONFLICT`` (two labels for one scan).
+
+    Examples
+    --------
+    >>> manifest = read_manifest(Path("labels.csv"), Path("scans"))  # doctest: +SKIP
+    >>> manifest.rows["a/1.png"].label  # doctest: +SKIP
+    'benign'
+    """
+    table = read_csv_text(csv_path)
+    places = _places(table.columns, csv_path)
+    is_there = exists or (lambda path: (source_root / path).is_file())
+    found: list[ManifestRow] = []
+    errors: dict[int, InputError] = {}
+    for number, cells in zip(table.numbers, table.rows, strict=True):
+        row = _row(number, cells, places, csv_path)
+        try:
+            found.append(replace(row, path=_located(row, source_root, is_there)))
+        except InputError as error:
+            text = f"{error.found} ({csv_path.name}, line {number})"
+            errors[number] = InputError(error.code, text, fix=error.fix, path=row.path)
+    rows, repeats = _unique(found, csv_path)
+    return Manifest(
+        rows,
+        errors,
+        (*table.notes, *_dropped(table.columns, csv_path), *repeats),
+        has_labels="label" in places,
+        has_parts="part" in places,
+    )
+
+
+def has_patient_column(csv_path: Path) -> bool:
+    """Whether a CSV found beside the scans would tell their patients."""
+    try:
+        columns = read_csv_text(csv_path).columns
+    except StopError:
+        return False
+    return "patient_id" in columns and any(name in columns for name in _ALIASES["path"])
+
+
+def _places(columns: tuple[str, ...], csv_path: Path) -> dict[str, int]:
+    """Column number of each known name, and of each covariate. Checks the header."""
+    repeated = sorted({name for name in columns if name and columns.count(name) > 1})
+    if repeated:
+        text = f"the column {repeated[0]!r} is there twice"
+        raise StopError("E_CSV", text, fix="rename one of them", path=csv_path)
+    places: dict[str, int] = {}
+    for known, aliases in _ALIASES.items():
+        for alias in aliases:
+            if alias in columns:
+                places.setdefault(known, columns.index(alias))
+    for known in _GUARDED:
+        if known not in places:
+            _check_absent(known, columns, csv_path)
+    taken = set(places.values())
+    covariates = {
+        f"covariate:{name}": index
+        for index, name in enumerate(columns)
+        if name and index not in taken and name not in _IDENTIFYING
+    }
+    return {**places, **covariates}
+
+
+def _check_absent(known: str, columns: tuple[str, ...], csv_path: Path) -> None:
+    """Stop where the column is needed, or where another column must be a misspelling of it."""
+    close = difflib.get_close_matches(known, columns, n=1, cutoff=0.8)
+    if not close and known != "path":
+        return
+    names = ", ".join(repr(name) for name in columns)
+    advice = f"did you mean {close[0]!r} for it? Rename that column" if close else "add the column"
+    text = f"no column {' or '.join(map(repr, _ALIASES[known][:2]))}; columns: {names}"
+    raise StopError("E_CSV", text, fix=advice, path=csv_path)
+
+
+def _dropped(columns: tuple[str, ...], csv_path: Path) -> list[str]:
+    names = sorted(_IDENTIFYING.intersection(columns))
+    return [f"{csv_path.name}: {', '.join(names)} left out (identifies persons)"] if names else []
+
+
+def _row(
+    number: int, cells: tuple[str, ...], places: Mapping[str, int], csv_path: Path
+) -> ManifestRow:
+    values = {name: cells[index] for name, index in places.items() if cells[index].strip()}
+    label, part = values.get("label"), values.get("part")
+    if label is not None and ";" in label:
+        raise StopError(
+            "E_TASK",
+            f"line {number}: several labels per scan (multi-label) are not supported yet",
+            fix="give one label a scan",
+            path=csv_path,
+        )
+    if part is not None and part.strip().casefold() not in PART_NAMES:
+        text = f"line {number}: {part!r} is no part; parts: {', '.join(PART_NAMES)}"
+        raise StopError("E_CSV", text, fix="correct it or leave it blank", path=csv_path)
+    return ManifestRow(
+        number,
+        path=values.get("path", "").strip(),
+        label=label,
+        patient=_stripped(values.get("patient_id")),
+        study=_stripped(values.get("study_id")),
+        site=_stripped(values.get("site")),
+        part=None if part is None else PART_NAMES[part.strip().casefold()],
+        covariates={
+            name.removeprefix("covariate:"): value.strip()
+            for name, value in values.items()
+            if name.startswith("covariate:")
+        },
+    )
+
+
+def _stripped(value: str | None) -> str | None:
+    return None if value is None else value.strip()
+
+
+def _located(row: ManifestRow, root: Path, is_there: Callable[[str], bool]) -> str:
+    """The row's path, posix and relative to the source; `InputError` where it leads nowhere."""
+    for written in (row.path, row.path.replace("\\", "/")):
+        path = os.path.normpath(written) if written else ""
+        if os.path.isabs(path):
+            path = os.path.relpath(path, root.absolute())
+        if path.split("/")[0] == ".." or "\0" in path:
+            raise InputError("E_PATH", "the path leads out of the source")
+        if path and is_there(path):
+            return path
+    raise InputError(
+        "E_MISSING_FILE",
+        "the file is not there" if row.path else "the row names no file",
+        fix="write paths relative to the source",
+    )
+
+
+def _unique(rows: list[ManifestRow], csv_path: Path) -> tuple[dict[str, ManifestRow], list[str]]:
+    """Rows by path: repeated rows dropped and told, contradicting ones refused."""
+    unique: dict[str, ManifestRow] = {}
+    conflicts: list[tuple[ManifestRow, ManifestRow]] = []
+    n_repeats = 0
+    for row in rows:
+        first = unique.setdefault(row.path, row)
+        if replace(row, number=first.number) != first:
+            conflicts.append((first, row))
+        n_repeats += row is not first
+    if conflicts:
+        raise _conflict(conflicts, csv_path)
+    return unique, [f"{csv_path.name}: {n_repeats} repeated rows dropped"] if n_repeats else []
+
+
+def _conflict(pairs: list[tuple[ManifestRow, ManifestRow]], csv_path: Path) -> StopError:
+    by_label = [pair for pair in pairs if pair[0].label != pair[1].label]
+    if by_label:
+        shown = "; ".join(
+            f"{first.path}: {first.label!r} (line {first.number}), "
+            f"{row.label!r} (line {row.number})"
+            for first, row in by_label[:10]
+        )
+        text = f"{len(by_label)} scans have two labels: {shown}"
+        return StopError("E_LABEL_CONFLICT", text, fix="keep one row a scan", path=csv_path)
+    first, row = pairs[0]
+    text = f"lines {first.number} and {row.number} say different things of {first.path}"
+    return StopError("E_CSV", text, fix="keep one row a scan", path=csv_path)

@@ -1,0 +1,136 @@
+"""An ``.npz`` as a source, in MedMNIST's layout or with plain ``images`` and ``labels``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.collection.listing import PART_NAMES, Entry, SourceListing
+from latentdx.core.errors import InputError, StopError
+from latentdx.core.hashing import hash_array
+from latentdx.scans.arrays import open_npz_arrays, read_npy
+from latentdx.scans.intensity import merge_equal_channels
+from latentdx.scans.limits import Limits
+from latentdx.scans.request import Request
+from latentdx.scans.scan import Scan
+
+Arrays = dict[str, NDArray[Any]]
+
+_DRAWN = 32
+
+
+def list_npz(source: Path) -> SourceListing:
+    """Its images in order, as ``name.npz#train/12`` (or ``name.npz#images/12``).
+
+    Keys: ``{train,val,test}_images`` and ``..._labels``, or ``images`` and ``labels``; labels may
+    be absent. Images are (N, H, W) or (N, H, W, 3), labels whole numbers (N,) or (N, 1).
+    Raises `StopError`: ``E_SOURCE``, ``E_NDIM`` (volumes), ``E_TASK`` (several labels a scan), or
+    the code of `open_npz_arrays` where the file cannot be read.
+    """
+    arrays = _open(source)
+    groups = _groups(arrays, source)
+    entries: list[Entry] = []
+    for group, images in groups.items():
+        part = PART_NAMES.get(group.casefold())
+        labels = _labels(arrays, group, len(images), source)
+        entries += [
+            Entry(f"{source.name}#{group}/{index}", part, label)
+            for index, label in enumerate(labels)
+        ]
+    side = max(max(images.shape[1:3]) for images in groups.values())
+    return SourceListing(source, "npz", tuple(entries), side=side, channels=_channels(groups))
+
+
+def read_npz(source: Path, paths: Iterable[str], request: Request) -> Iterator[Scan | InputError]:
+    """The scans at `paths` (see `list_npz`), each read as an ``.npy`` file of its own would be."""
+    groups = _groups(_open(source), source)
+    for path in paths:
+        group, index = path.rpartition("#")[2].split("/")
+        try:
+            yield request.fit(_scan(groups[group][int(index)]))
+        except InputError as error:
+            yield InputError(error.code, error.found, fix=error.fix, path=path)
+
+
+def _open(source: Path) -> Arrays:
+    try:
+        return open_npz_arrays(source)
+    except InputError as error:
+        raise StopError(error.code, error.found, fix=error.fix, path=source) from None
+
+
+def _groups(arrays: Arrays, source: Path) -> Arrays:
+    """Images by the name that stands in the path: the part's own, or ``images``."""
+    groups = {
+        name.removesuffix("_images"): values
+        for name, values in arrays.items()
+        if name == "images" or name.removesuffix("_images").casefold() in PART_NAMES
+    }
+    if not sum(map(len, groups.values())):
+        raise StopError(
+            "E_SOURCE",
+            f"no images; arrays: {', '.join(arrays)}",
+            fix="name them train_images, val_images, test_images, or images",
+            path=source,
+        )
+    for name, images in groups.items():
+        if images.ndim != 3 and (images.ndim != 4 or images.shape[3] not in (1, 3)):
+            raise StopError(
+                "E_NDIM",
+                f"the images of {name!r} have shape {images.shape}; volumes are not read for now",
+                fix="give (N, H, W) or (N, H, W, 3)",
+                path=source,
+            )
+    return groups
+
+
+def _labels(arrays: Arrays, group: str, n_images: int, source: Path) -> list[str | None]:
+    name = "labels" if group == "images" else f"{group}_labels"
+    if name not in arrays:
+        return [None] * n_images
+    labels = arrays[name]
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise StopError(
+            "E_TASK",
+            f"{name} has shape {labels.shape}: "
+            "several labels per scan (multi-label) are not supported yet",
+            fix="give one label a scan, shape (N,) or (N, 1)",
+            path=source,
+        )
+    if len(labels) != n_images or not np.array_equal(labels, np.rint(labels)):
+        raise StopError(
+            "E_SOURCE",
+            f"{name} has {len(labels)} values of type {labels.dtype} for {n_images} images",
+            fix="give one whole number an image",
+            path=source,
+        )
+    return [str(int(label)) for label in labels]
+
+
+def _scan(image: NDArray[Any]) -> Scan:
+    file = io.BytesIO()
+    np.save(file, image, allow_pickle=False)
+    scan = read_npy(file.getvalue(), Limits())
+    pixels = merge_equal_channels(scan.pixels)
+    return replace(scan, pixels=pixels, content_hash=hash_array(pixels))
+
+
+def _channels(groups: Arrays) -> int:
+    """3 where most of a few evenly drawn images have real colour."""
+    images = max(groups.values(), key=len)
+    if images.ndim == 3 or images.shape[3] == 1:
+        return 1
+    drawn = np.linspace(0, len(images) - 1, min(_DRAWN, len(images))).astype(int)
+    try:
+        n_colour = sum(len(_scan(images[index]).pixels) == 3 for index in drawn)
+    except InputError:
+        return 3
+    return 3 if 2 * n_colour > len(drawn) else 1

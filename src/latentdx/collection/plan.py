@@ -1,0 +1,258 @@
+"""What an ingest would do: every scan with all that is declared of it, checked, nothing decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from latentdx.collection.labels import check_labels, check_spelling
+from latentdx.collection.listing import Entry, SourceListing
+from latentdx.collection.manifest import Manifest, ManifestRow, read_manifest
+from latentdx.collection.patients import (
+    PatientRule,
+    compile_pattern,
+    may_tell_patient,
+    patient_error,
+)
+from latentdx.collection.sources import list_source
+from latentdx.core.errors import InputError, StopError
+from latentdx.core.hashing import hash_json
+from latentdx.scans.deidentify import pseudonym, user_key
+from latentdx.scans.limits import Limits
+
+
+@dataclass(frozen=True)
+class IngestSettings:
+    """What the user says of the sources.
+
+    Attributes
+    ----------
+    labels: the CSV (see `read_manifest`), or None for class folders.
+    label_map: names to be read as others.
+    patient_pattern, one_scan_per_patient: see `PatientRule`.
+    unlabelled: more sources, for pretraining only; their labels and parts are not looked at.
+    size: side in pixels, or None for the data's own (see `choose_shape`).
+    channels: 1 or 3, or None for the data's own.
+    for_training: stop where labels are too few for a classifier; misspellings stop always.
+    strict: stop at the first scan that cannot be used.
+    workers, limits: see `decode_files`.
+    key: secret of the pseudonyms, or None for the user's own.
+    """
+
+    labels: Path | None = None
+    label_map: Mapping[str, str] = field(default_factory=dict)
+    patient_pattern: str | None = None
+    one_scan_per_patient: bool = False
+    unlabelled: tuple[Path, ...] = ()
+    size: int | None = None
+    channels: Literal[1, 3] | None = None
+    for_training: bool = True
+    strict: bool = False
+    workers: int | None = None
+    limits: Limits | None = None
+    key: bytes | None = field(default=None, repr=False)
+
+    def secret(self) -> bytes:
+        """The key to use."""
+        return user_key() if self.key is None else self.key
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One scan to be read. `patient` is a pseudonym, or None where only the file may tell."""
+
+    source: int
+    path: str
+    label: str | None
+    patient: str | None
+    given_part: str | None
+    pretrain_only: bool
+    study: str | None = None
+    site: str | None = None
+    covariates: Mapping[str, str] = field(default_factory=dict)
+    stamp: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All scans of all sources, source after source; rows that lead nowhere; what to tell."""
+
+    listings: tuple[SourceListing, ...]
+    scans: tuple[Planned, ...]
+    errors: tuple[InputError, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def n_skipped(self) -> int:
+        """Files that are no scans by their name or kind."""
+        return sum(listing.n_skipped for listing in self.listings)
+
+
+def make_plan(sources: Sequence[Path], settings: IngestSettings) -> Plan:
+    """List the sources, join the table, check labels and patients.
+
+    Raises `StopError`: those of `list_source`, `read_manifest`, `check_labels`; ``E_PATTERN``;
+    ``E_PATIENT`` where labelled scans have no patient and no file to tell it.
+    """
+    rule = PatientRule(
+        settings.secret(), compile_pattern(settings.patient_pattern), settings.one_scan_per_patient
+    )
+    labelled = [list_source(Path(source)) for source in sources]
+    manifests = _manifests(labelled, settings.labels)
+    listings = [
+        *(
+            _with_rows(listing, manifest)
+            for listing, manifest in zip(labelled, manifests, strict=True)
+        ),
+        *(list_source(Path(source)) for source in settings.unlabelled),
+    ]
+    scans: list[Planned] = []
+    for number, listing in enumerate(listings):
+        manifest = manifests[number] if number < len(manifests) else None
+        is_labelled = number < len(labelled)
+        scans += _planned(number, listing, rule, manifest=manifest, is_labelled=is_labelled)
+    scans = _with_labels(scans, settings)
+    _check_patients(scans, listings, settings)
+    return Plan(
+        tuple(listings),
+        tuple(_stamped(scan, listings[scan.source]) for scan in scans),
+        (*_row_errors(manifests), *(error for listing in listings for error in listing.errors)),
+        tuple(dict.fromkeys(_notes(listings, manifests, settings))),
+    )
+
+
+def _manifests(listings: Sequence[SourceListing], labels: Path | None) -> list[Manifest | None]:
+    """The table as each source sees it. Raises `StopError` ``E_CSV`` where no row fits any."""
+    if labels is None:
+        return [None] * len(listings)
+    found = [_manifest(labels, listing) for listing in listings]
+    if not any(manifest.rows for manifest in found):
+        error = next(iter(found[0].errors.values()), None)
+        example = f": {error.path}, say" if error else ""
+        raise StopError(
+            "E_CSV",
+            f"no row names a scan of the source{example}",
+            fix=f"write paths relative to {listings[0].root}",
+            path=labels,
+        )
+    return list(found)
+
+
+def _manifest(labels: Path, listing: SourceListing) -> Manifest:
+    if listing.kind == "folder":
+        return read_manifest(labels, listing.root)
+    paths = {entry.path for entry in listing.entries}
+    return read_manifest(labels, listing.root, exists=paths.__contains__)
+
+
+def _row_errors(manifests: Sequence[Manifest | None]) -> Iterator[InputError]:
+    """Rows that fit no source."""
+    tables = [manifest for manifest in manifests if manifest is not None]
+    for number, error in tables[0].errors.items() if tables else ():
+        if all(number in manifest.errors for manifest in tables):
+            yield error
+
+
+def _with_rows(listing: SourceListing, manifest: Manifest | None) -> SourceListing:
+    """Files that the walk left out, hidden ones say, are scans where the table names them."""
+    if manifest is None:
+        return listing
+    known = {entry.path for entry in listing.entries}
+    named = tuple(Entry(path) for path in manifest.rows if path not in known)
+    return replace(listing, entries=(*listing.entries, *named))
+
+
+def _planned(
+    number: int,
+    listing: SourceListing,
+    rule: PatientRule,
+    *,
+    manifest: Manifest | None,
+    is_labelled: bool,
+) -> Iterator[Planned]:
+    for entry in listing.entries:
+        row = manifest.rows.get(entry.path) if manifest else None
+        label = _label(entry, row, manifest)
+        part = row.part if row and manifest and manifest.has_parts else entry.part
+        declared = row.patient if row else None
+        yield Planned(
+            number,
+            entry.path,
+            label=label if is_labelled else None,
+            patient=rule.patient(entry.path, source=number, declared=declared),
+            given_part=part if is_labelled else None,
+            pretrain_only=not is_labelled,
+            study=pseudonym(row.study, rule.key, "study") if row else None,
+            site=row.site if row else None,
+            covariates=row.covariates if row else {},
+        )
+
+
+def _label(entry: Entry, row: ManifestRow | None, manifest: Manifest | None) -> str | None:
+    if manifest is not None and manifest.has_labels:
+        return row.label if row else None
+    return entry.label
+
+
+def _with_labels(scans: list[Planned], settings: IngestSettings) -> list[Planned]:
+    labels = [scan.label for scan in scans]
+    if not settings.for_training:
+        mapped = check_spelling(labels, label_map=settings.label_map)
+    else:
+        patients = [scan.patient for scan in scans]
+        is_known = all(scan.patient for scan in scans if scan.label is not None)
+        mapped = check_labels(
+            labels, label_map=settings.label_map, patients=patients if is_known else None
+        )
+    return [replace(scan, label=label) for scan, label in zip(scans, mapped, strict=True)]
+
+
+def _check_patients(
+    scans: Sequence[Planned], listings: Sequence[SourceListing], settings: IngestSettings
+) -> None:
+    labelled = [scan for scan in scans if scan.label is not None]
+    missing = [
+        scan.path
+        for scan in labelled
+        if scan.patient is None and not may_tell_patient(listings[scan.source], scan.path)
+    ]
+    if missing:
+        raise patient_error(
+            missing, listings, n_labelled=len(labelled), pattern=settings.patient_pattern
+        )
+
+
+def _stamped(scan: Planned, listing: SourceListing) -> Planned:
+    """With a stamp of the file's size and time and of everything that is declared of it."""
+    place = {"folder": scan.path, "npz": "", "collection": "_versions"}[listing.kind]
+    try:
+        status = (listing.root / place).stat()
+        file = [status.st_size, status.st_mtime_ns]
+    except OSError:
+        file = []
+    declared = [scan.label, scan.patient, scan.given_part, scan.study, scan.site]
+    stamp = hash_json([file, declared, scan.pretrain_only, dict(scan.covariates)])
+    return replace(scan, stamp=stamp[:16])
+
+
+def _notes(
+    listings: Sequence[SourceListing],
+    manifests: Sequence[Manifest | None],
+    settings: IngestSettings,
+) -> Iterator[str]:
+    for listing in listings:
+        yield from listing.notes
+    for listing, manifest in zip(listings, manifests, strict=False):
+        if manifest is None:
+            continue
+        yield from manifest.notes
+        n_absent = sum(entry.path not in manifest.rows for entry in listing.entries)
+        if n_absent and settings.labels:
+            yield f"{n_absent} scans are not in {settings.labels.name}"
+    if settings.one_scan_per_patient:
+        yield "declared: every scan without a known patient is a patient of its own"
+    if settings.label_map:
+        pairs = ", ".join(f"{name!r} as {other!r}" for name, other in settings.label_map.items())
+        yield f"labels read: {pairs}"

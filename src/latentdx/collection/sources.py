@@ -1,0 +1,123 @@
+"""What a source holds and how it is read: a folder, an ``.npz``, or a collection."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from latentdx.collection.folders import list_folder
+from latentdx.collection.listing import Entry, SourceKind, SourceListing
+from latentdx.collection.npz import list_npz, read_npz
+from latentdx.collection.store import Collection
+from latentdx.core.errors import InputError, StopError
+from latentdx.scans.limits import Limits
+from latentdx.scans.request import Request
+from latentdx.scans.sandbox import decode_files
+from latentdx.scans.scan import Scan
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How scans are read: the shape wanted, the worker processes, the limits of one file."""
+
+    request: Request
+    workers: int | None = None
+    limits: Limits | None = None
+
+
+def list_source(source: Path) -> SourceListing:
+    """All scans of a source, nothing decoded.
+
+    Raises `StopError` ``E_SOURCE`` where there is none, and the errors of `list_folder`,
+    `list_npz` and `Collection.open`.
+
+    Examples
+    --------
+    >>> listing = list_source(Path("scans"))  # doctest: +SKIP
+    >>> listing.kind, listing.entries[0]  # doctest: +SKIP
+    ('folder', Entry(path='train/NORMAL/1.png', part='train', label='NORMAL'))
+    """
+    lists = {"folder": list_folder, "npz": list_npz, "collection": _list_collection}
+    return lists[source_kind(source)](source)
+
+
+def source_kind(source: Path) -> SourceKind:
+    """Which kind of source a path is. Raises `StopError` ``E_SOURCE``."""
+    if (source / "_versions").is_dir():
+        return "collection"
+    if source.is_dir():
+        return "folder"
+    if source.is_file() and source.suffix.casefold() == ".npz":
+        return "npz"
+    found = "is neither a folder nor an .npz" if source.exists() else "does not exist"
+    raise StopError("E_SOURCE", found, fix="give a folder of scans or an .npz", path=source)
+
+
+def read_scans(
+    listing: SourceListing, paths: Sequence[str], reading: Reading
+) -> Iterator[Scan | InputError]:
+    """The scans at `paths` of the listed source, or why there is none, in their order."""
+    if listing.kind == "npz":
+        yield from read_npz(listing.root, paths, reading.request)
+    elif listing.kind == "collection":
+        yield from _read_collection(listing.root, paths, reading.request)
+    else:
+        files = (listing.root / path for path in paths)
+        for _, outcome in decode_files(
+            files, request=reading.request, workers=reading.workers, limits=reading.limits
+        ):
+            yield outcome
+
+
+def _list_collection(source: Path) -> SourceListing:
+    collection = Collection.open(source)
+    table = collection.metadata()
+    labels = np.where(table.is_labelled, table.label, "").tolist()
+    paths = _collection_paths(collection)
+    entries = tuple(
+        Entry(path, part or None, label or None)
+        for path, part, label in zip(paths, table.given_part.tolist(), labels, strict=True)
+    )
+    return SourceListing(
+        source, "collection", entries, side=collection.size, channels=collection.channels
+    )
+
+
+def _collection_paths(collection: Collection) -> list[str]:
+    """The rows' paths, led by the source's number where the same path came from two sources."""
+    table = collection.metadata()
+    paths: list[str] = table.path.tolist()
+    counts = Counter(paths)
+    sources = table.source.tolist()
+    return [
+        path if counts[path] == 1 else f"{source}/{path}"
+        for path, source in zip(paths, sources, strict=True)
+    ]
+
+
+def _read_collection(root: Path, paths: Sequence[str], request: Request) -> Iterator[Scan]:
+    collection = Collection.open(root)
+    table = collection.metadata()
+    rows = {path: index for index, path in enumerate(_collection_paths(collection))}
+    indices = np.array([rows[path] for path in paths], np.int64)
+    pixels = (image for batch in collection.batches(indices) for image in batch)
+    for index, image in zip(indices.tolist(), pixels, strict=True):
+        spacing = table.spacing_mm[index]
+        scan = Scan(
+            image,
+            (int(table.native_shape[index][0]), int(table.native_shape[index][1])),
+            spacing_mm=None if np.isnan(spacing).any() else (float(spacing[0]), float(spacing[1])),
+            patient=str(table.patient[index]) or None,
+            study=str(table.study[index]) or None,
+            series=str(table.series[index]) or None,
+            modality=str(table.modality[index]),
+            site=str(table.site[index]) or None,
+            covariates=table.covariates[index],
+            conversions=table.conversions[index],
+            content_hash=str(table.content_hash[index]),
+        )
+        yield request.fit(scan)

@@ -1,0 +1,207 @@
+"""`Collection`: scans in a Lance dataset, one row each; versions are atomic."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lance
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.collection.columns import (
+    METADATA_COLUMNS,
+    PIXEL_COLUMNS,
+    from_arrow,
+    pixel_schema,
+    pixels_from,
+    to_arrow,
+)
+from latentdx.collection.table import CollectionTable, ScanRow
+from latentdx.core.errors import IntegrityError, StopError
+from latentdx.core.hashing import hash_json
+
+SCHEMA_VERSION = 1
+
+_KEY = b"latentdx"
+_READ_BYTES = 64 << 20
+
+
+class Collection:
+    """Scans of one size as rows of a Lance dataset.
+
+    Pixels are kept as uint16, value x 65535, so images of 8 bits come back exactly. `size`,
+    `channels`, the version of the schema and `info` (what the writer noted, JSON) live in the
+    dataset's metadata.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> row = ScanRow("id1", "a.png", np.zeros((1, 8, 8), np.float32), "0" * 64, label="no")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     collection = Collection.create(Path(folder) / "scans", size=8, channels=1)
+    ...     collection.append([row])
+    ...     print(len(collection), collection.pixels().shape, collection.metadata().label)
+    1 (1, 1, 8, 8) ['no']
+    """
+
+    def __init__(self, path: Path, dataset: Any) -> None:
+        """Use `open` or `create`."""
+        self.path = path
+        self._dataset = dataset
+        head = json.loads(dataset.schema.metadata[_KEY])
+        self.size = int(head["size"])
+        self.channels = int(head["channels"])
+        self.is_complete = bool(head["complete"])
+        self.info: dict[str, Any] = head["info"]
+
+    @classmethod
+    def create(
+        cls, path: str | Path, size: int, channels: int, *, complete: bool = True
+    ) -> Collection:
+        """A new, empty collection; what lies at `path` as a collection already is replaced.
+
+        `complete=False` keeps `open` from taking it before `mark_complete` is called.
+        Raises `StopError` ``E_IO`` where it cannot be written.
+        """
+        path = Path(path)
+        head = {"version": SCHEMA_VERSION, "size": size, "channels": channels}
+        text = json.dumps({**head, "complete": complete, "info": {}})
+        schema = pixel_schema(channels * size * size).with_metadata({_KEY: text})
+        mode = "overwrite" if (path / "_versions").is_dir() else "create"
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            dataset = lance.write_dataset(schema.empty_table(), path, schema, mode=mode)
+        return cls(path, dataset)
+
+    @classmethod
+    def open(cls, path: str | Path, *, incomplete: bool = False) -> Collection:
+        """A collection that is there.
+
+        Raises `IntegrityError` ``E_COLLECTION`` where it is missing, damaged, of a newer schema,
+        or not finished (unless `incomplete`).
+        """
+        path = Path(path)
+        with _reading(path):
+            dataset = lance.dataset(path)
+        head = _head(dataset, path)
+        if not head["complete"] and not incomplete:
+            fix = "run the same command again: it goes on where it stopped"
+            raise IntegrityError("E_COLLECTION", "it is not finished", fix=fix, path=path)
+        return cls(path, dataset)
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return self.channels, self.size, self.size
+
+    def __len__(self) -> int:
+        return int(self._dataset.count_rows())
+
+    def append(self, rows: Sequence[ScanRow]) -> None:
+        """Add rows in one atomic version. Raises `StopError` ``E_IO`` (a full disk, say)."""
+        if not rows:
+            return
+        with _writing(self.path):
+            self._dataset.insert(to_arrow(rows, self._dataset.schema, self._shape))
+
+    def delete(self, scan_ids: Sequence[str]) -> None:
+        """Remove rows by id in one atomic version."""
+        with _writing(self.path):
+            names = ", ".join(f"'{identity}'" for identity in scan_ids)
+            self._dataset.delete(f"scan_id IN ({names})")
+
+    def mark_complete(self, info: dict[str, Any]) -> None:
+        """Finish: `info` is kept, and from now on `open` takes the collection."""
+        head = {**_head(self._dataset, self.path), "complete": True, "info": info}
+        with _writing(self.path):
+            self._dataset.update_schema_metadata({_KEY.decode(): json.dumps(head)})
+        self.is_complete, self.info = True, info
+
+    def metadata(self) -> CollectionTable:
+        """Everything but the pixels, in the order of the rows."""
+        with _reading(self.path):
+            return from_arrow(self._dataset.to_table(columns=METADATA_COLUMNS))
+
+    def stamps(self) -> dict[tuple[int, str], tuple[str, str]]:
+        """(source, path) of each row to its (stamp, scan_id)."""
+        names = ["source", "path", "stamp", "scan_id"]
+        with _reading(self.path):
+            columns = self._dataset.to_table(columns=names).to_pydict()
+        rows = zip(*(columns[name] for name in names), strict=True)
+        return {(source, path): (stamp, identity) for source, path, stamp, identity in rows}
+
+    def pixels(self, indices: Sequence[int] | NDArray[Any] | None = None) -> NDArray[np.float32]:
+        """float32 (N, C, size, size) in 0..1 of all rows, or of those at `indices` in that order.
+
+        Raises `IntegrityError` ``E_COLLECTION`` where stored pixels have changed.
+        """
+        chosen = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
+        found = np.empty((len(chosen), *self._shape), np.float32)
+        start = 0
+        for batch in self.batches(chosen):
+            found[start : start + len(batch)] = batch
+            start += len(batch)
+        return found
+
+    def batches(self, indices: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
+        """The same pixels in pieces of some 64 MB."""
+        step = max(1, _READ_BYTES // (2 * math.prod(self._shape)))
+        for start in range(0, len(indices), step):
+            with _reading(self.path):
+                table = self._dataset.take(indices[start : start + step], columns=PIXEL_COLUMNS)
+            pixels = pixels_from(table, self._shape)
+            if pixels is None:
+                raise _damaged(self.path, "stored pixels have changed")
+            yield pixels
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of shape and contents; the same for every key and order of rows."""
+        head = [SCHEMA_VERSION, self.size, self.channels]
+        return hash_json([*head, self.metadata().fingerprint()])
+
+
+def _head(dataset: Any, path: Path) -> dict[str, Any]:
+    text = (dataset.schema.metadata or {}).get(_KEY)
+    if text is None:
+        raise IntegrityError("E_COLLECTION", "not a collection of latentdx", path=path)
+    with _reading(path):
+        head: dict[str, Any] = json.loads(text)
+    if head["version"] > SCHEMA_VERSION:
+        found = f"its schema is {head['version']}, this program knows {SCHEMA_VERSION}"
+        raise IntegrityError("E_COLLECTION", found, fix="update latentdx", path=path)
+    return head
+
+
+def _damaged(path: Path, what: str) -> IntegrityError:
+    fix = "restore it from a copy, or make it again with `latentdx ingest`"
+    return IntegrityError("E_COLLECTION", what, fix=fix, path=path)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Lance's many errors, a panic of its Rust code included, as one of ours."""
+    if not (path / "_versions").is_dir():
+        raise IntegrityError("E_COLLECTION", "there is no collection here", path=path)
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
+        raise
+    except BaseException as error:
+        raise _damaged(path, f"cannot be read ({type(error).__name__})") from error
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StopError(
+            "E_IO",
+            f"cannot be written ({error.strerror or error})",
+            fix="free space or choose another place; what is stored stays, the same call goes on",
+            path=path,
+        ) from error

@@ -1,0 +1,62 @@
+"""The process in which untrusted files are decoded: ``python -m latentdx.scans.worker FD``.
+
+It reads a setup and then one path a message from the socket FD, answers each in order, and ends
+when the socket closes. It imports only what decoding needs, so that it starts quickly.
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+import signal
+import sys
+from multiprocessing.connection import Connection
+
+from latentdx.core.errors import InputError
+from latentdx.scans.limits import Limits
+from latentdx.scans.open import open_scan
+from latentdx.scans.request import Request
+from latentdx.scans.wire import Outcome, read_setup, receive_json, send_json, send_outcome
+
+
+def main(descriptor: int) -> None:
+    """Serve one parent until it closes the socket."""
+    # Ctrl-C reaches the whole group of processes: the parent decides when the workers end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = Connection(descriptor)
+    try:
+        request, limits = read_setup(receive_json(connection))
+        _limit_memory(limits)
+        send_json(connection, "ready")
+        while True:
+            path = receive_json(connection)
+            _limit_seconds(limits)
+            send_outcome(connection, _outcome(path, request, limits))
+    except (EOFError, OSError):
+        return
+
+
+def _outcome(path: str, request: Request, limits: Limits) -> Outcome:
+    try:
+        return request.fit(open_scan(path, key=request.key, limits=limits))
+    except InputError as error:
+        return error
+    except MemoryError:
+        return InputError("E_MEMORY", "decoding took more memory than allowed")
+
+
+def _limit_memory(limits: Limits) -> None:
+    """Address space: an allocation beyond it fails in this process instead of in the machine."""
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _limit_seconds(limits: Limits) -> None:
+    """Processor time: ends a hang even while the parent is busy and does not look."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    allowed = math.ceil(usage.ru_utime + usage.ru_stime + limits.seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,21 @@
+import doctest
+from importlib import import_module
+
+import pytest
+
+MODULES = (
+    "estimate",
+    "discrimination",
+    "decisions",
+    "calibration",
+    "bootstrap",
+    "delong",
+    "summary",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_in_the_docstrings_run(name):
+    found = doctest.testmod(import_module(f"latentdx.metrics.{name}"))
+    assert found.attempted > 0
+    assert found.failed == 0
