@@ -56,7 +56,7 @@ def shared() -> Path:
 
 
 def dicom_bytes(pixels: np.ndarray, **tags: Any) -> bytes:
-    """A DICOM file of one grey image; `tags` replace or (None) remove elements."""
+    """A DICOM file of one grey image; `tags` replace elements, or (None) leave them out."""
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = tags.pop("syntax", ExplicitVRLittleEndian)
@@ -74,10 +74,10 @@ def dicom_bytes(pixels: np.ndarray, **tags: Any) -> bytes:
     ds.HighBit = ds.BitsStored - 1
     ds.PixelRepresentation = int(pixels.dtype.kind == "i")
     for keyword, value in {"PixelData": pixels.tobytes(), **tags}.items():
-        if value is None:
-            delattr(ds, keyword)
-        else:
+        if value is not None:
             setattr(ds, keyword, value)
+        elif keyword in ds:
+            delattr(ds, keyword)
     if "PixelData" in ds:
         ds["PixelData"].VR = "OW" if ds.BitsAllocated > 8 else "OB"
     return dataset_bytes(ds)

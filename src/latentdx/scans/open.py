@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,13 +72,15 @@ def _silenced() -> Iterator[None]:
 
 def _read(path: Path, limits: Limits) -> bytes:
     with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limits.file_bytes:
+            raise InputError(
+                "E_SIZE", f"the file has {size} bytes; the limit is {limits.file_bytes}"
+            )
         try:
-            data = file.read(limits.file_bytes + 1)
+            return file.read(size)  # `read` allocates what it is asked for: never the limit itself
         except OSError as error:
             raise InputError("E_IO", f"cannot be read: {error.strerror}") from None
-    if len(data) > limits.file_bytes:
-        raise InputError("E_SIZE", f"the file is larger than {limits.file_bytes} bytes")
-    return data
 
 
 def _decode(data: bytes, key: bytes, limits: Limits) -> Scan:

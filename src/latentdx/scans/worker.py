@@ -7,6 +7,7 @@ when the socket closes. It imports only what decoding needs, so that it starts q
 from __future__ import annotations
 
 import math
+import mmap
 import resource
 import signal
 import sys
@@ -18,15 +19,17 @@ from latentdx.scans.open import open_scan
 from latentdx.scans.request import Request
 from latentdx.scans.wire import Outcome, read_setup, receive_json, send_json, send_outcome
 
+_ROOM_BYTES = 16 << 20  # with less than this to decode in, a worker is of no use
+
 
 def main(descriptor: int) -> None:
     """Serve one parent until it closes the socket."""
     # Ctrl-C reaches the whole group of processes: the parent decides when the workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(descriptor)
+    request, limits = read_setup(receive_json(connection))
+    _limit_memory(limits)
     try:
-        request, limits = read_setup(receive_json(connection))
-        _limit_memory(limits)
         send_json(connection, "ready")
         while True:
             path = receive_json(connection)
@@ -46,9 +49,14 @@ def _outcome(path: str, request: Request, limits: Limits) -> Outcome:
 
 
 def _limit_memory(limits: Limits) -> None:
-    """Address space: an allocation beyond it fails in this process instead of in the machine."""
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    """Address space: an allocation beyond it fails in this process instead of in the machine.
+
+    A limit below what the process holds already is accepted by the system, and small files would
+    still fit into the heap's gaps: `OSError` here, before "ready", tells the parent instead.
+    """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    mmap.mmap(-1, _ROOM_BYTES).close()
 
 
 def _limit_seconds(limits: Limits) -> None:
