@@ -20,6 +20,8 @@ from latentdx.core.errors import LeakageError, StopError
 Settings = Callable[..., IngestSettings]
 Stored = Callable[..., CollectionTable]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def stored(shared: Path, tmp_path: Path, settings: Settings) -> Stored:
@@ -74,7 +76,6 @@ def test_nih_patients_are_kept_apart(stored: Stored, shared: Path) -> None:
     assert min(split.counts()[part] for part in ("train", "tune", "calibrate", "test")) > 50
 
 
-@pytest.mark.slow
 def test_kermany_patients_are_what_the_pattern_says(
     stored: Stored, shared: Path, tmp_path: Path, settings: Settings
 ) -> None:

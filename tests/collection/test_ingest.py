@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,33 @@ from latentdx.collection.ingest import IngestReport, ingest
 from latentdx.collection.plan import IngestSettings
 from latentdx.collection.split import split_by_patient
 from latentdx.collection.store import Collection
-from latentdx.core.errors import LatentdxError, StopError
+from latentdx.core.errors import InputError, LatentdxError, StopError
+from latentdx.scans.limits import Limits
+from latentdx.scans.open import open_scan
+from latentdx.scans.request import Request
+from latentdx.scans.scan import Scan
 
 Settings = Callable[..., IngestSettings]
 Png = Callable[..., Path]
 
 ONE_EACH = {"one_scan_per_patient": True}
+
+
+def decode_here(
+    paths: Iterable[Path], *, request: Request, workers: int | None, limits: Limits | None
+) -> Iterator[tuple[int, Scan | InputError]]:
+    """`decode_files` without its processes, each of which takes most of a second to start."""
+    for index, path in enumerate(paths):
+        try:
+            yield index, request.fit(open_scan(path, key=request.key, limits=limits))
+        except InputError as error:
+            yield index, error
+
+
+@pytest.fixture(autouse=True)
+def quick_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """test_sandbox.py holds the processes to these results; the killed ingest here uses them."""
+    monkeypatch.setattr(sources_module, "decode_files", decode_here)
 
 
 @pytest.fixture
@@ -50,7 +71,7 @@ def refuse(run: Callable[..., IngestReport], tmp_path: Path) -> Callable[..., St
 
 
 @pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def decoded(quick_decoding: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that are decoded from now on."""
     names: list[str] = []
     real = sources_module.decode_files
@@ -193,19 +214,23 @@ def test_nothing_usable(tmp_path: Path, refuse: Callable[..., StopError]) -> Non
     assert "a/0.png" in error.found
 
 
-def test_size_and_channels_follow_the_data(tmp_path: Path, settings: Settings, png: Png) -> None:
-    cases = {"small": ((9, 7), 16), "large": ((90, 300), 64), "odd": ((41, 30), 41)}
-    options = {"for_training": False}
-    for name, (shape, size) in cases.items():
-        for index in range(3):
-            png(tmp_path / name / f"{index}.png", index, size=shape)
-        report = ingest([tmp_path / name], tmp_path / f"c-{name}", settings(**options))
-        assert (report.size, report.channels) == (size, 1)
+@pytest.mark.parametrize(
+    ("picture", "size", "channels"),
+    [((9, 7), 16, 1), ((90, 300), 64, 1), ((41, 30), 41, 1), ((20, 20, 3), 20, 3)],
+)
+def test_size_and_channels_follow_the_data(
+    picture: tuple[int, int], size: int, channels: int, tmp_path: Path, settings: Settings, png: Png
+) -> None:
     for index in range(3):
-        png(tmp_path / "colour" / f"{index}.png", index, size=(20, 20, 3))  # type: ignore[arg-type]
-    report = ingest([tmp_path / "colour"], tmp_path / "c-colour", settings(**options))
-    assert report.channels == 3
-    report = ingest([tmp_path / "colour"], tmp_path / "c", settings(size=8, channels=1, **options))
+        png(tmp_path / "in" / f"{index}.png", index, size=picture)
+    report = ingest([tmp_path / "in"], tmp_path / "c", settings(for_training=False))
+    assert (report.size, report.channels) == (size, channels)
+
+
+def test_size_and_channels_can_be_told(tmp_path: Path, settings: Settings, png: Png) -> None:
+    png(tmp_path / "in" / "a.png", 0, size=(20, 20, 3))  # type: ignore[arg-type]
+    options = {"size": 8, "channels": 1, "for_training": False}
+    report = ingest([tmp_path / "in"], tmp_path / "c", settings(**options))
     assert (report.size, report.channels) == (8, 1)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from conftest import KEY, NAME, dataset_bytes, dicom_bytes, pydicom_dataset, pydicom_file
+from dicom_files import KEY, NAME, dataset_bytes, dicom_bytes, pydicom_dataset, pydicom_file
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import apply_modality_lut, apply_windowing
@@ -171,7 +171,7 @@ def test_what_the_header_says(read: Read) -> None:
             Manufacturer="ACME  Imaging",
             InstitutionName="Hospital",
             PixelSpacing=["0.5", "0.25"],
-        )  # fmt: skip
+        )
     )
     assert scan.patient == pseudonym("4711", KEY, "patient")
     assert scan.study == pseudonym("1.2.3", KEY, "study")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-from conftest import KEY
+from dicom_files import KEY
 
 from latentdx.core.errors import InputError
 from latentdx.scans.open import open_scan
+from latentdx.scans.scan import Scan
 
 CODES = {
     "E_EMPTY", "E_FORMAT", "E_TRUNCATED", "E_SIZE", "E_BOMB", "E_DEPTH", "E_PI", "E_NAN",
@@ -18,14 +19,20 @@ CODES = {
 }  # fmt: skip
 
 
+def scan_or_error(path: Path) -> Scan | InputError:
+    try:
+        return open_scan(path, key=KEY)
+    except InputError as error:
+        return error
+
+
 def outcome(path: Path) -> str:
     """`ok` after checking what every scan promises, else the error's code."""
-    try:
-        scan = open_scan(path, key=KEY)
-    except InputError as error:
-        assert error.path == str(path)
-        assert error.code in CODES
-        return error.code
+    scan = scan_or_error(path)
+    if isinstance(scan, InputError):
+        assert scan.path == str(path)
+        assert scan.code in CODES
+        return scan.code
     channels, height, width = scan.pixels.shape
     assert scan.pixels.dtype == np.float32
     assert scan.pixels.flags.c_contiguous

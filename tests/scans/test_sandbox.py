@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import KEY, dataset_bytes, dicom_bytes, pydicom_dataset, pydicom_file
+from dicom_files import KEY, dataset_bytes, dicom_bytes, pydicom_dataset, pydicom_file
 from PIL import Image
 from pydicom.encaps import encapsulate, get_frame
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import KEY, dicom_bytes, pydicom_file
+from dicom_files import KEY, dicom_bytes, pydicom_file
 from PIL import Image
 
 from latentdx.core.errors import InputError
