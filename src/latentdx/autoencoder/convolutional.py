@@ -10,11 +10,13 @@ extraction", ICANN 2011.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from latentdx.autoencoder.base import Autoencoder, Images, halved_sizes
 from latentdx.autoencoder.losses import RECONSTRUCTION
@@ -64,11 +66,10 @@ class ConvolutionalAutoencoder(Autoencoder):
         self.to_latent = nn.Linear(flat, latent_dim)
         self.from_latent = nn.Linear(latent_dim, flat)
         back = (*self.widths[::-1], self.widths[0])
-        self.decoder = nn.ModuleList(
-            nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back[:-1], back[1:], strict=True)
-        )
+        self.decoder = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise(back))
         self.to_pixels = nn.Conv2d(self.widths[0], channels, 3, padding=1)
 
+    @override
     def layers(self, pixels: Images) -> list[Tensor]:
         maps = []
         hidden = self.normalise(pixels)
@@ -78,10 +79,12 @@ class ConvolutionalAutoencoder(Autoencoder):
             maps.append(hidden)
         return maps
 
+    @override
     def encode(self, pixels: Images) -> Tensor:
         latent: Tensor = self.to_latent(self.layers(pixels)[-1].flatten(1))
         return latent
 
+    @override
     def decode(self, latent: Tensor) -> Images:
         side = self.sizes[-1]
         hidden = torch.relu(self.from_latent(latent)).unflatten(1, (self.widths[-1], side, side))
@@ -90,9 +93,11 @@ class ConvolutionalAutoencoder(Autoencoder):
             hidden = torch.relu(convolution(hidden))
         return torch.sigmoid(self.to_pixels(hidden))
 
+    @override
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         return {"reconstruction": RECONSTRUCTION[self.reconstruction](self(pixels), pixels)}
 
+    @override
     def settings(self) -> dict[str, Any]:
         return {
             "channels": self.channels,

@@ -15,11 +15,13 @@ Bardes, Ponce & LeCun, ICLR 2022 (VICReg); Shi et al., CVPR 2016 (pixel shuffle)
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from latentdx.autoencoder.base import Autoencoder, Images, halved_sizes
 from latentdx.autoencoder.losses import ssim_gradient
@@ -75,12 +77,13 @@ class InvariantAutoencoder(Autoencoder):
         self.to_latent = nn.Conv2d(inputs, latent_channels, 1)
         self.from_latent = nn.Conv2d(latent_channels, inputs, 1)
         back = (inputs, *(max(width * 2 // 3, 16) for width in self.widths[-2::-1]))
-        self.up = nn.ModuleList(_block(i, o) for i, o in zip(back[:-1], back[1:], strict=True))
+        self.up = nn.ModuleList(_block(i, o) for i, o in pairwise(back))
         self.to_pixels = nn.Conv2d(back[-1], 4 * channels, 3, padding=1)
         self.projection = nn.Sequential(
             nn.Linear(2 * self.widths[-1], 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 512)
         )
 
+    @override
     def layers(self, pixels: Images) -> list[Tensor]:
         hidden = functional.pixel_unshuffle(self._pad(self.normalise(pixels)), 2)
         maps = []
@@ -89,10 +92,12 @@ class InvariantAutoencoder(Autoencoder):
             maps.append(hidden)
         return maps
 
+    @override
     def encode(self, pixels: Images) -> Tensor:
         latent: Tensor = self.to_latent(self.layers(pixels)[-1])
         return latent
 
+    @override
     def decode(self, latent: Tensor) -> Images:
         hidden = torch.relu(self.from_latent(latent))
         for block, side in zip(self.up, self.sizes[-2::-1], strict=True):
@@ -100,6 +105,7 @@ class InvariantAutoencoder(Autoencoder):
         padded = torch.sigmoid(functional.pixel_shuffle(self.to_pixels(hidden), 2))
         return padded[..., : self.size, : self.size]
 
+    @override
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         views = apply(pixels.repeat(2, 1, 1, 1), draw(2 * len(pixels), VIEWS, generator))
         deepest = self.layers(views)[-1]
@@ -111,6 +117,7 @@ class InvariantAutoencoder(Autoencoder):
             "invariance": self.invariance_weight * vicreg(first, second),
         }
 
+    @override
     def settings(self) -> dict[str, Any]:
         return {
             "channels": self.channels,

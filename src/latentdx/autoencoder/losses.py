@@ -42,7 +42,8 @@ def structural_similarity(first: Images, second: Images, *, window: int = 7) -> 
     c1, c2 = 0.01**2, 0.03**2
     luminance = (2 * mean_1 * mean_2 + c1) / (mean_1**2 + mean_2**2 + c1)
     structure = (2 * covariance + c2) / (variance_1 + variance_2 + c2)
-    return (luminance * structure).mean(dim=(1, 2, 3))
+    similarity: Tensor = luminance * structure
+    return similarity.mean(dim=(1, 2, 3))
 
 
 def gradient_error(reconstruction: Images, scan: Images) -> Tensor:
