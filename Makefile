@@ -1,0 +1,69 @@
+# make setup, then make demo; `make` alone lists the rest.
+# Nothing here but `setup` needs a network, and it asks only the index that pip is set up with.
+
+# The first of these that is new enough; PYTHON=/path/to/python chooses another.
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := $(shell sed -n 's/^\(torch==[^ ;]*\).*/\1/p' requirements.lock)
+WORKERS ?= 2
+
+# Stamps tell what a .venv holds: without it they tell nothing.
+ifeq ($(wildcard $(BIN)/python),)
+$(shell rm -rf .make)
+endif
+
+.PHONY: help setup demo test test-fast check bench
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make setup      a virtual environment in $(VENV) with all that is needed"
+	@echo "make demo       a phantom cohort and the whole study on it, in demo/"
+	@echo "make test       all tests"
+	@echo "make test-fast  all but whole studies and real data"
+	@echo "make check      formatting, lint, types, import contracts"
+	@echo "make bench      the benchmarks"
+
+setup: .make/installed
+
+demo: setup
+	@$(BIN)/latentdx demo --out demo
+
+test: setup
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+test-fast: setup
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+check: setup
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+.make/venv:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found." \
+		"Install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) does not" \
+		"run, or is older than 3.11. Name another: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual" \
+		"environments: its module ensurepip is missing. On Debian and Ubuntu: apt install" \
+		"python3-venv. Or name another: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@mkdir -p .make && touch $@
+
+# torch by pip, which finds a build without CUDA where it is set up to; uv, quick at the rest,
+# keeps what is installed. The lock serves as constraints: what that torch does not need stays out.
+.make/torch: requirements.lock | .make/venv
+	@echo "Installing $(TORCH) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.lock $(TORCH) uv
+	@touch $@
+
+.make/installed: pyproject.toml requirements.lock .make/torch
+	@echo "Installing latentdx and its tools ..."
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c requirements.lock -e '.[dev]'
+	@touch $@
