@@ -1,0 +1,290 @@
+"""`render`: the report as one HTML file that asks nothing of any network and runs no script."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+from numpy.typing import NDArray
+from PIL import Image
+
+from latentdx.metrics.discrimination import auroc
+from latentdx.report import figures
+from latentdx.report.card import (
+    BASELINE_NAMES,
+    LIMITS,
+    METRIC_NAMES,
+    count,
+    field_of,
+    interval,
+    known_number,
+    number,
+)
+from latentdx.report.content import ReportContent
+
+Pixels = NDArray[Any]
+
+HEADLINE = (
+    "auroc", "sensitivity", "specificity", "balanced_accuracy", "average_precision", "brier", "ece",
+)  # fmt: skip
+COMPARED = (
+    "auroc",
+    "average_precision",
+    "balanced_accuracy",
+    "sensitivity",
+    "specificity",
+    "brier",
+)
+EXAMPLES_SHOWN = 12
+PATHS_SHOWN = 20
+
+SIDES = {1: 192, 3: 128}
+"""Largest side of a picture by channels: 12 scans stay under 3 MB, whatever they show."""
+HEAT = ((0, 0, 0), (0.45, 0.07, 0.43), (0.9, 0.36, 0.19), (0.99, 0.86, 0.55))
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One metric as shown: its value and interval as text and, for a bar, in 0..100."""
+
+    title: str
+    note: str
+    value: str
+    interval: str
+    n_scans: str
+    n_patients: str
+    bar: tuple[float, float, float] | None
+
+
+class Compared(NamedTuple):
+    """One line of the comparison: the model, a baseline or a control, and its metrics."""
+
+    name: str
+    kind: figures.Kind
+    measures: list[Measure]
+
+
+class Picture(NamedTuple):
+    """One test scan with what the model made of it: three data URIs and the words beneath."""
+
+    scan: str
+    reconstruction: str
+    difference: str
+    label: str
+    called: str
+    stated: str
+    probability: str
+    agrees: bool
+
+
+def render(content: ReportContent) -> str:
+    """The whole page, self-contained: styles, figures and pictures lie within.
+
+    The same content gives the same text. Names and paths are escaped; any metric may be null or
+    missing and is then a dash. Half characters, as of undecodable paths, become question marks.
+    """
+    compared = list(_compared(content))
+    text = _template().render(
+        content=content,
+        figures={name: Markup(svg) for name, svg in _figures(content, compared).items()},
+        headline=[_measure(content, name) for name in HEADLINE],
+        others=[_measure(content, name) for name in METRIC_NAMES if name not in HEADLINE],
+        compared=compared,
+        compared_titles=[METRIC_NAMES[name] for name in COMPARED],
+        confusion=_confusion(content),
+        pictures=list(_pictures(content)),
+        brightest=_brightest(content),
+        steps=_steps(content),
+        limits=LIMITS,
+        paths_shown=PATHS_SHOWN,
+    )
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def measure_of(estimate: Any, title: str = "", note: str = "") -> Measure:
+    """One metric's five fields as shown; ``estimate`` may be None or lack any of them."""
+    ends = _ends(estimate)
+    places = [100 * min(1.0, max(0.0, end)) for end in ends if end is not None]
+    return Measure(
+        title=title,
+        note=note,
+        value=number(ends[0]),
+        interval=interval(estimate),
+        n_scans=count(field_of(estimate, "n_scans")),
+        n_patients=count(field_of(estimate, "n_patients")),
+        bar=(places[0], places[1], places[2]) if len(places) == 3 else None,
+    )
+
+
+def _ends(estimate: Any) -> tuple[float | None, float | None, float | None]:
+    value, low, high = (known_number(field_of(estimate, of)) for of in ("value", "low", "high"))
+    return value, low, high
+
+
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("latentdx.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "count": count, "spell": _spell}
+    environment.globals |= {"field_of": field_of, "measure_of": measure_of}
+    return environment.get_template("page.html.j2")
+
+
+def _measure(content: ReportContent, name: str) -> Measure:
+    estimate = field_of(content.metrics, "test", name)
+    return measure_of(estimate, METRIC_NAMES[name], _note(name, content.classes))
+
+
+def _note(name: str, classes: Sequence[str]) -> str:
+    notes = {
+        "auroc": "0.5 is chance, 1 is perfect",
+        "balanced_accuracy": "mean over labels of the share found",
+        "average_precision": "chance is the share of positives",
+        "brier": "squared error of probabilities, 0 is best",
+        "ece": "stated against observed, 0 is best",
+    }
+    if len(classes) > 2:
+        notes |= dict.fromkeys(("sensitivity", "specificity", "ppv", "npv", "f1"), "class average")
+    elif len(classes) == 2:
+        notes["sensitivity"] = f"share of \u201c{classes[1]}\u201d scans called so"
+        notes["specificity"] = f"share of \u201c{classes[0]}\u201d scans called so"
+    return notes.get(name, "")
+
+
+def _entries(content: ReportContent) -> Iterator[tuple[figures.Kind, str, Any]]:
+    """The model first, then baselines, then controls: kind, name, metrics."""
+    yield "model", "This model", field_of(content.metrics, "test")
+    groups: tuple[tuple[figures.Kind, str], ...] = (
+        ("baseline", "baselines"),
+        ("control", "controls"),
+    )
+    for kind, group in groups:
+        for name, values in (field_of(content.metrics, group) or {}).items():
+            yield kind, BASELINE_NAMES.get(name, name), values
+
+
+def _compared(content: ReportContent) -> Iterator[Compared]:
+    for kind, name, values in _entries(content):
+        yield Compared(name, kind, [measure_of(field_of(values, metric)) for metric in COMPARED])
+
+
+def _figures(content: ReportContent, compared: Sequence[Compared]) -> dict[str, str]:
+    labels, probabilities, classes = content.labels, content.probabilities, content.classes
+    rows = [
+        figures.Row(name, kind, *_ends(field_of(values, "auroc")))
+        for kind, name, values in _entries(content)
+    ]
+    return {
+        "forest": figures.forest(rows),
+        "roc": figures.roc(list(_curves(content)), first_strong=len(classes) == 2),
+        "distributions": figures.distributions(labels, probabilities, classes, content.threshold),
+        "reliability": figures.reliability(labels, probabilities),
+        "map": figures.embedding_map(content.map_points, content.map_labels, classes),
+        "training": figures.training(content.history),
+    }
+
+
+def _curves(content: ReportContent) -> Iterator[figures.Curve]:
+    """Of two classes, the model and its rivals; of more, the model's one-vs-rest curves."""
+    labels = content.labels
+    if len(content.classes) > 2:
+        for k, name in enumerate(content.classes):
+            scores, own = content.probabilities[:, k], labels == k
+            yield figures.Curve(name, own, scores, auroc(own, scores))
+        return
+    tables = {"": content.probabilities, **content.rivals}
+    for name, table in tables.items():
+        at = ("baselines", name) if name else ("test",)
+        area = known_number(field_of(content.metrics, *at, "auroc", "value"))
+        title = BASELINE_NAMES.get(name, name) if name else "This model"
+        yield figures.Curve(title, labels == 1, table[:, 1], area)
+
+
+def _confusion(content: ReportContent) -> list[tuple[str, list[tuple[int, float]]]]:
+    """For each reference label, the number and the share of its scans by decision."""
+    n_classes = len(content.classes)
+    counts = np.zeros((n_classes, n_classes), dtype=np.int64)
+    known = (content.decisions >= 0) & (content.decisions < n_classes)
+    np.add.at(counts, (content.labels[known], content.decisions[known]), 1)
+    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    rows = [
+        list(zip(*both, strict=True)) for both in zip(counts.tolist(), shares.tolist(), strict=True)
+    ]
+    return list(zip(content.classes, rows, strict=True))
+
+
+def _pictures(content: ReportContent) -> Iterator[Picture]:
+    shown, full = content.examples, _brightest(content)
+    for i in range(min(EXAMPLES_SHOWN, len(shown.pixels))):
+        scan, rebuilt = _plane(shown.pixels[i]), _plane(shown.reconstructions[i])
+        gap = np.abs(scan - rebuilt).mean(axis=0) / full
+        heat = np.stack([np.interp(gap, (0, 0.33, 0.67, 1), c) for c in zip(*HEAT, strict=True)])
+        label, called = int(shown.labels[i]), _called(shown.probabilities[i], content.threshold)
+        stated = 1 if len(content.classes) == 2 else called
+        yield Picture(
+            scan=_png(scan),
+            reconstruction=_png(rebuilt),
+            difference=_png(heat),
+            label=content.classes[label] if 0 <= label < len(content.classes) else "no label",
+            called=content.classes[called],
+            stated=content.classes[stated],
+            probability=number(float(shown.probabilities[i, stated])),
+            agrees=label in (called, -1),
+        )
+
+
+def _called(probabilities: Pixels, threshold: float | None) -> int:
+    if len(probabilities) == 2 and threshold is not None:
+        return int(probabilities[1] >= threshold)
+    return int(probabilities.argmax())
+
+
+def _brightest(content: ReportContent) -> float:
+    """The difference that is drawn brightest, the same for all pictures."""
+    gaps = np.abs(content.examples.pixels - content.examples.reconstructions)[:EXAMPLES_SHOWN]
+    return max(0.02, float(np.quantile(gaps, 0.998))) if gaps.size else 1.0
+
+
+def _plane(pixels: Pixels) -> Pixels:
+    """A scan (C, *spatial) as (C, H, W): of a volume, the middle slice."""
+    while pixels.ndim > 3:
+        pixels = pixels[:, pixels.shape[1] // 2]
+    return pixels
+
+
+def _png(image: Pixels) -> str:
+    """(C, H, W) in 0..1 as PNG data URI, three channels in colour, else the first in grey."""
+    channels = 3 if len(image) == 3 else 1
+    levels = (np.clip(np.nan_to_num(image[:channels]), 0, 1) * 255).round().astype(np.uint8)
+    drawn = Image.fromarray(np.moveaxis(levels, 0, -1) if channels == 3 else levels[0])
+    drawn.thumbnail((SIDES[channels],) * 2, Image.Resampling.BOX)
+    stream = io.BytesIO()
+    drawn.save(stream, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def _steps(content: ReportContent) -> list[tuple[str, str, float]]:
+    """Each step, how long it took, and that as a share of the longest, 0..100."""
+    seconds = field_of(content.metrics, "seconds") or {}
+    known = {name: known_number(value) for name, value in seconds.items()}
+    longest = max([value for value in known.values() if value] or [1.0])
+    return [(name, _spell(value), 100 * (value or 0) / longest) for name, value in known.items()]
+
+
+def _spell(seconds: Any) -> str:
+    known = known_number(seconds)
+    if known is None or known < 60:
+        return f"{number(known)} s" if known is None else f"{known:.1f} s"
+    minutes, rest = divmod(round(known), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
