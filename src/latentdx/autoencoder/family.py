@@ -1,0 +1,42 @@
+"""The family by name: what `--autoencoder` accepts, and a network from its name and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.convolutional import ConvolutionalAutoencoder
+from latentdx.autoencoder.invariant import InvariantAutoencoder
+from latentdx.core.errors import StopError
+
+AutoencoderName = Literal["invariant", "convolutional"]
+
+FAMILY: dict[AutoencoderName, type[Autoencoder]] = {
+    "invariant": InvariantAutoencoder,
+    "convolutional": ConvolutionalAutoencoder,
+}
+assert set(FAMILY) == set(get_args(AutoencoderName))
+
+
+def build(name: str, settings: Mapping[str, Any]) -> Autoencoder:
+    """A network with fresh weights. Raises `StopError` ``E_NAME`` for an unknown name.
+
+    Examples
+    --------
+    >>> build("convolutional", {"channels": 1, "size": 28}).latent_dim
+    32
+    """
+    for known, kind in FAMILY.items():
+        if known == name:
+            return kind(**settings)
+    raise StopError(
+        "E_NAME",
+        f"no autoencoder is called {name!r}",
+        fix=f"choose one of {', '.join(FAMILY)}",
+    )
+
+
+def name_of(network: Autoencoder) -> AutoencoderName:
+    """The name under which a network is built again."""
+    return next(name for name, kind in FAMILY.items() if type(network) is kind)

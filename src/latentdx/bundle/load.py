@@ -1,0 +1,129 @@
+"""`load_bundle`: a model from its folder, every byte checked first; nothing in it is run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.torch import load as load_tensors
+
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.family import build
+from latentdx.bundle.schema import (
+    CHECKSUMS,
+    DESCRIPTION,
+    ENCODER,
+    HASHED,
+    HEAD,
+    Description,
+    read_description,
+)
+from latentdx.core.errors import IntegrityError
+from latentdx.diagnosis.anomaly import AnomalyGate
+from latentdx.diagnosis.calibrate import SigmoidCalibration
+from latentdx.diagnosis.head import Head
+from latentdx.diagnosis.machines import machine_from
+from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.features.whiten import PrincipalComponents, Standardiser
+
+_LARGEST = 4 << 30
+_FIX = "copy the bundle again from its source"
+
+
+def load_bundle(path: str | Path) -> DiagnosticModel:
+    """A model ready to predict.
+
+    Raises `IntegrityError`: ``E_MODEL_INTEGRITY`` where a file is missing, changed or does not
+    fit the others, ``E_MODEL_VERSION`` where the bundle is newer than this program.
+
+    Examples
+    --------
+    >>> model = load_bundle("run/bundle")  # doctest: +SKIP
+    >>> [diagnosis.label for diagnosis in model.predict(["a.dcm", "b.dcm"])]  # doctest: +SKIP
+    ['healthy', 'diseased']
+    """
+    path = Path(path)
+    contents = _checked_files(path)
+    description = read_description(contents[DESCRIPTION].decode(), path)
+    try:
+        network = _network(description, contents[ENCODER])
+        model = _model(description, network, load_arrays(contents[HEAD]))
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        found = f"its parts do not fit each other ({type(error).__name__})"
+        raise IntegrityError("E_MODEL_INTEGRITY", found, fix=_FIX, path=path) from None
+    return replace(model, bundle=hashlib.sha256(contents[CHECKSUMS]).hexdigest())
+
+
+def _checked_files(path: Path) -> dict[str, bytes]:
+    if not path.is_dir():
+        found = "there is no bundle here"
+        raise IntegrityError("E_MODEL_INTEGRITY", found, fix="give a bundle's folder", path=path)
+    contents = {name: _read(path, name) for name in (*HASHED, CHECKSUMS)}
+    try:
+        sums = json.loads(contents[CHECKSUMS])
+    except ValueError:
+        sums = None
+    if not isinstance(sums, dict) or set(sums) != set(HASHED):
+        raise IntegrityError("E_MODEL_INTEGRITY", f"{CHECKSUMS} is damaged", fix=_FIX, path=path)
+    for name in HASHED:
+        if hashlib.sha256(contents[name]).hexdigest() != sums[name]:
+            found = f"{name} has changed since the bundle was made"
+            raise IntegrityError("E_MODEL_INTEGRITY", found, fix=_FIX, path=path)
+    return contents
+
+
+def _read(path: Path, name: str) -> bytes:
+    file = path / name
+    try:
+        if file.is_symlink() or file.stat().st_size > _LARGEST:
+            raise IntegrityError("E_MODEL_INTEGRITY", f"{name} is no plain file", path=path)
+        return file.read_bytes()
+    except OSError as error:
+        found = f"{name} cannot be read: {error.strerror}"
+        raise IntegrityError("E_MODEL_INTEGRITY", found, fix=_FIX, path=path) from None
+
+
+def _network(description: Description, data: bytes) -> Autoencoder:
+    network = build(description.encoder.name, description.encoder.settings)
+    network.load_state_dict(load_tensors(data))
+    network.eval()
+    return network
+
+
+def _model(
+    description: Description, network: Autoencoder, arrays: dict[str, NDArray[Any]]
+) -> DiagnosticModel:
+    told = description.head
+
+    def part(name: str) -> dict[str, NDArray[Any]]:
+        prefix = f"{name}."
+        return {
+            key.removeprefix(prefix): value
+            for key, value in arrays.items()
+            if key.startswith(prefix)
+        }
+
+    head = Head(
+        told.classifier,
+        told.strength,
+        Standardiser(**part("standardiser")),
+        PrincipalComponents(**part("components")),
+        machine_from(told.classifier, part("machine")),
+        SigmoidCalibration(**part("calibration")),
+        told.threshold,
+    )
+    return DiagnosticModel(
+        network,
+        head,
+        tuple(description.classes),
+        told.features,
+        told.flip,
+        told.cutoff,
+        AnomalyGate(**part("gate")),
+    )

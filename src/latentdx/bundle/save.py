@@ -1,0 +1,129 @@
+"""`save_bundle`: a model as a folder of arrays and JSON; the folder appears whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save as save_arrays
+from safetensors.torch import save as save_tensors
+
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.family import name_of
+from latentdx.bundle.schema import (
+    CARD,
+    CHECKSUMS,
+    DESCRIPTION,
+    ENCODER,
+    HEAD,
+    Description,
+    EncoderDescription,
+    HeadDescription,
+)
+from latentdx.core.errors import StopError
+from latentdx.core.files import sync_folder, write_atomic
+from latentdx.core.version import VERSION
+from latentdx.diagnosis.conformal import COVERAGE
+from latentdx.diagnosis.machines import to_arrays
+from latentdx.diagnosis.model import DiagnosticModel
+
+
+def save_bundle(
+    model: DiagnosticModel,
+    path: Path,
+    *,
+    card: str,
+    split_hash: str,
+    counts: Mapping[str, int],
+) -> str:
+    """Write the bundle at `path` (an older bundle there is replaced); returns its SHA-256 (hex).
+
+    `card` becomes README.md. Raises `StopError` ``E_IO`` where it cannot be written and
+    ``E_DESTINATION`` where something else lies at `path`.
+    """
+    contents = bundle_files(model, card=card, split_hash=split_hash, counts=counts)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        for name, data in contents.items():
+            write_atomic(temporary / name, data)
+        _replace(temporary, path)
+    except OSError as error:
+        fix = "free space or choose another place; an older bundle there stays"
+        raise StopError("E_IO", f"cannot be written ({error.strerror})", fix=fix, path=path) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return hashlib.sha256(contents[CHECKSUMS]).hexdigest()
+
+
+def bundle_files(
+    model: DiagnosticModel, *, card: str, split_hash: str, counts: Mapping[str, int]
+) -> dict[str, bytes]:
+    """The bundle's files by name, ``checksums.json`` last."""
+    description = _describe(model, split_hash, counts)
+    contents = {
+        DESCRIPTION: (description.model_dump_json(indent=2) + "\n").encode(),
+        ENCODER: encoder_bytes(model.encoder),
+        HEAD: save_arrays(_head_arrays(model)),
+        CARD: card.encode(),
+    }
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+    return {**contents, CHECKSUMS: (json.dumps(sums, indent=2) + "\n").encode()}
+
+
+def encoder_bytes(network: Autoencoder) -> bytes:
+    """The weights of a network as safetensors."""
+    weights = network.state_dict().items()
+    return save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in weights})
+
+
+def _describe(model: DiagnosticModel, split_hash: str, counts: Mapping[str, int]) -> Description:
+    network, head = model.encoder, model.head
+    return Description(
+        made_by=f"latentdx {VERSION}",
+        classes=list(model.classes),
+        encoder=EncoderDescription(name=name_of(network), settings=network.settings()),
+        head=HeadDescription(
+            classifier=head.name,
+            strength=head.strength,
+            features=model.kind,
+            flip=model.flip,
+            threshold=head.threshold,
+            cutoff=model.cutoff,
+            coverage=COVERAGE,
+        ),
+        split_hash=split_hash,
+        counts=dict(counts),
+    )
+
+
+def _head_arrays(model: DiagnosticModel) -> dict[str, NDArray[Any]]:
+    parts = {
+        "standardiser": model.head.standardiser,
+        "components": model.head.components,
+        "machine": model.head.machine,
+        "calibration": model.head.calibration,
+        "gate": model.gate,
+    }
+    return {
+        f"{part}.{name}": np.ascontiguousarray(array)
+        for part, item in parts.items()
+        for name, array in to_arrays(item).items()
+    }
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    if path.exists():
+        if not (path / DESCRIPTION).is_file():
+            fix = "choose another place"
+            raise StopError("E_DESTINATION", "other things lie there", fix=fix, path=path)
+        shutil.rmtree(path)
+    temporary.rename(path)
+    sync_folder(path.parent)

@@ -1,0 +1,99 @@
+"""What a bundle is: five files, data only, and how `bundle.json` is read with suspicion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from latentdx.autoencoder.family import AutoencoderName
+from latentdx.core.errors import IntegrityError
+from latentdx.diagnosis.machines import ClassifierName
+from latentdx.features.extract import FeatureKind
+
+VERSION = 1
+
+DESCRIPTION, ENCODER, HEAD, CARD = "bundle.json", "encoder.safetensors", "head.safetensors", "README.md"
+CHECKSUMS = "checksums.json"
+HASHED = (DESCRIPTION, ENCODER, HEAD, CARD)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EncoderDescription(_Strict):
+    """The network: its name in the family and the arguments that build it."""
+
+    name: AutoencoderName
+    settings: dict[str, Any]
+
+
+class HeadDescription(_Strict):
+    """The classifier and how its scores become decisions."""
+
+    classifier: ClassifierName
+    strength: float
+    features: FeatureKind
+    flip: bool
+    threshold: float | None = None
+    threshold_target: str = "balanced accuracy"
+    cutoff: float = Field(ge=0, le=1)
+    coverage: float = Field(gt=0, lt=1)
+
+
+class Description(_Strict):
+    """The content of ``bundle.json``."""
+
+    format: Literal["latentdx-bundle"] = "latentdx-bundle"
+    version: int = VERSION
+    made_by: str
+    classes: list[str] = Field(min_length=2)
+    encoder: EncoderDescription
+    head: HeadDescription
+    split_hash: str
+    counts: dict[str, int]
+
+
+def read_description(text: str, path: Path) -> Description:
+    """Parse ``bundle.json``.
+
+    Raises `IntegrityError` ``E_MODEL_VERSION`` for a newer version, ``E_MODEL_INTEGRITY`` else.
+    """
+    try:
+        found = Description.model_validate_json(text)
+    except ValidationError as error:
+        version = _version_of(text)
+        if version > VERSION:
+            raise _newer(version, path) from None
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise IntegrityError(
+            "E_MODEL_INTEGRITY",
+            f"{where} is not valid ({first['type']})",
+            fix="copy the bundle again from its source",
+            path=path,
+        ) from None
+    if found.version > VERSION:
+        raise _newer(found.version, path)
+    return found
+
+
+def _version_of(text: str) -> int:
+    import json
+
+    try:
+        version = json.loads(text)["version"]
+    except (ValueError, KeyError, TypeError):
+        return 0
+    return version if isinstance(version, int) else 0
+
+
+def _newer(version: int, path: Path) -> IntegrityError:
+    return IntegrityError(
+        "E_MODEL_VERSION",
+        f"the bundle is of version {version}, this program reads up to {VERSION}",
+        fix="update latentdx",
+        path=path,
+    )

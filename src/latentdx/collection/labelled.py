@@ -1,0 +1,74 @@
+"""`LabelledScans`: the pixels of some parts, in memory, with the labels and patients they need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.collection.split import Part, Split
+from latentdx.collection.store import Collection
+from latentdx.collection.table import StrArray
+
+
+@dataclass(frozen=True)
+class LabelledScans:
+    """Scans of one or more parts of a split.
+
+    Attributes
+    ----------
+    pixels: float32 (N, C, S, S); labels: int (N,), indices of `classes`; -1 where unlabelled.
+    patients, scan_ids, parts: (N,).
+    classes: negative first.
+    split_hash: of the split they were taken by.
+    """
+
+    pixels: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    patients: StrArray
+    scan_ids: StrArray
+    parts: StrArray
+    classes: tuple[str, ...]
+    split_hash: str
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def part(self, *names: Part) -> LabelledScans:
+        """The scans of these parts."""
+        return self.take(np.isin(self.parts, names))
+
+    def take(self, rows: NDArray[Any]) -> LabelledScans:
+        """The scans at these numbers, or where a mask is True."""
+        names = ("pixels", "labels", "patients", "scan_ids", "parts")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+
+def load_parts(
+    collection: Collection, split: Split, classes: tuple[str, ...], *names: Part
+) -> LabelledScans:
+    """Read the scans of some parts into memory, in the order of their ids.
+
+    The order does not depend on how the collection was written, so results do not either.
+    """
+    table = collection.metadata()
+    split.check(table)
+    rows = split.rows(*names)
+    rows = rows[np.argsort(table.scan_id[rows], kind="stable")]
+    index = {name: number for number, name in enumerate(classes)}
+    labelled = table.is_labelled[rows]
+    labels = [
+        index[name] if known else -1
+        for name, known in zip(table.label[rows].tolist(), labelled.tolist(), strict=True)
+    ]
+    return LabelledScans(
+        collection.pixels(rows),
+        np.array(labels, np.int64),
+        table.patient_or_scan()[rows],
+        table.scan_id[rows],
+        split.parts[rows],
+        classes,
+        split.hash,
+    )

@@ -1,0 +1,65 @@
+"""Probabilities from scores, fitted on the ``calibrate`` part alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+Scores = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SigmoidCalibration:
+    """P = 1 / (1 + exp(-(slope * score + offset))), a pair for each question.
+
+    Platt, "Probabilities for SV machines", 1999, with his smoothed targets, which keep a small
+    part from promising certainty. For K > 2 the K probabilities are divided by their sum.
+    """
+
+    slopes: Floats
+    offsets: Floats
+
+    @classmethod
+    def fit(cls, scores: Scores, labels: Ints) -> SigmoidCalibration:
+        """From scores (N, Q) and labels int (N,) in 0..K-1 (Q is 1 for K = 2, else K)."""
+        asked = [1] if scores.shape[1] == 1 else range(scores.shape[1])
+        fitted = [
+            _fit_sigmoid(column.astype(np.float64), labels == k)
+            for k, column in zip(asked, scores.T, strict=True)
+        ]
+        slopes, offsets = np.array(fitted).T
+        return cls(slopes, offsets)
+
+    def probabilities(self, scores: Scores) -> Floats:
+        """(N, Q) to (N, K), rows that sum to 1."""
+        found = expit(scores.astype(np.float64) * self.slopes + self.offsets)
+        if found.shape[1] == 1:
+            return np.concatenate([1 - found, found], axis=1)
+        total = np.maximum(found.sum(axis=1, keepdims=True), 1e-12)
+        table: Floats = found / total
+        return table
+
+
+def _fit_sigmoid(scores: Floats, positive: NDArray[np.bool_]) -> tuple[float, float]:
+    """(slope, offset) of the largest likelihood; slope >= 0: a higher score is never less likely."""
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    high, low = (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2)
+    target = np.where(positive, high, low)
+    centre, spread = float(scores.mean()), float(scores.std()) or 1.0
+    scaled = (scores - centre) / spread
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        logit = parameters[0] * scaled + parameters[1]
+        value = np.logaddexp(0, logit) - target * logit
+        error = expit(logit) - target
+        return float(value.sum()), np.array([(error * scaled).sum(), error.sum()])
+
+    found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(0, 50), (-50, 50)])
+    slope = float(found.x[0]) / spread
+    return slope, float(found.x[1]) - slope * centre

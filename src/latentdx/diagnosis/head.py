@@ -1,0 +1,157 @@
+"""`Head`: from features to probabilities and decisions; every part of it fitted on its own part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.collection.augment import GEOMETRIC, AugmentSettings
+from latentdx.collection.labelled import LabelledScans
+from latentdx.diagnosis.calibrate import SigmoidCalibration
+from latentdx.diagnosis.classifiers import choose_strength, fit_classifier
+from latentdx.diagnosis.machines import ClassifierName, Machine
+from latentdx.features.table import Extract, FeatureTable, augmented, extract_table, flipped
+from latentdx.features.whiten import PrincipalComponents, Standardiser
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """How a classifier is fitted on features.
+
+    Attributes
+    ----------
+    classifier: by name.
+    rows: augmented copies are added until the training part has about this many rows: at least
+        `fewest_copies`, at most `most_copies` a scan.
+    components: whitened principal components kept of the features.
+    flip: mirrored copies, and scores averaged over a scan and its mirror image. Off where left
+        and right are the diagnosis.
+    """
+
+    classifier: ClassifierName = "svm"
+    rows: int = 14_000
+    fewest_copies: int = 2
+    most_copies: int = 8
+    components: int = 128
+    flip: bool = True
+
+    def n_copies(self, n_scans: int) -> int:
+        """Augmented copies of each of `n_scans` training scans."""
+        wanted = self.rows // max(1, n_scans) - 1
+        return int(np.clip(wanted, self.fewest_copies, self.most_copies))
+
+    def augmentation(self) -> AugmentSettings:
+        """What copies may look like."""
+        return GEOMETRIC if self.flip else replace(GEOMETRIC, flip=0.0)
+
+
+@dataclass(frozen=True)
+class Head:
+    """Standardised, whitened features into a classifier; calibrated once `calibrate` was seen.
+
+    `strength` is the chosen C (or k). `threshold`, for two classes, is the probability of the
+    second from which it is decided.
+    """
+
+    name: ClassifierName
+    strength: float
+    standardiser: Standardiser
+    components: PrincipalComponents
+    machine: Machine
+    calibration: SigmoidCalibration | None = None
+    threshold: float | None = None
+
+    def scores(self, embeddings: Floats) -> Floats:
+        """Uncalibrated scores (N, Q) of embeddings (N, D)."""
+        return self.machine.scores(self.whitened(embeddings))
+
+    def whitened(self, embeddings: Floats) -> Floats:
+        """(N, D) to (N, M), unit variance by column over the training part."""
+        return self.components(self.standardiser(embeddings))
+
+    def probabilities(self, scores: Floats) -> NDArray[np.float64]:
+        """Calibrated probabilities (N, K) of scores (N, Q)."""
+        assert self.calibration is not None, "calibrate first"
+        return self.calibration.probabilities(scores)
+
+    def decide(self, probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Class indices (N,): by the threshold for two classes, else the likeliest."""
+        if self.threshold is None:
+            return probabilities.argmax(axis=1)
+        decided: NDArray[np.int64] = (probabilities[:, 1] >= self.threshold).astype(np.int64)
+        return decided
+
+    def calibrated(self, scores: Floats, labels: NDArray[np.int64]) -> Head:
+        """This head, calibrated on scores (N, Q) of the ``calibrate`` part.
+
+        The threshold targets balanced accuracy: the probability at score 0, which is where the
+        classifier, fitted with every class weighing the same, holds both for equally likely. It
+        is not searched on the few scans of `calibrate`, where it would be erratic.
+        """
+        calibration = SigmoidCalibration.fit(scores, labels)
+        binary = scores.shape[1] == 1
+        zero = np.zeros((1, scores.shape[1]), np.float32)
+        threshold = float(calibration.probabilities(zero)[0, 1]) if binary else None
+        return replace(self, calibration=calibration, threshold=threshold)
+
+
+def fit_head(table: FeatureTable, settings: HeadSettings, *, n_scans: int, seed: int) -> Head:
+    """Fit on a training table whose first `n_scans` rows are scans, the others their copies.
+
+    The strength is chosen by patient-grouped cross-validation on the scans themselves.
+    """
+    standardiser = Standardiser.fit(table.embeddings)
+    scaled = standardiser(table.embeddings)
+    components = PrincipalComponents.fit(scaled[:n_scans], settings.components)
+    features = components(scaled)
+    strength = choose_strength(
+        settings.classifier,
+        features[:n_scans],
+        table.labels[:n_scans],
+        table.patients[:n_scans].tolist(),
+        seed=seed,
+    )
+    machine = fit_classifier(
+        settings.classifier,
+        features,
+        table.labels,
+        n_classes=len(table.classes),
+        strength=strength,
+    )
+    return Head(settings.classifier, strength, standardiser, components, machine)
+
+
+def train_head(
+    train: LabelledScans,
+    calibrate: LabelledScans,
+    extract: Extract,
+    settings: HeadSettings,
+    *,
+    seed: int,
+    extractor_hash: str = "",
+) -> Head:
+    """Augment, extract, fit on `train` and calibrate on `calibrate`.
+
+    Used alike for the autoencoder's features and for every baseline.
+    """
+    n_copies = settings.n_copies(len(train))
+    copies = augmented(train, settings.augmentation(), n_copies=n_copies, seed=seed)
+    table = extract_table(copies, extract, extractor_hash=extractor_hash)
+    head = fit_head(table, settings, n_scans=len(train), seed=seed)
+    scores = score_scans(head, calibrate, extract, flip=settings.flip)
+    return head.calibrated(scores, calibrate.labels)
+
+
+def score_scans(head: Head, scans: LabelledScans, extract: Extract, *, flip: bool) -> Floats:
+    """Scores (N, Q), averaged over each scan and its mirror image where `flip`."""
+    return score_pixels(head, scans.pixels, extract, flip=flip)
+
+
+def score_pixels(head: Head, pixels: Floats, extract: Extract, *, flip: bool) -> Floats:
+    """Scores (N, Q) of pixels (N, C, S, S)."""
+    scores = head.scores(extract(pixels))
+    return (scores + head.scores(extract(flipped(pixels)))) / 2 if flip else scores

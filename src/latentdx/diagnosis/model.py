@@ -1,0 +1,207 @@
+"""`DiagnosticModel`: one scan in, one `Diagnosis` out; all that a deployment needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.core.errors import InputError
+from latentdx.diagnosis.anomaly import AnomalyGate, reconstruction_errors
+from latentdx.diagnosis.conformal import prediction_sets
+from latentdx.diagnosis.head import Head, score_pixels
+from latentdx.features.extract import FeatureKind, embed, reconstruct
+from latentdx.scans.request import Request
+from latentdx.scans.scan import Scan
+
+Pixels = NDArray[np.float32]
+Status = Literal["ok", "abstained", "not_evaluated", "quarantined"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why there is no plain diagnosis: a stable code and words."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the model says of one scan.
+
+    Attributes
+    ----------
+    path, scan_id: the scan's; `scan_id` is "" where it could not be read.
+    status: ``ok``; ``abstained`` (several classes remain possible, and abstaining was asked
+        for); ``not_evaluated`` (not the kind of scan that the model knows); ``quarantined``.
+    label: the decided class, None unless the status is ``ok``.
+    probabilities: calibrated, by class; empty unless the status is ``ok`` or ``abstained``.
+    prediction_set: classes that remain possible at the bundle's coverage.
+    anomaly_score: 0 (ordinary) to 1 (stranger than all scans it was calibrated on).
+    bundle: SHA-256 (hex) of the bundle.
+    """
+
+    path: str
+    scan_id: str
+    status: Status
+    label: str | None = None
+    probabilities: dict[str, float] | None = None
+    prediction_set: tuple[str, ...] = ()
+    anomaly_score: float | None = None
+    reason: Reason | None = None
+    bundle: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of ``predict --json``."""
+        value = asdict(self)
+        return {
+            **value,
+            "probabilities": self.probabilities or {},
+            "prediction_set": list(self.prediction_set),
+        }
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the model computes of N scans; row i belongs to scan i.
+
+    `scores` (N, Q), `probabilities` (N, K), `decisions` (N,), `sets` (N, K), `anomaly` (N,),
+    `foreign` (N,), `embeddings` (N, D), `reconstructions` (N, C, S, S).
+    """
+
+    scores: NDArray[np.float32]
+    probabilities: NDArray[np.float64]
+    decisions: NDArray[np.int64]
+    sets: NDArray[np.bool_]
+    anomaly: NDArray[np.float64]
+    foreign: NDArray[np.bool_]
+    embeddings: NDArray[np.float32]
+    reconstructions: Pixels
+
+
+@dataclass(frozen=True)
+class DiagnosticModel:
+    """Encoder, head, prediction sets and anomaly gate, with the input they expect.
+
+    Attributes
+    ----------
+    classes: names, negative first; of two, the second is the positive one.
+    kind: which of the encoder's features the head reads.
+    flip: scores are averaged over a scan and its mirror image.
+    cutoff: probability that a class needs to be in a prediction set (see `conformal_cutoff`).
+    bundle: SHA-256 (hex) of the bundle it was loaded from, "" before.
+    """
+
+    encoder: Autoencoder
+    head: Head
+    classes: tuple[str, ...]
+    kind: FeatureKind
+    flip: bool
+    cutoff: float
+    gate: AnomalyGate
+    bundle: str = ""
+
+    def extract(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Embeddings (N, D) of pixels (N, C, S, S)."""
+        return embed(self.encoder, pixels, self.kind)
+
+    def compute(self, pixels: Pixels) -> Outputs:
+        """Everything the model has to say of pixels (N, C, S, S), size and channels its own."""
+        embeddings = self.extract(pixels)
+        scores = score_pixels(self.head, pixels, self.extract, flip=self.flip)
+        probabilities = self.head.probabilities(scores)
+        rebuilt = reconstruct(self.encoder, pixels)
+        strange = (self.head.whitened(embeddings), reconstruction_errors(pixels, rebuilt))
+        return Outputs(
+            scores,
+            probabilities,
+            self.head.decide(probabilities),
+            prediction_sets(probabilities, self.cutoff),
+            self.gate.scores(*strange),
+            self.gate.is_foreign(*strange),
+            embeddings,
+            rebuilt,
+        )
+
+    def request(self, key: bytes) -> Request:
+        """What scans must be made into before `compute` takes them."""
+        return Request(self.encoder.size, 3 if self.encoder.channels == 3 else 1, key)
+
+    def predict(
+        self, scans: Iterable[Scan | str | Path], *, abstain: bool = False
+    ) -> list[Diagnosis]:
+        """Diagnoses in the order of the scans; a file that cannot be read is ``quarantined``.
+
+        Files are decoded in this process; `latentdx predict` decodes them in killable workers.
+
+        Examples
+        --------
+        >>> from latentdx import load_bundle
+        >>> model = load_bundle("run/bundle")  # doctest: +SKIP
+        >>> model.predict(["scan.dcm"])[0].label  # doctest: +SKIP
+        'diseased'
+        """
+        from latentdx.scans.deidentify import user_key
+        from latentdx.scans.open import open_scan
+
+        request = self.request(user_key())
+        found: list[Diagnosis] = []
+        for item in scans:
+            path = "" if isinstance(item, Scan) else str(item)
+            try:
+                scan = item if isinstance(item, Scan) else open_scan(item, key=request.key)
+                found += self.diagnose([path], [request.fit(scan)], abstain=abstain)
+            except InputError as error:
+                found.append(self.quarantined(path, error))
+        return found
+
+    def diagnose(
+        self, paths: Sequence[str], scans: Sequence[Scan], *, abstain: bool = False
+    ) -> list[Diagnosis]:
+        """Diagnoses of decoded scans that were fitted by `request`."""
+        outputs = self.compute(np.stack([scan.pixels for scan in scans]))
+        return [
+            self._diagnosis(path, scan, outputs, row, abstain=abstain)
+            for row, (path, scan) in enumerate(zip(paths, scans, strict=True))
+        ]
+
+    def quarantined(self, path: str, error: InputError) -> Diagnosis:
+        """The answer to a file that cannot be used."""
+        text = f"{error.found}; {error.fix}" if error.fix else error.found
+        return Diagnosis(
+            path, "", "quarantined", reason=Reason(error.code, text), bundle=self.bundle
+        )
+
+    def _diagnosis(
+        self, path: str, scan: Scan, outputs: Outputs, row: int, *, abstain: bool
+    ) -> Diagnosis:
+        base = Diagnosis(path, scan.content_hash[:16], "ok", bundle=self.bundle)
+        score = round(float(outputs.anomaly[row]), 6)
+        if reason := _foreign(scan, bool(outputs.foreign[row])):
+            return replace(base, status="not_evaluated", anomaly_score=score, reason=reason)
+        inside = tuple(
+            name for name, held in zip(self.classes, outputs.sets[row], strict=True) if held
+        )
+        shown = {
+            name: round(float(p), 6)
+            for name, p in zip(self.classes, outputs.probabilities[row], strict=True)
+        }
+        found = replace(base, probabilities=shown, prediction_set=inside, anomaly_score=score)
+        if abstain and len(inside) > 1:
+            text = f"{len(inside)} classes remain possible: {', '.join(inside)}"
+            return replace(found, status="abstained", reason=Reason("A_AMBIGUOUS", text))
+        return replace(found, label=self.classes[int(outputs.decisions[row])])
+
+
+def _foreign(scan: Scan, is_foreign: bool) -> Reason | None:
+    if float(scan.pixels.max() - scan.pixels.min()) < 0.02:
+        return Reason("A_CONSTANT", "the image is constant: there is nothing to see")
+    if is_foreign:
+        return Reason("A_FOREIGN", "unlike every scan that the model was calibrated on")
+    return None

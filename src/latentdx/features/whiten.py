@@ -1,0 +1,72 @@
+"""Scaling of features, fitted on the training part only: standardising and principal components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Standardiser:
+    """(x - mean) / scale by column; `mean` and `scale` are (D,)."""
+
+    mean: Floats
+    scale: Floats
+
+    @classmethod
+    def fit(cls, features: Floats) -> Standardiser:
+        """From features (N, D); constant columns are only centred."""
+        scale = features.std(axis=0, dtype=np.float64).astype(np.float32)
+        mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return cls(mean, np.where(scale > 1e-6, scale, np.float32(1)))
+
+    def __call__(self, features: Floats) -> Floats:
+        """The same shape (N, D)."""
+        scaled: Floats = ((features - self.mean) / self.scale).astype(np.float32)
+        return scaled
+
+
+@dataclass(frozen=True)
+class PrincipalComponents:
+    """Whitened principal components: (x - mean) @ axes has unit variance by column.
+
+    `mean` is (D,), `axes` (D, M). Pearson, Philosophical Magazine 2, 1901; computed exactly, from
+    the smaller of the two Gram matrices.
+    """
+
+    mean: Floats
+    axes: Floats
+
+    @classmethod
+    def fit(cls, features: Floats, n_components: int) -> PrincipalComponents:
+        """From features (N, D): at most `n_components`, fewer for few or dependent scans."""
+        mean = features.mean(axis=0, dtype=np.float64)
+        centred = features - mean
+        n_scans, width = centred.shape
+        kept = min(n_components, max(1, n_scans - 1), width)
+        if n_scans < width:
+            values, vectors = np.linalg.eigh(centred @ centred.T)
+            vectors = centred.T @ vectors / np.sqrt(np.clip(values, 1e-12, None))
+        else:
+            values, vectors = np.linalg.eigh(centred.T @ centred)
+        spread = np.sqrt(np.clip(values[::-1][:kept], 0, None) / max(1, n_scans - 1))
+        usable = spread > max(1e-4 * float(spread[0]), 1e-9)
+        usable[0] = True
+        axes = vectors[:, ::-1][:, :kept][:, usable] / np.maximum(spread[usable], 1e-9)
+        return cls(mean.astype(np.float32), _signed(axes).astype(np.float32))
+
+    def __call__(self, features: Floats) -> Floats:
+        """(N, D) to (N, M)."""
+        found: Floats = (features - self.mean) @ self.axes
+        return found
+
+
+def _signed(axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sign of an axis is free: its largest entry becomes positive, on every machine."""
+    largest = np.abs(axes).argmax(axis=0)
+    signs: NDArray[np.float64] = np.sign(axes[largest, np.arange(axes.shape[1])])
+    return axes * np.where(signs == 0, 1, signs)
