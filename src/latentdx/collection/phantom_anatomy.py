@@ -41,7 +41,7 @@ class Chest:
     body: Body
 
 
-def draw_chest(patient: PhantomPatient, grid: Grid, rng: np.random.Generator) -> Chest:
+def draw_chest(patient: PhantomPatient, grid: Grid, *, rng: np.random.Generator) -> Chest:
     """One healthy chest on the grid."""
     body = _body(patient, rng)
     outline = _outline(body, grid)

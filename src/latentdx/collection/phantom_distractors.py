@@ -13,7 +13,7 @@ from latentdx.collection.phantom_patient import PhantomPatient
 
 
 def draw_distractors(
-    patient: PhantomPatient, chest: Chest, grid: Grid, rng: np.random.Generator
+    patient: PhantomPatient, chest: Chest, *, grid: Grid, rng: np.random.Generator
 ) -> Image:
     """(N, N) attenuation to add to the chest."""
     found = np.zeros((grid.n, grid.n), np.float32)

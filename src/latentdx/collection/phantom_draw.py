@@ -63,10 +63,10 @@ def expose(
     mask = np.zeros(site.shape(size), np.bool_)
     if with_lesion and board.added is not None and board.extent is not None:
         seen = seen + board.added
-        mask = project(board.extent, board.grid, site, exposure, size=size) > _IN_MASK
-    image = project(seen, board.grid, site, exposure, size=size)
+        mask = project(board.extent, board.grid, site=site, exposure=exposure, size=size) > _IN_MASK
+    image = project(seen, board.grid, site=site, exposure=exposure, size=size)
     grain = numpy_generator(seed, "phantom", patient.number, "grain", scan)
-    pixels = develop(image, site, exposure, grain, marker=patient.markers[scan])
+    pixels = develop(image, site, exposure=exposure, rng=grain, marker=patient.markers[scan])
     return Phantom(pixels, mask, site.width_mm / size)
 
 
@@ -78,9 +78,9 @@ def _board(patient: PhantomPatient, seed: int, size: int) -> _Board:
     def named(step: str) -> np.random.Generator:
         return numpy_generator(seed, "phantom", patient.number, step)
 
-    chest = draw_chest(patient, grid, named("anatomy"))
-    healthy = chest.image + draw_distractors(patient, chest, grid, named("distractors"))
+    chest = draw_chest(patient, grid, rng=named("anatomy"))
+    healthy = chest.image + draw_distractors(patient, chest, grid=grid, rng=named("distractors"))
     if patient.lesion is None:
         return _Board(healthy, None, None, grid)
-    lesion = draw_lesion(patient.lesion, chest, grid, named("lesion"))
+    lesion = draw_lesion(patient.lesion, chest, grid=grid, rng=named("lesion"))
     return _Board(healthy, lesion.added, lesion.extent, grid)

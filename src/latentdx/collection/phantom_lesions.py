@@ -30,7 +30,7 @@ class Lesion:
     extent: Image
 
 
-def draw_lesion(kind: LesionKind, chest: Chest, grid: Grid, rng: np.random.Generator) -> Lesion:
+def draw_lesion(kind: LesionKind, chest: Chest, *, grid: Grid, rng: np.random.Generator) -> Lesion:
     """One patient's disease, inside the lungs of `chest`."""
     return _DRAW[kind](chest, grid, rng)
 

@@ -80,7 +80,7 @@ def draw_exposure(rng: np.random.Generator) -> Exposure:
     )
 
 
-def project(board: Image, grid: Grid, site: Site, exposure: Exposure, *, size: int) -> Image:
+def project(board: Image, grid: Grid, *, site: Site, exposure: Exposure, size: int) -> Image:
     """(rows, columns) the board as the detector sees it: moved, cut to its format, blurred."""
     shape = site.shape(size)
     matrix = exposure.matrix * (site.width_mm / size / grid.spacing_mm)
@@ -92,7 +92,7 @@ def project(board: Image, grid: Grid, site: Site, exposure: Exposure, *, size: i
 
 
 def develop(
-    image: Image, site: Site, exposure: Exposure, rng: np.random.Generator, *, marker: bool
+    image: Image, site: Site, *, exposure: Exposure, rng: np.random.Generator, marker: bool
 ) -> Image:
     """From attenuation to what is shown, 0..1: contrast, curve, noise, collimation, marker."""
     shown = (image - np.float32(0.5)) * np.float32(exposure.contrast)
