@@ -88,6 +88,4 @@ class Checkpoint:
             kind, name = key.split(":", 1)
             parameter = parameters[name]
             held = tensor if kind == "step" else tensor.to(parameter.device)
-            optimizer.state[parameter][kind] = held.clone(
-                memory_format=torch.preserve_format
-            )
+            optimizer.state[parameter][kind] = held.clone(memory_format=torch.preserve_format)

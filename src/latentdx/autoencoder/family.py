@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
+import torch
+
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.convolutional import ConvolutionalAutoencoder
 from latentdx.autoencoder.invariant import InvariantAutoencoder
 from latentdx.core.errors import StopError
+from latentdx.core.seeds import derive_seed
 
 AutoencoderName = Literal["invariant", "convolutional"]
 
@@ -19,8 +22,10 @@ FAMILY: dict[AutoencoderName, type[Autoencoder]] = {
 assert set(FAMILY) == set(get_args(AutoencoderName))
 
 
-def build(name: str, settings: Mapping[str, Any]) -> Autoencoder:
-    """A network with fresh weights. Raises `StopError` ``E_NAME`` for an unknown name.
+def build(name: str, settings: Mapping[str, Any], *, seed: int = 0) -> Autoencoder:
+    """A network with fresh weights drawn from `seed`; torch's own generator is left alone.
+
+    Raises `StopError` ``E_NAME`` for an unknown name.
 
     Examples
     --------
@@ -29,7 +34,9 @@ def build(name: str, settings: Mapping[str, Any]) -> Autoencoder:
     """
     for known, kind in FAMILY.items():
         if known == name:
-            return kind(**settings)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(derive_seed(seed, "weights", name))
+                return kind(**settings)
     raise StopError(
         "E_NAME",
         f"no autoencoder is called {name!r}",

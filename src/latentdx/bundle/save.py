@@ -57,7 +57,9 @@ def save_bundle(
         _replace(temporary, path)
     except OSError as error:
         fix = "free space or choose another place; an older bundle there stays"
-        raise StopError("E_IO", f"cannot be written ({error.strerror})", fix=fix, path=path) from None
+        raise StopError(
+            "E_IO", f"cannot be written ({error.strerror})", fix=fix, path=path
+        ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return hashlib.sha256(contents[CHECKSUMS]).hexdigest()

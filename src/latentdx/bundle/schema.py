@@ -14,7 +14,12 @@ from latentdx.features.extract import FeatureKind
 
 VERSION = 1
 
-DESCRIPTION, ENCODER, HEAD, CARD = "bundle.json", "encoder.safetensors", "head.safetensors", "README.md"
+DESCRIPTION, ENCODER, HEAD, CARD = (
+    "bundle.json",
+    "encoder.safetensors",
+    "head.safetensors",
+    "README.md",
+)
 CHECKSUMS = "checksums.json"
 HASHED = (DESCRIPTION, ENCODER, HEAD, CARD)
 

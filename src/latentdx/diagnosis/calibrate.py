@@ -13,6 +13,8 @@ Scores = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+_FLATTEST = 0.01  # slope by standard deviation of the scores: their order is never lost
+
 
 @dataclass(frozen=True)
 class SigmoidCalibration:
@@ -47,7 +49,7 @@ class SigmoidCalibration:
 
 
 def _fit_sigmoid(scores: Floats, positive: NDArray[np.bool_]) -> tuple[float, float]:
-    """(slope, offset) of the largest likelihood; slope >= 0: a higher score is never less likely."""
+    """(slope, offset) of the largest likelihood; a higher score is always likelier."""
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     high, low = (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2)
     target = np.where(positive, high, low)
@@ -60,6 +62,6 @@ def _fit_sigmoid(scores: Floats, positive: NDArray[np.bool_]) -> tuple[float, fl
         error = expit(logit) - target
         return float(value.sum()), np.array([(error * scaled).sum(), error.sum()])
 
-    found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(0, 50), (-50, 50)])
+    found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(_FLATTEST, 50), (-50, 50)])
     slope = float(found.x[0]) / spread
     return slope, float(found.x[1]) - slope * centre

@@ -1,0 +1,53 @@
+"""The command line: one function a command, each in its own file; heavy imports stay inside."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from latentdx.cli import (
+    audit,
+    demo,
+    doctor,
+    evaluate,
+    fit,
+    ingest,
+    predict,
+    pretrain,
+    run_command,
+)
+from latentdx.cli.errors import exit_code_of
+
+app = typer.Typer(
+    name="latentdx",
+    help="Diagnosis from medical images with few labels: an autoencoder learns from all scans, a "
+    "classifier from the labelled ones, and the result is evaluated honestly.\n\n"
+    "Start with: latentdx demo --out demo. For research use; not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (demo, run_command, doctor, ingest, audit, pretrain, fit, evaluate, predict):
+    command.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        from latentdx.core.version import VERSION
+
+        typer.echo(VERSION)
+        raise typer.Exit(0)
+
+
+def run() -> None:
+    """Run, and turn what latentdx refuses into one line and an exit code."""
+    try:
+        app()
+    except Exception as error:
+        code = exit_code_of(error)
+        sys.exit(code)

@@ -1,0 +1,48 @@
+"""``latentdx audit``: would a score on this collection be valid?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latentdx.cli import options
+from latentdx.cli.errors import UNUSABLE
+
+HELP = """Look for leakage, duplicates, contradictions and imbalance in a collection.
+
+Looks at the parts that the source gave; exit code 2 where a score would be invalid.
+
+Example:
+
+  latentdx audit collection --json
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="audit", help=HELP)(audit)
+
+
+def audit(
+    collection: Annotated[Path, typer.Argument(help="Folder of the collection.")],
+    as_json: options.JsonFlag = False,
+) -> None:
+    """See `HELP`."""
+    import json
+
+    from latentdx.collection.audit import audit as look
+    from latentdx.collection.store import Collection
+
+    found = look(Collection.open(collection).metadata())
+    if as_json:
+        typer.echo(json.dumps(found.as_json()))
+    else:
+        typer.echo("valid" if found.valid else "INVALID: scores on test would mean nothing")
+        for item in found.findings:
+            typer.echo(f"{item.severity}: {item.code}: {item.text}")
+            for group in item.examples[:3]:
+                typer.echo(f"    {' = '.join(group)}")
+    if not found.valid:
+        raise typer.Exit(UNUSABLE)

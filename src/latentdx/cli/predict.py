@@ -1,0 +1,131 @@
+"""``latentdx predict``: a diagnosis for each scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from latentdx.cli import options
+from latentdx.cli.errors import QUARANTINED, UNUSABLE
+
+HELP = """Diagnose scans: files or folders of DICOM, PNG, JPEG, TIFF.
+
+Examples:
+
+  latentdx predict study/bundle scan.dcm
+
+  latentdx predict study/bundle folder --json > diagnoses.jsonl
+"""
+
+_BATCH = 64
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="predict", help=HELP)(predict)
+
+
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
+    scans: Annotated[list[Path], typer.Argument(help="Files, or folders of files.")],
+    as_json: options.JsonFlag = False,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Also write a CSV.")] = None,
+    abstain: Annotated[
+        bool,
+        typer.Option("--abstain", help="Give no label where several classes remain possible."),
+    ] = False,
+    workers: options.WorkersOption = None,
+) -> None:
+    """See `HELP`."""
+    import json
+
+    from latentdx.bundle.load import load_bundle
+
+    model = load_bundle(bundle)
+    paths = files_of(scans)
+    found = []
+    for diagnosis in diagnoses(model, paths, abstain=abstain, workers=workers):
+        found.append(diagnosis)
+        typer.echo(json.dumps(diagnosis.as_json()) if as_json else in_words(diagnosis))
+    if csv is not None:
+        write_table(csv, found, model.classes)
+    n_refused = sum(item.status == "quarantined" for item in found)
+    if n_refused == len(found):
+        raise typer.Exit(UNUSABLE)
+    if n_refused:
+        raise typer.Exit(QUARANTINED)
+
+
+def files_of(scans: list[Path]) -> list[str]:
+    """The files named, and those in the folders named. Raises `StopError` ``E_SOURCE``."""
+    from latentdx.collection.folders import list_folder
+
+    found: list[str] = []
+    for path in scans:
+        if path.is_dir():
+            found += [str(path / entry.path) for entry in list_folder(path).entries]
+        else:
+            found.append(str(path))
+    return found
+
+
+def diagnoses(model: Any, paths: list[str], *, abstain: bool, workers: int | None) -> Any:
+    """Decode in killable workers and diagnose in batches, in the order of the paths."""
+    from latentdx.core.errors import InputError
+    from latentdx.scans.deidentify import user_key
+    from latentdx.scans.sandbox import decode_files
+
+    held: list[Any] = []
+
+    def flush() -> Any:
+        good = [(path, item) for path, item in held if not isinstance(item, InputError)]
+        made = iter(
+            model.diagnose(
+                [path for path, _ in good], [scan for _, scan in good], abstain=abstain
+            )
+            if good
+            else ()
+        )
+        for path, item in held:
+            refused = isinstance(item, InputError)
+            yield model.quarantined(path, item) if refused else next(made)
+        held.clear()
+
+    request = model.request(user_key())
+    for index, outcome in decode_files(paths, request=request, workers=workers):
+        held.append((paths[index], outcome))
+        if len(held) == _BATCH:
+            yield from flush()
+    yield from flush()
+
+
+def in_words(diagnosis: Any) -> str:
+    """One line for people."""
+    if diagnosis.reason is not None:
+        return f"{diagnosis.path}: {diagnosis.status} ({diagnosis.reason.text})"
+    shown = ", ".join(f"{name} {p:.3f}" for name, p in diagnosis.probabilities.items())
+    possible = " or ".join(diagnosis.prediction_set)
+    return (
+        f"{diagnosis.path}: {diagnosis.label} ({shown}; 90 % set: {possible}; "
+        f"anomaly {diagnosis.anomaly_score:.2f})"
+    )
+
+
+def write_table(path: Path, found: list[Any], classes: tuple[str, ...]) -> None:
+    """One row a scan, safe for spreadsheets."""
+    from latentdx.study.folder import write_csv
+
+    header = ("path", "scan_id", "status", "label", *(f"probability:{c}" for c in classes),
+              "prediction_set", "anomaly_score", "reason")  # fmt: skip
+    rows = [
+        (
+            *(item.path, item.scan_id, item.status, item.label or ""),
+            *((item.probabilities or {}).get(name, "") for name in classes),
+            *(";".join(item.prediction_set), "" if item.anomaly_score is None else item.anomaly_score),
+            item.reason.code if item.reason else "",
+        )
+        for item in found
+    ]
+    write_csv(path, header, rows)

@@ -1,0 +1,135 @@
+"""``latentdx run``: the whole study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from latentdx.cli import options
+from latentdx.cli.errors import QUARANTINED
+
+HELP = r"""Do the whole study: read, audit, split, pretrain, fit, evaluate, report, bundle.
+
+SOURCE is a folder of DICOM, PNG, JPEG or TIFF (labels from --labels CSV, else from class folders;
+top folders train, val, test are honoured), an .npz in MedMNIST's layout, or a collection.
+A run stopped at any moment is continued by the same command.
+
+Examples:
+
+  latentdx run scans --labels labels.csv --out study
+
+  latentdx run xrays --patient-pattern 'person\d+' --unlabelled more_xrays --out study
+
+  latentdx run pneumoniamnist.npz --one-scan-per-patient --labelled 50 --out study
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="run", help=HELP)(run)
+
+
+def run(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")],
+    source: Annotated[
+        str | None, typer.Argument(help="Folder, .npz or collection.", show_default=False)
+    ] = None,
+    labels: options.LabelsOption = None,
+    unlabelled: Annotated[
+        list[str] | None, typer.Option("--unlabelled", help="More scans, for pretraining only.")
+    ] = None,
+    labelled: Annotated[
+        int | None,
+        typer.Option("--labelled", help="Use only N labelled scans of train, drawn by patient."),
+    ] = None,
+    size: options.SizeOption = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed (default 0).", min=0)] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", help="End the pretraining early to take about so long."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML of settings; options given here win.")
+    ] = None,
+    patient_pattern: options.PatternOption = None,
+    one_scan_per_patient: options.OneScanFlag = False,
+    label_map: options.LabelMapOption = None,
+    positive: Annotated[
+        str | None, typer.Option("--positive", help="The class that is the disease.")
+    ] = None,
+    overlap: Annotated[
+        str | None,
+        typer.Option("--overlap", help="stop (default), drop or allow: see `latentdx audit`."),
+    ] = None,
+    strict: options.StrictFlag = False,
+    autoencoder: Annotated[
+        str | None, typer.Option("--autoencoder", help="invariant (default) or convolutional.")
+    ] = None,
+    latent_dim: Annotated[
+        int | None, typer.Option("--latent-dim", help="Latent size (channels of the default).")
+    ] = None,
+    epochs: options.EpochsOption = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="auto (default), fp32 or bf16.")
+    ] = None,
+    classifier: Annotated[
+        str | None, typer.Option("--classifier", help="svm (default), logistic or knn.")
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option("--features", help="pooled (default) or latent.")
+    ] = None,
+    flip: Annotated[
+        bool | None, typer.Option("--flip/--no-flip", help="Use mirror images (default: yes).")
+    ] = None,
+    as_json: options.JsonFlag = False,
+) -> None:
+    """See `HELP`."""
+    given: dict[str, Any] = {
+        "source": source,
+        "labels": None if labels is None else str(labels),
+        "unlabelled": tuple(unlabelled) if unlabelled else None,
+        "label_map": options.label_map(label_map) or None,
+        "one_scan_per_patient": one_scan_per_patient or None,
+        "strict": strict or None,
+        **{"labelled": labelled, "size": size, "seed": seed, "minutes": minutes},
+        **{"patient_pattern": patient_pattern, "positive": positive, "overlap": overlap},
+        **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
+        **{"precision": precision, "classifier": classifier, "features": features, "flip": flip},
+    }
+    execute({name: value for name, value in given.items() if value is not None}, config, out, as_json)
+
+
+def execute(given: dict[str, Any], config: Path | None, out: Path, as_json: bool) -> None:
+    """Run the study of these settings and print its result; exit code 3 where files were set aside.
+    """
+    from latentdx.cli.console import ConsoleReporter
+    from latentdx.core.errors import StopError
+    from latentdx.study.run import run_study
+    from latentdx.study.settings import read_toml, settings_from
+
+    values = {**(read_toml(config) if config else {}), **given}
+    if "source" not in values:
+        raise StopError("E_SOURCE", "no source was given", fix="latentdx run SOURCE --out DIR")
+    settings = settings_from(values, config)
+    with ConsoleReporter() as reporter:
+        result = run_study(settings, out, reporter)
+    print_result(result, as_json)
+    if result.n_quarantined:
+        raise typer.Exit(QUARANTINED)
+
+
+def print_result(result: Any, as_json: bool) -> None:
+    """The metrics as JSON, or a summary and where to look."""
+    import json
+
+    from latentdx.cli.summary import summary
+
+    if as_json:
+        found = {"out": str(result.folder), "bundle": result.bundle, "verdict": result.verdict}
+        typer.echo(json.dumps({**found, **result.metrics}))
+        return
+    typer.echo(summary(result.metrics, result.verdict))
+    typer.echo(f"Report: {result.folder / 'report.html'}")
+    typer.echo(f"Predict: latentdx predict {result.folder / 'bundle'} SCAN...")

@@ -1,0 +1,27 @@
+"""The result of a run in a few lines for the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SHOWN = ("auroc", "balanced_accuracy", "accuracy", "sensitivity", "specificity", "brier", "ece")
+
+
+def summary(metrics: dict[str, Any], verdict: str) -> str:
+    """Test metrics with intervals, the baselines' AUROCs, the control, and the verdict."""
+    test = metrics["test"]
+    first = test["auroc"]
+    lines = [f"Test part: {first['n_scans']} scans of {first['n_patients']} patients"]
+    lines += [f"  {name.replace('_', ' '):<20}{_number(test[name])}" for name in _SHOWN]
+    lines.append("AUROC of the baselines and of the control:")
+    others = {**metrics["baselines"], **metrics["controls"]}
+    lines += [f"  {name:<20}{_number(found['auroc'])}" for name, found in others.items()]
+    return "\n".join([*lines, verdict])
+
+
+def _number(estimate: dict[str, Any]) -> str:
+    if estimate["value"] is None:
+        return "not defined"
+    if estimate["low"] is None:
+        return f"{estimate['value']:.3f}"
+    return f"{estimate['value']:.3f}  ({estimate['low']:.3f} to {estimate['high']:.3f})"

@@ -1,0 +1,107 @@
+"""Features of everything but the picture: what a table and a header say of each scan."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.collection.table import CollectionTable
+
+_MOST_LEVELS = 12
+_FEWEST_SCANS = 3
+
+Column = tuple[str, ...]
+
+
+def metadata_columns(table: CollectionTable) -> dict[str, Column]:
+    """Text columns by name, ``""`` where not known: site, size, spacing, covariates.
+
+    Not among them: labels, parts, paths, and anything that names a patient, study or series.
+    """
+    columns: dict[str, Column] = {
+        "site": tuple(table.site.tolist()),
+        "modality": tuple(table.modality.tolist()),
+        "height": tuple(str(height) for height in table.native_shape[:, 0]),
+        "width": tuple(str(width) for width in table.native_shape[:, 1]),
+        "spacing_mm": tuple(
+            "" if np.isnan(spacing) else f"{spacing:.4g}" for spacing in table.spacing_mm[:, 0]
+        ),
+    }
+    names = sorted({name for covariates in table.covariates for name in covariates})
+    for name in names:
+        columns[name] = tuple(covariates.get(name, "") for covariates in table.covariates)
+    return {name: values for name, values in columns.items() if len(set(values)) > 1}
+
+
+def names_the_label(values: Column, labels: NDArray[np.int64]) -> bool:
+    """Whether a column is the label in other words: each of its few values has one label only.
+
+    Columns where most scans have a value of their own cannot be judged that way, and are not.
+    """
+    seen: dict[str, Counter[int]] = {}
+    for value, label in zip(values, labels.tolist(), strict=True):
+        seen.setdefault(value, Counter())[label] += 1
+    if len(seen) < len(np.unique(labels)) or len(np.unique(labels)) < 2:
+        return False
+    pure = sum(max(counts.values()) for counts in seen.values())
+    repeated = sum(sum(counts.values()) for counts in seen.values() if sum(counts.values()) > 1)
+    return pure >= 0.99 * len(values) and repeated >= 0.8 * len(values)
+
+
+@dataclass(frozen=True)
+class MetadataEncoder:
+    """Columns to numbers: numeric ones scaled, the others one-hot; fitted on the training part.
+
+    `numeric` holds the mean and the scale of each numeric column, `levels` the common values of
+    each other column.
+    """
+
+    numeric: dict[str, tuple[float, float]]
+    levels: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def fit(cls, columns: dict[str, Column]) -> MetadataEncoder:
+        """From the training part's columns."""
+        numeric: dict[str, tuple[float, float]] = {}
+        levels: dict[str, tuple[str, ...]] = {}
+        for name, values in columns.items():
+            numbers = _numbers(values)
+            known = numbers[~np.isnan(numbers)]
+            filled = sum(value != "" for value in values)
+            if len(known) >= 0.9 * filled and len(np.unique(known)) > _MOST_LEVELS:
+                numeric[name] = (float(known.mean()), max(float(known.std()), 1e-9))
+            else:
+                counts = Counter(values).most_common(_MOST_LEVELS)
+                levels[name] = tuple(
+                    sorted(value for value, count in counts if count >= _FEWEST_SCANS)
+                )
+        return cls(numeric, levels)
+
+    def __call__(self, columns: dict[str, Column]) -> NDArray[np.float32]:
+        """(N, D); not known is 0 with a flag of its own, values never seen are all zeros."""
+        found: list[NDArray[np.float64]] = []
+        for name, (mean, scale) in self.numeric.items():
+            numbers = _numbers(columns[name])
+            missing = np.isnan(numbers)
+            found += [np.where(missing, 0, (numbers - mean) / scale), missing.astype(np.float64)]
+        for name, known in self.levels.items():
+            values = np.array(columns[name])
+            found += [(values == level).astype(np.float64) for level in known]
+        n_rows = len(next(iter(columns.values()), ()))
+        if not found:
+            return np.zeros((n_rows, 1), np.float32)
+        return np.stack(found, axis=1).astype(np.float32)
+
+
+def _numbers(values: Column) -> NDArray[np.float64]:
+    return np.array([_number(value) for value in values], np.float64)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan

@@ -1,0 +1,152 @@
+"""The rivals: what the same classifier does without the autoencoder. Printed beside every score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.family import build, name_of
+from latentdx.collection.labelled import LabelledScans
+from latentdx.collection.table import CollectionTable
+from latentdx.core.seeds import derive_seed
+from latentdx.diagnosis.calibrate import SigmoidCalibration
+from latentdx.diagnosis.classifiers import choose_strength, fit_classifier
+from latentdx.diagnosis.head import HeadSettings, score_scans, train_head
+from latentdx.features.extract import embed
+from latentdx.features.metadata import MetadataEncoder, metadata_columns, names_the_label
+from latentdx.features.pixels import flat_pixels, hog
+from latentdx.features.table import Extract
+from latentdx.report.predictions import Predictions
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """What the baselines are made from: labelled parts, and the network to be left untrained."""
+
+    scans: LabelledScans
+    network: Autoencoder
+    settings: HeadSettings
+    seed: int
+
+    def majority(self) -> Predictions:
+        """Every scan gets the training part's commonest class, and its share as probability."""
+        train, test = self.scans.part("train"), self.scans.part("test")
+        counts = np.bincount(train.labels, minlength=len(train.classes))
+        share = np.tile(counts / counts.sum(), (len(test), 1))
+        return _predictions(test, share, np.full(len(test), int(counts.argmax())))
+
+    def with_features(self, extract: Extract) -> Predictions:
+        """The same augmented, balanced, calibrated SVM as the model's, on other features."""
+        head = train_head(
+            self.scans.part("train"),
+            self.scans.part("calibrate"),
+            extract,
+            self.settings,
+            seed=derive_seed(self.seed, "head"),
+        )
+        test = self.scans.part("test")
+        scores = score_scans(head, test, extract, flip=self.settings.flip)
+        table = head.probabilities(scores)
+        return _predictions(test, table, head.decide(table))
+
+    def pixels(self) -> Predictions:
+        """Pixels, whitened principal components, SVM."""
+        return self.with_features(flat_pixels)
+
+    def hog(self) -> Predictions:
+        """Histograms of oriented gradients, whitened principal components, SVM."""
+        return self.with_features(hog)
+
+    def untrained(self) -> Predictions:
+        """The same encoder with random weights: what the architecture alone is worth."""
+        fresh = build(
+            name_of(self.network), self.network.settings(), seed=derive_seed(self.seed, "untrained")
+        )
+        train = torch.from_numpy(self.scans.part("train").pixels)
+        fresh.fit_normalisation(train)
+        _settle_statistics(fresh, train)
+        return self.with_features(lambda pixels: embed(fresh, pixels))
+
+
+def metadata_baseline(
+    table: CollectionTable, scans: LabelledScans, seed: int
+) -> tuple[Predictions | None, list[str]]:
+    """Logistic regression on all but the picture; None where nothing but the picture is known.
+
+    Also the columns left out since they are the label in other words.
+    """
+    rows = {name: index for index, name in enumerate(table.scan_id.tolist())}
+    columns = metadata_columns(table.take([rows[name] for name in scans.scan_ids.tolist()]))
+    train = scans.parts == "train"
+    told = [name for name, values in columns.items() if names_the_label(values, scans.labels)]
+    columns = {name: values for name, values in columns.items() if name not in told}
+    if not columns:
+        return None, told
+    encode = MetadataEncoder.fit({name: _at(values, train) for name, values in columns.items()})
+    features = encode(columns)
+    strength = choose_strength(
+        "logistic",
+        features[train],
+        scans.labels[train],
+        scans.patients[train].tolist(),
+        seed=derive_seed(seed, "metadata"),
+    )
+    machine = fit_classifier(
+        "logistic",
+        features[train],
+        scans.labels[train],
+        n_classes=len(scans.classes),
+        strength=strength,
+    )
+    scores, held = machine.scores(features), scans.parts == "calibrate"
+    calibration = SigmoidCalibration.fit(scores[held], scans.labels[held])
+    tested = scans.parts == "test"
+    decided = (scores[tested, 0] >= 0).astype(np.int64)
+    if scores.shape[1] > 1:
+        decided = scores[tested].argmax(axis=1)
+    return _predictions(
+        scans.part("test"), calibration.probabilities(scores[tested]), decided
+    ), told
+
+
+def run_baselines(
+    rivals: Rivals, extra: Mapping[str, Predictions], step: Step
+) -> dict[str, Predictions]:
+    """All baselines by name, in the order in which they are shown."""
+    made: dict[str, Callable[[], Predictions]] = {
+        "pixels-pca-svm": rivals.pixels,
+        "hog-svm": rivals.hog,
+        "untrained-encoder": rivals.untrained,
+    }
+    found = {"majority": rivals.majority(), **extra}
+    for name, make in made.items():
+        step(name)
+        found[name] = make()
+    return found
+
+
+@torch.no_grad()
+def _settle_statistics(network: Autoencoder, pixels: torch.Tensor) -> None:
+    """Let batch normalisation see the training scans: without it random weights do worse."""
+    network.train()
+    batches = pixels.split(256)
+    for number in range(40):
+        batch = batches[number % len(batches)]
+        if len(batch) > 1:
+            network.layers(batch)
+    network.eval()
+
+
+def _at(values: tuple[str, ...], mask: Any) -> tuple[str, ...]:
+    return tuple(value for value, kept in zip(values, mask.tolist(), strict=True) if kept)
+
+
+def _predictions(test: LabelledScans, probabilities: Any, decisions: Any) -> Predictions:
+    return Predictions(test.labels, test.patients, probabilities, decisions)

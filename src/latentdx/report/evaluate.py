@@ -1,0 +1,115 @@
+"""`evaluate_test`: the one place where the test part is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.collection.labelled import LabelledScans
+from latentdx.collection.table import CollectionTable
+from latentdx.core.seeds import numpy_generator
+from latentdx.diagnosis.conformal import COVERAGE
+from latentdx.diagnosis.model import DiagnosticModel, Outputs
+from latentdx.features.metadata import metadata_columns
+from latentdx.metrics.bootstrap import bootstrap
+from latentdx.metrics.estimate import Estimate
+from latentdx.report.predictions import Predictions
+
+_GROUP_SCANS = 20
+_MOST_GROUPS = 8
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """The model's outputs on the test part, and the predictions that are scored."""
+
+    __test__ = False  # not a test case, whatever pytest thinks of the name
+
+    scans: LabelledScans
+    outputs: Outputs
+    predictions: Predictions
+
+
+def evaluate_test(model: DiagnosticModel, test: LabelledScans) -> TestResult:
+    """Run the model on every test scan; scans that it would not evaluate are scored all the same."""
+    outputs = model.compute(test.pixels)
+    predictions = Predictions(test.labels, test.patients, outputs.probabilities, outputs.decisions)
+    return TestResult(test, outputs, predictions)
+
+
+def abstention(result: TestResult, seed: int) -> dict[str, Any]:
+    """What prediction sets hold, and what answering only where one class remains would give."""
+    inside = result.outputs.sets
+    rows = np.arange(len(inside))
+    covered = inside[rows, result.scans.labels].astype(np.float64)
+    single = (inside.sum(axis=1) == 1).astype(np.float64)
+    right = (inside.argmax(axis=1) == result.scans.labels) * single
+
+    def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
+        total = weights.sum(axis=1)
+        answered = weights @ single
+        with np.errstate(invalid="ignore", divide="ignore"):
+            parts = [weights @ covered / total, answered / total, weights @ right / answered]
+        return np.stack(parts, axis=1)
+
+    found = _bootstrapped(statistic, result.scans.patients, seed)
+    names = ("coverage", "answered_fraction", "accuracy_when_answered")
+    numbers = {name: item.as_json() for name, item in zip(names, found, strict=True)}
+    return {"target_coverage": COVERAGE, **numbers}
+
+
+def reconstruction(result: TestResult, seed: int) -> dict[str, Any]:
+    """Mean squared error, PSNR (dB) and SSIM of the test scans' reconstructions."""
+    import torch
+
+    from latentdx.autoencoder.losses import structural_similarity
+
+    scans, rebuilt = result.scans.pixels, result.outputs.reconstructions
+    squared = ((scans - rebuilt) ** 2).mean(axis=(1, 2, 3)).astype(np.float64)
+    similar = structural_similarity(torch.from_numpy(scans), torch.from_numpy(rebuilt))
+    columns = np.stack([squared, -10 * np.log10(squared + 1e-12), similar.numpy()], axis=1)
+
+    def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = weights @ columns / weights.sum(axis=1, keepdims=True)
+        return found
+
+    found = _bootstrapped(statistic, result.scans.patients, seed)
+    return {name: item.as_json() for name, item in zip(("mse", "psnr", "ssim"), found, strict=True)}
+
+
+def subgroups(result: TestResult, table: CollectionTable, seed: int) -> list[dict[str, Any]]:
+    """AUROC within each site, sex, view or other group with at least 20 test scans."""
+    rows = {name: index for index, name in enumerate(table.scan_id.tolist())}
+    columns = metadata_columns(table.take([rows[name] for name in result.scans.scan_ids.tolist()]))
+    found = []
+    for name, values in columns.items():
+        groups = np.array(values)
+        levels = [str(level) for level in np.unique(groups) if level]
+        if not 2 <= len(levels) <= _MOST_GROUPS:
+            continue
+        for level in levels:
+            mask = groups == level
+            if int(mask.sum()) >= _GROUP_SCANS:
+                found.append(_subgroup(result.predictions, mask, seed, column=name, value=level))
+    return found
+
+
+def _subgroup(
+    predictions: Predictions, mask: NDArray[np.bool_], seed: int, *, column: str, value: str
+) -> dict[str, Any]:
+    part = Predictions(
+        predictions.labels[mask],
+        predictions.patients[mask],
+        predictions.probabilities[mask],
+        predictions.decisions[mask],
+    )
+    estimate = part.metrics(seed, 500)["auroc"]
+    counts = {"n_scans": estimate.n_scans, "n_patients": estimate.n_patients}
+    return {"column": column, "value": value, **counts, "auroc": estimate.as_json()}
+
+
+def _bootstrapped(statistic: Any, patients: NDArray[np.str_], seed: int) -> list[Estimate]:
+    return bootstrap(statistic, patients, generator=numpy_generator(seed, "bootstrap"))

@@ -1,0 +1,50 @@
+"""Was the autoencoder worth it? One plain sentence, from paired intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from latentdx.metrics.estimate import Estimate
+from latentdx.report.predictions import Predictions
+
+_NAMES = {
+    "majority": "guessing the commonest class",
+    "metadata": "metadata without the picture",
+    "pixels-pca-svm": "raw pixels with the same SVM",
+    "hog-svm": "HOG with the same SVM",
+    "untrained-encoder": "the same encoder left untrained",
+    "cnn-from-scratch": "a CNN trained from scratch",
+}
+
+
+def verdict(model: Predictions, rivals: Mapping[str, Predictions], seed: int) -> str:
+    """Compare the model with its strongest rival by AUROC on the same test scans."""
+    scored = {name: rival.metrics(seed, 200)["auroc"].value for name, rival in rivals.items()}
+    known = {name: value for name, value in scored.items() if value is not None}
+    own = model.metrics(seed, 200)["auroc"].value
+    if not known or own is None:
+        return "No verdict: the AUROC cannot be computed on this test part."
+    best = max(known, key=lambda name: known[name])
+    difference = model.auroc_over(rivals[best], seed)
+    head = f"the strongest baseline is {_NAMES[best]} (AUROC {known[best]:.3f}, against {own:.3f})"
+    return f"{_judgement(difference)}: {head}; {_interval(difference)}."
+
+
+def _judgement(difference: Estimate) -> str:
+    if difference.low is None or difference.high is None:
+        return "No verdict"
+    if difference.low > 0:
+        return "The autoencoder was worth it"
+    if difference.high < 0:
+        return "The autoencoder was not worth it"
+    return "The autoencoder cannot be told apart from a simpler baseline"
+
+
+def _interval(difference: Estimate) -> str:
+    if difference.value is None or difference.low is None or difference.high is None:
+        return "too few patients for an interval of the difference"
+    return (
+        f"the difference is {difference.value:+.3f} "
+        f"(95 % interval {difference.low:+.3f} to {difference.high:+.3f}, "
+        f"{difference.n_scans} scans of {difference.n_patients} patients)"
+    )

@@ -1,0 +1,115 @@
+"""The evaluation step: the test part, the baselines, the control, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from latentdx.collection.labelled import LabelledScans, load_parts
+from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.report.baselines import Rivals, metadata_baseline, run_baselines
+from latentdx.report.controls import shuffled_labels
+from latentdx.report.evaluate import (
+    TestResult,
+    abstention,
+    evaluate_test,
+    reconstruction,
+    subgroups,
+)
+from latentdx.report.predictions import Predictions, as_json
+from latentdx.report.verdict import verdict
+from latentdx.study.learn import head_settings
+from latentdx.study.prepare import Prepared
+from latentdx.study.reporter import Clock
+from latentdx.study.settings import RunSettings
+
+_CONTROL_FAR = 0.1
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Everything measured on the test part; `metrics` is the content of ``metrics.json``."""
+
+    result: TestResult
+    rivals: Mapping[str, Predictions]
+    metrics: dict[str, Any]
+    verdict: str
+    threshold: float | None
+
+
+def assess_step(
+    prepared: Prepared, model: DiagnosticModel, settings: RunSettings, clock: Clock
+) -> Assessment:
+    """Score the model and everything it is compared with on the same test scans."""
+    scans = load_parts(
+        prepared.collection, prepared.split, prepared.classes, "train", "calibrate", "test"
+    )
+    clock.step("evaluate", "Evaluating on the test part")
+    result = evaluate_test(model, scans.part("test"))
+    rivals, told = _rivals(prepared, model, scans, settings, clock)
+    clock.step("control", "Running the control: shuffled labels")
+    fitted = Rivals(scans, model.encoder, head_settings(settings), settings.seed)
+    control = shuffled_labels(fitted, model.extract)
+    clock.step("report", "Computing intervals and writing the report")
+    metrics = _metrics(prepared, result, rivals, control, settings.seed)
+    metrics["warnings"] = [*_warnings(prepared, metrics, settings), *_told(told)]
+    sentence = verdict(result.predictions, rivals, settings.seed)
+    return Assessment(result, rivals, metrics, sentence, model.head.threshold)
+
+
+def _rivals(
+    prepared: Prepared,
+    model: DiagnosticModel,
+    scans: LabelledScans,
+    settings: RunSettings,
+    clock: Clock,
+) -> tuple[dict[str, Predictions], list[str]]:
+    clock.step("baselines", "Running the baselines")
+    metadata, told = metadata_baseline(prepared.table, scans, settings.seed)
+    extra = {} if metadata is None else {"metadata": metadata}
+    rivals = Rivals(scans, model.encoder, head_settings(settings), settings.seed)
+    done = {"pixels-pca-svm": 0, "hog-svm": 1, "untrained-encoder": 2}
+    return run_baselines(rivals, extra, lambda name: clock.progress(done[name], 3, name)), told
+
+
+def _metrics(
+    prepared: Prepared,
+    result: TestResult,
+    rivals: Mapping[str, Predictions],
+    control: Predictions,
+    seed: int,
+) -> dict[str, Any]:
+    return {
+        "test": as_json(result.predictions.metrics(seed)),
+        "baselines": {name: as_json(rival.metrics(seed)) for name, rival in rivals.items()},
+        "controls": {"shuffled-labels": as_json(control.metrics(seed))},
+        "subgroups": subgroups(result, prepared.table, seed),
+        "abstention": abstention(result, seed),
+        "reconstruction": reconstruction(result, seed),
+    }
+
+
+def _told(names: list[str]) -> list[str]:
+    return [
+        f"the column {name!r} is the label in other words: left out of the metadata baseline"
+        for name in names
+    ]
+
+
+def _warnings(prepared: Prepared, metrics: dict[str, Any], settings: RunSettings) -> list[str]:
+    """What a reader must know before believing a number."""
+    found = [item.text for item in prepared.audit.findings if item.severity != "info"]
+    if prepared.invalid:
+        found.insert(0, f"INVALID: {prepared.invalid}")
+    if settings.one_scan_per_patient:
+        found.append("patients were not known: every scan was declared a patient of its own")
+    control = metrics["controls"]["shuffled-labels"]["auroc"]
+    low, high = control["low"], control["high"]
+    if control["value"] is not None and abs(control["value"] - 0.5) > _CONTROL_FAR:
+        if low is not None and high is not None and not low <= 0.5 <= high:
+            found.append(
+                f"the shuffled-label control scores {control['value']:.3f}, far from .5: with few "
+                "patients that can be chance, else look for a leak"
+            )
+    return found

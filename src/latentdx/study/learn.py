@@ -1,0 +1,153 @@
+"""The learning steps: an autoencoder from all scans, a classifier from the labelled ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.checkpoint import Epoch
+from latentdx.autoencoder.family import build
+from latentdx.autoencoder.fit import FitSettings, Progress, pretrain
+from latentdx.collection.labelled import LabelledScans, load_parts
+from latentdx.core.files import write_json
+from latentdx.core.hashing import hash_json
+from latentdx.core.seeds import derive_seed
+from latentdx.diagnosis.anomaly import AnomalyGate, reconstruction_errors
+from latentdx.diagnosis.conformal import conformal_cutoff
+from latentdx.diagnosis.head import HeadSettings, score_pixels, train_head
+from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.features.extract import embed, reconstruct
+from latentdx.study.folder import RunFolder
+from latentdx.study.prepare import Prepared
+from latentdx.study.reporter import Clock
+from latentdx.study.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """The encoder, how it came to be, and on how many scans."""
+
+    network: Autoencoder
+    history: Sequence[Epoch]
+    n_scans: int
+
+
+def head_settings(settings: RunSettings) -> HeadSettings:
+    """How a run fits its classifiers, the baselines' included."""
+    return HeadSettings(classifier=settings.classifier, flip=settings.flip)
+
+
+def pretrain_step(
+    prepared: Prepared, settings: RunSettings, folder: RunFolder, clock: Clock
+) -> Pretrained:
+    """Train the autoencoder on train and pretrain scans; no scan of a held-out part is in them."""
+    clock.step("pretrain", "Training the autoencoder without labels")
+    pool = load_parts(prepared.collection, prepared.split, prepared.classes, "train", "pretrain")
+    tune = load_parts(prepared.collection, prepared.split, prepared.classes, "tune")
+    network = build(
+        settings.autoencoder,
+        network_settings(settings, prepared.collection.channels, prepared.collection.size),
+        seed=settings.seed,
+    )
+    network.fit_normalisation(torch.from_numpy(pool.pixels))
+    fit = fit_settings(settings)
+    key = hash_json([prepared.split.hash, network.settings(), settings.seed, repr(fit)])
+    history = pretrain(
+        network,
+        pool.pixels,
+        tune.pixels,
+        fit,
+        seed=derive_seed(settings.seed, "pretrain"),
+        checkpoint=_checkpoint(folder.checkpoint, key),
+        progress=lambda at: clock.progress(at.step, at.steps, _describe(at)),
+    )
+    return Pretrained(network, history, len(pool))
+
+
+def fit_settings(settings: RunSettings) -> FitSettings:
+    """The classic recipe trains by plain Adam, the default by AdamW."""
+    decay = 0.0 if settings.autoencoder == "convolutional" else FitSettings.weight_decay
+    return FitSettings(
+        epochs=settings.epochs,
+        weight_decay=decay,
+        minutes=None if settings.minutes is None else 0.6 * settings.minutes,
+        precision=settings.precision,
+    )
+
+
+def network_settings(settings: RunSettings, channels: int, size: int) -> dict[str, Any]:
+    """The arguments that build the run's network."""
+    found: dict[str, Any] = {"channels": channels, "size": size}
+    if settings.latent_dim is not None:
+        name = "latent_dim" if settings.autoencoder == "convolutional" else "latent_channels"
+        found[name] = settings.latent_dim
+    return found
+
+
+def fit_step(
+    prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
+) -> DiagnosticModel:
+    """Features, classifier, calibration (on calibrate), prediction sets (on tune)."""
+    clock.step("fit", "Fitting the classifier")
+    labelled = load_parts(
+        prepared.collection, prepared.split, prepared.classes, "train", "tune", "calibrate"
+    )
+    head = train_head(
+        labelled.part("train"),
+        labelled.part("calibrate"),
+        lambda pixels: embed(network, pixels, settings.features),
+        head_settings(settings),
+        seed=derive_seed(settings.seed, "head"),
+    )
+    calibrate = labelled.part("calibrate").pixels
+    model = DiagnosticModel(
+        network,
+        head,
+        prepared.classes,
+        settings.features,
+        settings.flip,
+        cutoff=0.0,
+        gate=AnomalyGate.fit(
+            head.whitened(embed(network, calibrate, settings.features)),
+            reconstruction_errors(calibrate, reconstruct(network, calibrate)),
+        ),
+    )
+    return replace(model, cutoff=_cutoff(model, labelled.part("tune")))
+
+
+def _cutoff(model: DiagnosticModel, tune: LabelledScans) -> float:
+    scores = score_pixels(model.head, tune.pixels, model.extract, flip=model.flip)
+    return conformal_cutoff(model.head.probabilities(scores), tune.labels)
+
+
+def _checkpoint(path: Path, key: str) -> Path:
+    """The checkpoint's place; one that was made from something else is removed."""
+    label = path.with_suffix(".json")
+    if label.exists() and json.loads(label.read_text()).get("key") != key:
+        path.unlink(missing_ok=True)
+    write_json(label, {"key": key})
+    return path
+
+
+def _describe(at: Progress) -> str:
+    return f"loss {at.loss:.3f}, {at.images_per_second:,.0f} images/s"
+
+
+def history_rows(history: Sequence[Epoch]) -> list[dict[str, float]]:
+    """The history as the report wants it; losses that were not measured are left out."""
+    return [
+        {
+            "epoch": float(number + 1),
+            "loss": entry.loss,
+            "images_per_second": entry.images_per_second,
+            **({} if np.isnan(entry.tune_loss) else {"tune_loss": entry.tune_loss}),
+        }
+        for number, entry in enumerate(history)
+    ]

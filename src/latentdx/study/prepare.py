@@ -1,0 +1,113 @@
+"""The first steps: scans into the collection, the audit, the split."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentdx.collection.audit import Audit, audit
+from latentdx.collection.ingest import IngestReport, ingest
+from latentdx.collection.labels import order_classes
+from latentdx.collection.plan import IngestSettings
+from latentdx.collection.split import Split, split_by_patient
+from latentdx.collection.store import Collection
+from latentdx.collection.table import CollectionTable
+from latentdx.core.errors import LeakageError
+from latentdx.core.files import write_json
+from latentdx.core.seeds import derive_seed
+from latentdx.study.folder import RunFolder, write_csv
+from latentdx.study.reporter import Clock
+from latentdx.study.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Stored scans, their split, and what was found on the way."""
+
+    collection: Collection
+    table: CollectionTable
+    split: Split
+    classes: tuple[str, ...]
+    audit: Audit
+    report: IngestReport
+    invalid: str | None
+
+
+def prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared:
+    """Ingest, audit and split. Raises the errors of each; bad input leaves nothing behind."""
+    clock.step("ingest", "Reading scans")
+    report = _ingest(settings, folder, clock)
+    for note in report.notes:
+        clock.note(note)
+    if report.quarantine:
+        clock.note(f"{len(report.quarantine)} files set aside: see quarantine.csv")
+    folder.checkpoint.parent.mkdir(exist_ok=True)
+    collection = Collection.open(folder.collection)
+    table = collection.metadata()
+    clock.step("audit", "Looking for leaks and duplicates")
+    split, found = _split(settings, folder, table)
+    folder.config.write_text(settings.to_toml())
+    _write_quarantine(folder.root / "quarantine.csv", report)
+    write_json(folder.root / "audit.json", found.as_json())
+    errors = [finding.text for finding in found.findings if finding.severity == "error"]
+    return Prepared(
+        collection,
+        table,
+        split,
+        tuple(order_classes(table.classes, settings.positive)),
+        found,
+        report,
+        "; ".join(errors) or None,
+    )
+
+
+def ingest_settings(settings: RunSettings) -> IngestSettings:
+    """What a run's settings say of its sources."""
+    return IngestSettings(
+        labels=None if settings.labels is None else Path(settings.labels),
+        label_map=settings.label_map,
+        patient_pattern=settings.patient_pattern,
+        one_scan_per_patient=settings.one_scan_per_patient,
+        unlabelled=tuple(Path(source) for source in settings.unlabelled),
+        size=settings.size,
+        channels=settings.channels,
+        strict=settings.strict,
+    )
+
+
+def _ingest(settings: RunSettings, folder: RunFolder, clock: Clock) -> IngestReport:
+    is_new = not folder.root.exists()
+    try:
+        return ingest(
+            [Path(settings.source)],
+            folder.collection,
+            ingest_settings(settings),
+            lambda done, total: clock.progress(done, total, "scans"),
+        )
+    except Exception:
+        # An interruption leaves what is stored for the next call; a refusal leaves nothing.
+        if is_new:
+            shutil.rmtree(folder.root, ignore_errors=True)
+        raise
+
+
+def _split(
+    settings: RunSettings, folder: RunFolder, table: CollectionTable
+) -> tuple[Split, Audit]:
+    try:
+        split = split_by_patient(
+            table,
+            seed=derive_seed(settings.seed, "split"),
+            overlap=settings.overlap,
+            labelled=settings.labelled,
+        )
+    except LeakageError:
+        write_json(folder.root / "audit.json", audit(table).as_json())
+        raise
+    return split, audit(table, split.parts)
+
+
+def _write_quarantine(path: Path, report: IngestReport) -> None:
+    rows = [(item.path, item.code, item.text) for item in (*report.quarantine, *report.not_images)]
+    write_csv(path, ("path", "code", "text"), rows)

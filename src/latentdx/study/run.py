@@ -1,0 +1,107 @@
+"""`run_study`: the whole job, from scans to a report and a model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latentdx.core.files import write_json
+from latentdx.core.hashing import hash_file, hash_json
+from latentdx.core.version import VERSION
+from latentdx.study.assess import assess_step
+from latentdx.study.folder import RunFolder
+from latentdx.study.learn import fit_step, pretrain_step
+from latentdx.study.prepare import Prepared, prepare
+from latentdx.study.publish import publish
+from latentdx.study.reporter import Clock, Reporter, Silent
+from latentdx.study.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """Where the results lie, and the most important of them.
+
+    Attributes
+    ----------
+    folder: of the run.
+    metrics: the content of ``metrics.json``.
+    verdict: one sentence on whether the autoencoder was worth it.
+    bundle: SHA-256 (hex) of the bundle.
+    n_quarantined: files set aside.
+    """
+
+    folder: Path
+    metrics: dict[str, Any]
+    verdict: str
+    bundle: str
+    n_quarantined: int
+
+
+def run_study(
+    settings: RunSettings, out: str | Path, reporter: Reporter | None = None
+) -> StudyResult:
+    """Ingest, audit, split, pretrain, fit, evaluate, report: everything into the folder `out`.
+
+    Called again after an interruption it goes on where it stopped, and ends with the same
+    numbers; called again after the end it returns what is there. Raises `StopError`,
+    `LeakageError` (test shares patients or pictures with other parts) and `IntegrityError`.
+
+    Examples
+    --------
+    >>> settings = RunSettings(source="scans", labels="labels.csv")
+    >>> result = run_study(settings, "run")  # doctest: +SKIP
+    >>> result.metrics["test"]["auroc"]["value"]  # doctest: +SKIP
+    0.93
+    """
+    folder, clock = RunFolder(Path(out)), Clock(reporter or Silent())
+    folder.check(settings)
+    prepared = prepare(settings, folder, clock)
+    key = _key(settings, prepared)
+    if (finished := _finished(folder, key)) is not None:
+        clock.stop()
+        clock.note("nothing has changed: these are the results of the finished run")
+        return _result(folder, finished, prepared)
+    pretrained = pretrain_step(prepared, settings, folder, clock)
+    model = fit_step(prepared, pretrained.network, settings, clock)
+    assessment = assess_step(prepared, model, settings, clock)
+    assessment.metrics["seconds"] = clock.seconds
+    bundle = publish(folder, settings, prepared, pretrained, model, assessment)
+    clock.stop()
+    facts = {"verdict": assessment.verdict, "bundle": bundle, "seconds": dict(clock.seconds)}
+    _finish(folder, key, facts, assessment.metrics)
+    return _result(folder, facts, prepared)
+
+
+def _key(settings: RunSettings, prepared: Prepared) -> str:
+    """What the results depend on: settings, scans, split, program."""
+    values = settings.model_dump(mode="json", exclude={"minutes"})
+    return hash_json([VERSION, values, prepared.table.fingerprint(), prepared.split.hash])
+
+
+def _finish(folder: RunFolder, key: str, facts: dict[str, Any], metrics: dict[str, Any]) -> None:
+    write_json(folder.root / "metrics.json", {**metrics, "seconds": facts["seconds"]})
+    sums = hash_file(folder.root / "metrics.json")
+    write_json(folder.done, {"key": key, "metrics": sums, **facts})
+    folder.checkpoint.unlink(missing_ok=True)
+
+
+def _finished(folder: RunFolder, key: str) -> dict[str, Any] | None:
+    """What the finished run noted, unless something it was made from has changed."""
+    files = [folder.root / name for name in ("metrics.json", "report.html", "predictions.csv")]
+    if not folder.done.exists() or not all(path.exists() for path in (*files, folder.bundle)):
+        return None
+    done: dict[str, Any] = json.loads(folder.done.read_text())
+    same = done["key"] == key and done["metrics"] == hash_file(folder.root / "metrics.json")
+    return done if same else None
+
+
+def _result(folder: RunFolder, facts: dict[str, Any], prepared: Prepared) -> StudyResult:
+    return StudyResult(
+        folder.root,
+        json.loads((folder.root / "metrics.json").read_text()),
+        facts["verdict"],
+        facts["bundle"],
+        len(prepared.report.quarantine),
+    )

@@ -1,0 +1,84 @@
+"""`RunSettings`: everything that a run depends on; the command line and the TOML are made from it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from latentdx.autoencoder.family import AutoencoderName
+from latentdx.core.errors import StopError
+from latentdx.diagnosis.machines import ClassifierName
+from latentdx.features.extract import FeatureKind
+
+
+class RunSettings(BaseModel):
+    """The settings of a whole study; saved as ``config.toml``, which replays it.
+
+    Examples
+    --------
+    >>> RunSettings(source="scans", one_scan_per_patient=True).classifier
+    'svm'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    labels: str | None = None
+    unlabelled: tuple[str, ...] = ()
+    labelled: int | None = Field(None, ge=2)
+    size: int | None = Field(None, ge=8, le=1024)
+    channels: Literal[1, 3] | None = None
+    seed: int = Field(0, ge=0)
+    minutes: float | None = Field(None, gt=0)
+    patient_pattern: str | None = None
+    one_scan_per_patient: bool = False
+    label_map: dict[str, str] = Field(default_factory=dict)
+    positive: str | None = None
+    overlap: Literal["stop", "drop", "allow"] = "stop"
+    strict: bool = False
+    autoencoder: AutoencoderName = "invariant"
+    latent_dim: int | None = Field(None, ge=1)
+    epochs: int | None = Field(None, ge=1)
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    classifier: ClassifierName = "svm"
+    features: FeatureKind = "pooled"
+    flip: bool = True
+
+    def to_toml(self) -> str:
+        """The text of ``config.toml``; what is not set is left out."""
+        return tomli_w.dumps(self.model_dump(exclude_none=True, mode="json"))
+
+    def differences(self, other: RunSettings) -> list[str]:
+        """Names of the settings that would give another result."""
+        ours, theirs = self.model_dump(), other.model_dump()
+        return sorted(name for name in ours if ours[name] != theirs[name] and name != "minutes")
+
+
+def settings_from(values: dict[str, Any], path: Path | None = None) -> RunSettings:
+    """Settings from plain values. Raises `StopError` ``E_CONFIG`` naming the first wrong one."""
+    try:
+        return RunSettings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise StopError(
+            "E_CONFIG",
+            f"{name}: {first['msg'].lower()}, found {first['input']!r}",
+            fix=f"settings: {', '.join(RunSettings.model_fields)}",
+            path=path,
+        ) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The plain values of a ``config.toml``. Raises `StopError` ``E_CONFIG``."""
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise StopError("E_CONFIG", f"cannot be read: {error.strerror}", path=path) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StopError("E_CONFIG", f"not TOML: {error}", path=path) from None
