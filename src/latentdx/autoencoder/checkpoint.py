@@ -59,7 +59,7 @@ class Checkpoint:
         try:
             with safe_open(path, "pt") as file:
                 history = json.loads(file.metadata()["history"])
-                for key in file.keys():
+                for key in list(file.keys()):
                     group, name = key.split("/", 1)
                     groups[group][name] = file.get_tensor(key)
         except (OSError, SafetensorError, KeyError, ValueError, TypeError):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ class FitSettings:
     """
 
     epochs: int | None = None
-    scans_seen: int = 90_000
+    scans_seen: int = 56_000
     batch_size: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
@@ -65,8 +66,8 @@ def choose_epochs(settings: FitSettings, n_scans: int, size: int) -> int:
 
     Examples
     --------
-    >>> choose_epochs(FitSettings(), 4500, 28)
-    20
+    >>> choose_epochs(FitSettings(), 4700, 28)
+    12
     """
     if settings.epochs is not None:
         return settings.epochs
@@ -74,26 +75,32 @@ def choose_epochs(settings: FitSettings, n_scans: int, size: int) -> int:
     return int(np.clip(round(seen / n_scans), 6, 200))
 
 
+class Pool(NamedTuple):
+    """Pixels (N, C, S, S) to learn from, and those on which the best epoch is chosen."""
+
+    train: Pixels
+    tune: Pixels
+
+
 def pretrain(
     network: Autoencoder,
-    train: Pixels,
-    tune: Pixels,
+    pool: Pool,
     settings: FitSettings,
     *,
     seed: int,
     checkpoint: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[Epoch]:
-    """Train `network` in place on `train` (N, C, S, S); the epoch that is best on `tune` is kept.
+    """Train `network` in place on `pool.train`; the epoch that is best on `pool.tune` is kept.
 
     Everything random in an epoch derives from `seed` and the epoch's number, so a run continued
     from `checkpoint` (a file, written after epochs) ends with the same weights as one that was
     never stopped. Raises `StopError` ``E_DIVERGED`` where the loss is no longer finite and
     ``E_TOO_FEW`` for fewer than 8 scans.
     """
-    if len(train) < 8:
-        raise StopError("E_TOO_FEW", f"{len(train)} scans to learn from", fix="add scans")
-    run = _Run(network, train, tune, settings, seed=seed)
+    if len(pool.train) < 8:
+        raise StopError("E_TOO_FEW", f"{len(pool.train)} scans to learn from", fix="add scans")
+    run = _Run(network, pool, settings, seed=seed)
     if checkpoint is not None and checkpoint.exists():
         run.restore(Checkpoint.load(checkpoint))
     for epoch in range(len(run.history), run.epochs):
@@ -111,16 +118,16 @@ class _Run:
     """One training at work."""
 
     def __init__(
-        self, network: Autoencoder, train: Pixels, tune: Pixels, settings: FitSettings, *, seed: int
+        self, network: Autoencoder, pool: Pool, settings: FitSettings, *, seed: int
     ) -> None:
         self.device = best_device()
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.train = torch.from_numpy(train).to(self.device)
-        self.tune = torch.from_numpy(tune).to(self.device)
+        self.train = torch.from_numpy(pool.train).to(self.device)
+        self.tune = torch.from_numpy(pool.tune).to(self.device)
         self.settings, self.seed = settings, seed
-        self.epochs = choose_epochs(settings, len(train), train.shape[-1])
-        self.batch = min(settings.batch_size, max(8, len(train) // 4))
-        self.steps = self.epochs * (len(train) // self.batch)
+        self.epochs = choose_epochs(settings, len(pool.train), pool.train.shape[-1])
+        self.batch = min(settings.batch_size, max(8, len(pool.train) // 4))
+        self.steps = self.epochs * (len(pool.train) // self.batch)
         self.history: list[Epoch] = []
         self.best: dict[str, Tensor] = _copied(network.state_dict())
         self.optimizer = torch.optim.AdamW(
@@ -169,7 +176,7 @@ class _Run:
             group["lr"] = self.settings.learning_rate * _schedule(step, self.steps)
         loss = self._loss(pixels, generator)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         return loss.detach()

@@ -42,13 +42,14 @@ def save_bundle(
     card: str,
     split_hash: str,
     counts: Mapping[str, int],
+    seed: int,
 ) -> str:
     """Write the bundle at `path` (an older bundle there is replaced); returns its SHA-256 (hex).
 
     `card` becomes README.md. Raises `StopError` ``E_IO`` where it cannot be written and
     ``E_DESTINATION`` where something else lies at `path`.
     """
-    contents = bundle_files(model, card=card, split_hash=split_hash, counts=counts)
+    contents = _files(model, card, _describe(model, split_hash, counts, seed=seed))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.mkdir(parents=True)
@@ -65,11 +66,8 @@ def save_bundle(
     return hashlib.sha256(contents[CHECKSUMS]).hexdigest()
 
 
-def bundle_files(
-    model: DiagnosticModel, *, card: str, split_hash: str, counts: Mapping[str, int]
-) -> dict[str, bytes]:
+def _files(model: DiagnosticModel, card: str, description: Description) -> dict[str, bytes]:
     """The bundle's files by name, ``checksums.json`` last."""
-    description = _describe(model, split_hash, counts)
     contents = {
         DESCRIPTION: (description.model_dump_json(indent=2) + "\n").encode(),
         ENCODER: encoder_bytes(model.encoder),
@@ -83,10 +81,13 @@ def bundle_files(
 def encoder_bytes(network: Autoencoder) -> bytes:
     """The weights of a network as safetensors."""
     weights = network.state_dict().items()
-    return save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in weights})
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights}
+    return bytes(save_tensors(tensors))
 
 
-def _describe(model: DiagnosticModel, split_hash: str, counts: Mapping[str, int]) -> Description:
+def _describe(
+    model: DiagnosticModel, split_hash: str, counts: Mapping[str, int], *, seed: int
+) -> Description:
     network, head = model.encoder, model.head
     return Description(
         made_by=f"latentdx {VERSION}",
@@ -103,6 +104,7 @@ def _describe(model: DiagnosticModel, split_hash: str, counts: Mapping[str, int]
         ),
         split_hash=split_hash,
         counts=dict(counts),
+        seed=seed,
     )
 
 

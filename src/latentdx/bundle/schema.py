@@ -59,6 +59,7 @@ class Description(_Strict):
     head: HeadDescription
     split_hash: str
     counts: dict[str, int]
+    seed: int
 
 
 def read_description(text: str, path: Path) -> Description:

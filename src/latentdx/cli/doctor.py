@@ -95,10 +95,14 @@ def in_words(found: dict[str, Any]) -> str:
     lines = [f"{head}, as {found['size']} x {found['size']} pixels"]
     for name in ("labels", "modalities", "sizes", "conversions"):
         common = sorted(found[name].items(), key=lambda item: -item[1])
-        lines += [f"{name}:"] + [f"  {count:>7}  {text or 'not known'}" for text, count in common[:8]]
+        lines += [f"{name}:"] + [
+            f"  {count:>7}  {text or 'not known'}" for text, count in common[:8]
+        ]
         if len(common) > 8:
             lines.append(f"           and {len(common) - 8} more")
     lines.append(f"{len(found['quarantine'])} would be set aside:")
     lines += [f"  {i['code']} {i['path']}: {i['text']}" for i in found["quarantine"][:_SHOWN]]
-    lines.append(f"{len(found['not_images'])} hold no image, {found['n_skipped']} other files skipped")
+    lines.append(
+        f"{len(found['not_images'])} hold no image, {found['n_skipped']} other files skipped"
+    )
     return "\n".join([*lines, *(f"note: {note}" for note in found["notes"])])

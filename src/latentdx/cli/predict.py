@@ -82,9 +82,7 @@ def diagnoses(model: Any, paths: list[str], *, abstain: bool, workers: int | Non
     def flush() -> Any:
         good = [(path, item) for path, item in held if not isinstance(item, InputError)]
         made = iter(
-            model.diagnose(
-                [path for path, _ in good], [scan for _, scan in good], abstain=abstain
-            )
+            model.diagnose([path for path, _ in good], [scan for _, scan in good], abstain=abstain)
             if good
             else ()
         )
@@ -123,7 +121,10 @@ def write_table(path: Path, found: list[Any], classes: tuple[str, ...]) -> None:
         (
             *(item.path, item.scan_id, item.status, item.label or ""),
             *((item.probabilities or {}).get(name, "") for name in classes),
-            *(";".join(item.prediction_set), "" if item.anomaly_score is None else item.anomaly_score),
+            *(
+                ";".join(item.prediction_set),
+                "" if item.anomaly_score is None else item.anomaly_score,
+            ),
             item.reason.code if item.reason else "",
         )
         for item in found

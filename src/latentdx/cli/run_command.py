@@ -98,12 +98,13 @@ def run(
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
         **{"precision": precision, "classifier": classifier, "features": features, "flip": flip},
     }
-    execute({name: value for name, value in given.items() if value is not None}, config, out, as_json)
+    execute(
+        {name: value for name, value in given.items() if value is not None}, config, out, as_json
+    )
 
 
 def execute(given: dict[str, Any], config: Path | None, out: Path, as_json: bool) -> None:
-    """Run the study of these settings and print its result; exit code 3 where files were set aside.
-    """
+    """Run the study and print its result; exit code 3 where files were set aside."""
     from latentdx.cli.console import ConsoleReporter
     from latentdx.core.errors import StopError
     from latentdx.study.run import run_study

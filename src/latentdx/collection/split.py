@@ -63,6 +63,17 @@ class Split:
         """For `from_json`."""
         return {"hash": self.hash, "parts": self.parts.tolist()}
 
+    @staticmethod
+    def hash_of(table: CollectionTable, parts: StrArray) -> str:
+        """The hash of a split with these parts."""
+        return _hash(table, parts)
+
+    @classmethod
+    def for_pretraining(cls, table: CollectionTable) -> Split:
+        """Every scan serves the autoencoder only: for collections without labels."""
+        parts = np.full(len(table), "pretrain")
+        return cls(parts, _hash(table, parts))
+
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Split:
         """Undo `as_json`. Raises `IntegrityError` ``E_SPLIT`` for an unknown part."""

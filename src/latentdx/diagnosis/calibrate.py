@@ -62,6 +62,8 @@ def _fit_sigmoid(scores: Floats, positive: NDArray[np.bool_]) -> tuple[float, fl
         error = expit(logit) - target
         return float(value.sum()), np.array([(error * scaled).sum(), error.sum()])
 
-    found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(_FLATTEST, 50), (-50, 50)])
+    found = minimize(
+        loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(_FLATTEST, 50), (-50, 50)]
+    )
     slope = float(found.x[0]) / spread
     return slope, float(found.x[1]) - slope * centre

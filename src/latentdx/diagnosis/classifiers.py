@@ -1,4 +1,4 @@
-"""Fitting classifiers: balanced, on a training part's features, with patients kept apart in tuning."""
+"""Fitting classifiers: every class weighs the same, and tuning keeps patients apart."""
 
 from __future__ import annotations
 

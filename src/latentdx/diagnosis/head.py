@@ -81,7 +81,8 @@ class Head:
     def decide(self, probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
         """Class indices (N,): by the threshold for two classes, else the likeliest."""
         if self.threshold is None:
-            return probabilities.argmax(axis=1)
+            likeliest: NDArray[np.int64] = probabilities.argmax(axis=1)
+            return likeliest
         decided: NDArray[np.int64] = (probabilities[:, 1] >= self.threshold).astype(np.int64)
         return decided
 
@@ -154,4 +155,7 @@ def score_scans(head: Head, scans: LabelledScans, extract: Extract, *, flip: boo
 def score_pixels(head: Head, pixels: Floats, extract: Extract, *, flip: bool) -> Floats:
     """Scores (N, Q) of pixels (N, C, S, S)."""
     scores = head.scores(extract(pixels))
-    return (scores + head.scores(extract(flipped(pixels)))) / 2 if flip else scores
+    if flip:
+        mirrored = head.scores(extract(flipped(pixels)))
+        scores = ((scores + mirrored) / 2).astype(np.float32)
+    return scores

@@ -85,11 +85,14 @@ def augmented(
     """
     copies = [scans.pixels, *(_copy(scans.pixels, settings, seed, n) for n in range(n_copies))]
     tiles = n_copies + 1
-    others = {
-        name: np.tile(getattr(scans, name), tiles)
-        for name in ("labels", "patients", "scan_ids", "parts")
-    }
-    return replace(scans, pixels=np.concatenate(copies), **others)
+    return replace(
+        scans,
+        pixels=np.concatenate(copies),
+        labels=np.tile(scans.labels, tiles),
+        patients=np.tile(scans.patients, tiles),
+        scan_ids=np.tile(scans.scan_ids, tiles),
+        parts=np.tile(scans.parts, tiles),
+    )
 
 
 def _copy(pixels: Pixels, settings: AugmentSettings, seed: int, number: int) -> Pixels:

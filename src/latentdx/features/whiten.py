@@ -45,15 +45,15 @@ class PrincipalComponents:
     def fit(cls, features: Floats, n_components: int) -> PrincipalComponents:
         """From features (N, D): at most `n_components`, fewer for few or dependent scans."""
         mean = features.mean(axis=0, dtype=np.float64)
-        centred = features - mean
+        centred: NDArray[np.float64] = features - mean
         n_scans, width = centred.shape
         kept = min(n_components, max(1, n_scans - 1), width)
         if n_scans < width:
-            values, vectors = np.linalg.eigh(centred @ centred.T)
-            vectors = centred.T @ vectors / np.sqrt(np.clip(values, 1e-12, None))
+            values, within = np.linalg.eigh(centred @ centred.T)
+            vectors = centred.T @ within / np.sqrt(np.clip(values, 1e-12, None))
         else:
             values, vectors = np.linalg.eigh(centred.T @ centred)
-        spread = np.sqrt(np.clip(values[::-1][:kept], 0, None) / max(1, n_scans - 1))
+        spread: NDArray[np.float64] = np.sqrt(np.clip(values[::-1][:kept], 0, None) / max(1, n_scans - 1))
         usable = spread > max(1e-4 * float(spread[0]), 1e-9)
         usable[0] = True
         axes = vectors[:, ::-1][:, :kept][:, usable] / np.maximum(spread[usable], 1e-9)

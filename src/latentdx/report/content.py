@@ -1,4 +1,4 @@
-"""`ReportContent`: all that the report shows, as plain numbers and arrays; nothing is computed later."""
+"""`ReportContent`: all that the report shows, as plain numbers and arrays."""
 
 from __future__ import annotations
 

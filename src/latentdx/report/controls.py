@@ -1,41 +1,104 @@
-"""The control that must fail: the same pipeline on labels that mean nothing."""
+"""The control that must fail: the same features and classifier on labels that mean nothing."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.seeds import derive_seed, numpy_generator
-from latentdx.features.table import Extract
-from latentdx.report.baselines import Rivals
+from latentdx.diagnosis.calibrate import SigmoidCalibration
+from latentdx.diagnosis.classifiers import fit_classifier
+from latentdx.diagnosis.head import Head
+from latentdx.metrics.estimate import Estimate
 from latentdx.report.predictions import Predictions
 
+Floats = NDArray[np.float32]
 
-def shuffled_labels(rivals: Rivals, extract: Extract) -> Predictions:
-    """Labels of training and calibration permuted among patients, everything fitted again.
+N_SHUFFLES = 20
+_MOST_SCANS = 1500
 
-    The AUROC on the untouched test labels must lie near .5; where it does not, scans of test
-    patients, or the label itself, have leaked into training.
+
+@dataclass(frozen=True)
+class ControlScans:
+    """Scans of train, calibrate and test with their whitened features (N, M)."""
+
+    scans: LabelledScans
+    features: Floats
+
+    def part(self, name: str) -> ControlScans:
+        """The scans of one part."""
+        rows = self.scans.parts == name
+        return ControlScans(self.scans.take(rows), self.features[rows])
+
+
+def shuffled_labels(head: Head, control: ControlScans, seed: int) -> dict[str, Estimate]:
+    """The mean of each metric over classifiers fitted again on shuffled labels.
+
+    Labels of train and calibrate are permuted among patients, the classifier (at most 1500
+    scans, no copies) and its calibration are fitted again, and the untouched test labels score
+    it. One shuffle says little: where a class is the largest difference between scans, a random
+    direction finds it by chance. So 20 are made; the interval is that of their mean (1.96
+    standard errors). An AUROC far from .5 means a leak.
     """
-    scans = rivals.scans
-    labels = scans.labels.copy()
-    for part in ("train", "calibrate"):
-        rows = np.flatnonzero(scans.parts == part)
-        labels[rows] = _permuted(scans.take(rows), derive_seed(rivals.seed, "shuffle", part))
-    shuffled = replace(rivals, scans=replace(scans, labels=labels))
-    return shuffled.with_features(extract)
+    test = control.part("test")
+    found = [
+        _one(head, control, test, derive_seed(seed, "shuffle", number))
+        for number in range(N_SHUFFLES)
+    ]
+    n_patients = len(np.unique(test.scans.patients))
+    return {
+        name: _mean([metrics[name] for metrics in found], len(test.scans), n_patients)
+        for name in found[0]
+    }
+
+
+def _one(
+    head: Head, control: ControlScans, test: ControlScans, seed: int
+) -> Mapping[str, Estimate]:
+    train = _shuffled(control.part("train"), seed)
+    calibrate = _shuffled(control.part("calibrate"), seed)
+    drawn = numpy_generator(seed, "rows").permutation(len(train.scans))[:_MOST_SCANS]
+    labels = train.scans.labels[drawn]
+    if len(np.unique(labels)) < len(train.scans.classes):
+        drawn, labels = np.arange(len(train.scans)), train.scans.labels
+    machine = fit_classifier(
+        head.name,
+        train.features[drawn],
+        labels,
+        n_classes=len(train.scans.classes),
+        strength=head.strength,
+    )
+    calibration = SigmoidCalibration.fit(machine.scores(calibrate.features), calibrate.scans.labels)
+    scores = machine.scores(test.features)
+    decided = (scores[:, 0] >= 0).astype(np.int64) if scores.shape[1] == 1 else scores.argmax(1)
+    table = calibration.probabilities(scores)
+    return Predictions(test.scans.labels, test.scans.patients, table, decided).metrics(seed, 0)
+
+
+def _shuffled(part: ControlScans, seed: int) -> ControlScans:
+    labels = _permuted(part.scans, derive_seed(seed, str(part.scans.parts[0])))
+    return replace(part, scans=replace(part.scans, labels=labels))
 
 
 def _permuted(scans: LabelledScans, seed: int) -> NDArray[np.int64]:
-    """Each patient's scans get the labels of another patient; every class stays as common."""
-    order = np.argsort(scans.patients, kind="stable")
+    """Patients in drawn order take over the labels in the old order: each class stays as common."""
     names = np.unique(scans.patients)
     drawn = numpy_generator(seed).permutation(len(names))
     place = dict(zip(names.tolist(), drawn.tolist(), strict=True))
+    order = np.argsort(scans.patients, kind="stable")
     target = np.argsort([place[name] for name in scans.patients.tolist()], kind="stable")
     found = np.empty_like(scans.labels)
     found[target] = scans.labels[order]
     return found
+
+
+def _mean(estimates: list[Estimate], n_scans: int, n_patients: int) -> Estimate:
+    values = np.array([item.value for item in estimates if item.value is not None])
+    if len(values) < 2:
+        return Estimate(None, None, None, n_scans, n_patients)
+    mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+    return Estimate(mean, mean - 1.96 * error, mean + 1.96 * error, n_scans, n_patients)

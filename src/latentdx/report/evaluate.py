@@ -34,7 +34,7 @@ class TestResult:
 
 
 def evaluate_test(model: DiagnosticModel, test: LabelledScans) -> TestResult:
-    """Run the model on every test scan; scans that it would not evaluate are scored all the same."""
+    """Run the model on every test scan; those it would not evaluate are scored all the same."""
     outputs = model.compute(test.pixels)
     predictions = Predictions(test.labels, test.patients, outputs.probabilities, outputs.decisions)
     return TestResult(test, outputs, predictions)

@@ -71,7 +71,7 @@ class RunFolder:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV atomically; cells that a spreadsheet would run as formulas are quoted by ``'``."""
+    """Write a CSV atomically; cells that a spreadsheet would run as formulas get a ``'``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

@@ -14,8 +14,9 @@ import torch
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.checkpoint import Epoch
 from latentdx.autoencoder.family import build
-from latentdx.autoencoder.fit import FitSettings, Progress, pretrain
+from latentdx.autoencoder.fit import FitSettings, Pool, Progress, pretrain
 from latentdx.collection.labelled import LabelledScans, load_parts
+from latentdx.core.errors import StopError
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_json
 from latentdx.core.seeds import derive_seed
@@ -45,9 +46,17 @@ def head_settings(settings: RunSettings) -> HeadSettings:
 
 
 def pretrain_step(
-    prepared: Prepared, settings: RunSettings, folder: RunFolder, clock: Clock
+    prepared: Prepared,
+    settings: RunSettings,
+    folder: RunFolder,
+    clock: Clock,
+    *,
+    start: Autoencoder | None = None,
 ) -> Pretrained:
-    """Train the autoencoder on train and pretrain scans; no scan of a held-out part is in them."""
+    """Train the autoencoder on train and pretrain scans; no scan of a held-out part is in them.
+
+    `start`: an encoder whose weights are the first ones; `StopError` ``E_SHAPE`` if they differ.
+    """
     clock.step("pretrain", "Training the autoencoder without labels")
     pool = load_parts(prepared.collection, prepared.split, prepared.classes, "train", "pretrain")
     tune = load_parts(prepared.collection, prepared.split, prepared.classes, "tune")
@@ -57,12 +66,13 @@ def pretrain_step(
         seed=settings.seed,
     )
     network.fit_normalisation(torch.from_numpy(pool.pixels))
+    if start is not None:
+        _take_over(network, start)
     fit = fit_settings(settings)
     key = hash_json([prepared.split.hash, network.settings(), settings.seed, repr(fit)])
     history = pretrain(
         network,
-        pool.pixels,
-        tune.pixels,
+        Pool(pool.pixels, tune.pixels),
         fit,
         seed=derive_seed(settings.seed, "pretrain"),
         checkpoint=_checkpoint(folder.checkpoint, key),
@@ -120,6 +130,15 @@ def fit_step(
         ),
     )
     return replace(model, cutoff=_cutoff(model, labelled.part("tune")))
+
+
+def _take_over(network: Autoencoder, before: Autoencoder) -> None:
+    """Take over the weights of another encoder."""
+    try:
+        network.load_state_dict(before.state_dict())
+    except RuntimeError:
+        fix = "use the same --autoencoder on scans of the same size"
+        raise StopError("E_SHAPE", "the encoder to start from has other shapes", fix=fix) from None
 
 
 def _cutoff(model: DiagnosticModel, tune: LabelledScans) -> float:

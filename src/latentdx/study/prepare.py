@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from latentdx.collection.audit import Audit, audit
@@ -14,7 +14,7 @@ from latentdx.collection.split import Split, split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
 from latentdx.core.errors import LeakageError
-from latentdx.core.files import write_json
+from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.reporter import Clock
@@ -23,15 +23,23 @@ from latentdx.study.settings import RunSettings
 
 @dataclass(frozen=True)
 class Prepared:
-    """Stored scans, their split, and what was found on the way."""
+    """Stored scans, their split, and what was found on the way.
+
+    `classes` are negative first; `invalid` says why scores would mean nothing, or is None.
+    """
 
     collection: Collection
     table: CollectionTable
     split: Split
     classes: tuple[str, ...]
     audit: Audit
-    report: IngestReport
-    invalid: str | None
+    n_quarantined: int = 0
+
+    @property
+    def invalid(self) -> str | None:
+        """The audit's errors in words."""
+        errors = [item.text for item in self.audit.findings if item.severity == "error"]
+        return "; ".join(errors) or None
 
 
 def prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared:
@@ -43,23 +51,31 @@ def prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared:
     if report.quarantine:
         clock.note(f"{len(report.quarantine)} files set aside: see quarantine.csv")
     folder.checkpoint.parent.mkdir(exist_ok=True)
-    collection = Collection.open(folder.collection)
-    table = collection.metadata()
-    clock.step("audit", "Looking for leaks and duplicates")
-    split, found = _split(settings, folder, table)
-    folder.config.write_text(settings.to_toml())
     _write_quarantine(folder.root / "quarantine.csv", report)
-    write_json(folder.root / "audit.json", found.as_json())
-    errors = [finding.text for finding in found.findings if finding.severity == "error"]
-    return Prepared(
-        collection,
+    clock.step("audit", "Looking for leaks and duplicates")
+    try:
+        prepared = open_prepared(folder.collection, settings)
+    except LeakageError:
+        table = Collection.open(folder.collection).metadata()
+        write_json(folder.root / "audit.json", audit(table).as_json())
+        raise
+    write_atomic(folder.config, settings.to_toml())
+    write_json(folder.root / "audit.json", prepared.audit.as_json())
+    return replace(prepared, n_quarantined=len(report.quarantine))
+
+
+def open_prepared(path: Path, settings: RunSettings) -> Prepared:
+    """A stored collection, split and audited. Raises the errors of `split_by_patient`."""
+    collection = Collection.open(path)
+    table = collection.metadata()
+    split = split_by_patient(
         table,
-        split,
-        tuple(order_classes(table.classes, settings.positive)),
-        found,
-        report,
-        "; ".join(errors) or None,
+        seed=derive_seed(settings.seed, "split"),
+        overlap=settings.overlap,
+        labelled=settings.labelled,
     )
+    classes = tuple(order_classes(table.classes, settings.positive))
+    return Prepared(collection, table, split, classes, audit(table, split.parts))
 
 
 def ingest_settings(settings: RunSettings) -> IngestSettings:
@@ -90,22 +106,6 @@ def _ingest(settings: RunSettings, folder: RunFolder, clock: Clock) -> IngestRep
         if is_new:
             shutil.rmtree(folder.root, ignore_errors=True)
         raise
-
-
-def _split(
-    settings: RunSettings, folder: RunFolder, table: CollectionTable
-) -> tuple[Split, Audit]:
-    try:
-        split = split_by_patient(
-            table,
-            seed=derive_seed(settings.seed, "split"),
-            overlap=settings.overlap,
-            labelled=settings.labelled,
-        )
-    except LeakageError:
-        write_json(folder.root / "audit.json", audit(table).as_json())
-        raise
-    return split, audit(table, split.parts)
 
 
 def _write_quarantine(path: Path, report: IngestReport) -> None:

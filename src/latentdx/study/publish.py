@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from latentdx.autoencoder.checkpoint import Epoch
 from latentdx.autoencoder.device import best_device, uses_bf16
 from latentdx.autoencoder.family import name_of
 from latentdx.bundle.save import save_bundle
@@ -30,69 +32,74 @@ from latentdx.study.settings import RunSettings
 
 _EXAMPLES = 12
 _MAP_SCANS = 1500
-_PRIVATE = {"source", "labels", "unlabelled"}
 
 
-def publish(
-    folder: RunFolder,
-    settings: RunSettings,
-    prepared: Prepared,
-    pretrained: Pretrained,
-    model: DiagnosticModel,
-    assessment: Assessment,
-) -> str:
+@dataclass(frozen=True)
+class Made:
+    """What a run has made and is to be told of."""
+
+    settings: RunSettings
+    prepared: Prepared
+    assessment: Assessment
+
+
+def publish(folder: RunFolder, made: Made, pretrained: Pretrained, model: DiagnosticModel) -> str:
     """Write ``predictions.csv``, ``bundle/``, ``report.html`` and last ``metrics.json``.
 
     Returns the bundle's SHA-256 (hex).
     """
-    content = _content(settings, prepared, pretrained, assessment)
-    _write_predictions(folder.root / "predictions.csv", prepared, assessment)
-    counts = {name: count for name, count in prepared.split.counts().items() if count}
+    content = content_of(made, _provenance(made.prepared, pretrained), pretrained.history)
+    write_predictions(folder.root / "predictions.csv", made)
     bundle = save_bundle(
         model,
         folder.bundle,
-        card=render_card(content, _bundle_facts(model, settings, prepared)),
-        split_hash=prepared.split.hash,
-        counts=counts,
+        card=render_card(content, _bundle_facts(model, made)),
+        split_hash=made.prepared.split.hash,
+        counts={name: count for name, count in made.prepared.split.counts().items() if count},
+        seed=made.settings.seed,
     )
     provenance = {**content.provenance, "bundle": bundle}
     write_atomic(folder.root / "report.html", render(replace(content, provenance=provenance)))
-    write_json(folder.root / "metrics.json", assessment.metrics)
+    write_json(folder.root / "metrics.json", made.assessment.metrics)
     return bundle
 
 
-def _content(
-    settings: RunSettings, prepared: Prepared, pretrained: Pretrained, assessment: Assessment
+def content_of(
+    made: Made, provenance: Mapping[str, str], history: Sequence[Epoch]
 ) -> ReportContent:
+    """Everything that the report shows."""
+    prepared, assessment, seed = made.prepared, made.assessment, made.settings.seed
     result = assessment.result
-    shown = _map_rows(len(result.scans), settings.seed)
+    shown = _map_rows(len(result.scans), seed)
     return ReportContent(
-        name=Path(settings.source).name,
+        name=Path(made.settings.source).name,
         classes=prepared.classes,
         verdict=assessment.verdict,
         metrics=assessment.metrics,
         audit=prepared.audit.as_json(),
         parts=_part_counts(prepared),
-        n_quarantined=len(prepared.report.quarantine),
+        n_quarantined=prepared.n_quarantined,
         labels=result.predictions.labels,
         probabilities=result.predictions.probabilities,
         decisions=result.predictions.decisions,
         threshold=assessment.threshold,
         rivals={name: rival.probabilities for name, rival in assessment.rivals.items()},
-        map_points=_map(result.outputs.embeddings[shown], settings.seed),
+        map_points=_map(result.outputs.embeddings[shown], seed),
         map_labels=result.predictions.labels[shown],
-        examples=_examples(assessment, settings.seed),
-        history=history_rows(pretrained.history),
-        settings={
-            name: Path(str(value)).name if name in _PRIVATE and isinstance(value, str) else value
-            for name, value in settings.model_dump(mode="json", exclude={"unlabelled"}).items()
-            if value not in (None, {}, [])
-        },
-        provenance=_provenance(prepared, pretrained),
+        examples=_examples(assessment, seed),
+        history=history_rows(history),
+        settings=_shown_settings(made.settings),
+        provenance=provenance,
         invalid=prepared.invalid,
     )
 
 
+def _shown_settings(settings: RunSettings) -> dict[str, Any]:
+    """What is set, without the folders of this machine."""
+    values = settings.model_dump(mode="json", exclude={"unlabelled"})
+    for name in ("source", "labels"):
+        values[name] = values[name] and Path(values[name]).name
+    return {name: value for name, value in values.items() if value not in (None, {}, [])}
 
 
 def _part_counts(prepared: Prepared) -> dict[str, dict[str, tuple[int, int]]]:
@@ -124,20 +131,18 @@ def _provenance(prepared: Prepared, pretrained: Pretrained) -> dict[str, str]:
     }
 
 
-def _bundle_facts(
-    model: DiagnosticModel, settings: RunSettings, prepared: Prepared
-) -> dict[str, Any]:
+def _bundle_facts(model: DiagnosticModel, made: Made) -> dict[str, Any]:
     return {
         "format": "latentdx-bundle",
         "version": 1,
         "autoencoder": name_of(model.encoder),
-        "classifier": settings.classifier,
+        "classifier": made.settings.classifier,
         "size": model.encoder.size,
         "channels": model.encoder.channels,
         "n_parameters": sum(weight.numel() for weight in model.encoder.parameters()),
         "calibration": "sigmoid",
-        "seed": settings.seed,
-        "split_hash": prepared.split.hash,
+        "seed": made.settings.seed,
+        "split_hash": made.prepared.split.hash,
     }
 
 
@@ -181,8 +186,9 @@ def _examples(assessment: Assessment, seed: int) -> Examples:
     )
 
 
-def _write_predictions(path: Path, prepared: Prepared, assessment: Assessment) -> None:
+def write_predictions(path: Path, made: Made) -> None:
     """One row a test scan; patients by pseudonym."""
+    prepared, assessment = made.prepared, made.assessment
     classes, outputs = prepared.classes, assessment.result.outputs
     scans = assessment.result.scans
     paths = dict(zip(prepared.table.scan_id.tolist(), prepared.table.path.tolist(), strict=True))

@@ -14,7 +14,7 @@ from latentdx.study.assess import assess_step
 from latentdx.study.folder import RunFolder
 from latentdx.study.learn import fit_step, pretrain_step
 from latentdx.study.prepare import Prepared, prepare
-from latentdx.study.publish import publish
+from latentdx.study.publish import Made, publish
 from latentdx.study.reporter import Clock, Reporter, Silent
 from latentdx.study.settings import RunSettings
 
@@ -67,7 +67,7 @@ def run_study(
     model = fit_step(prepared, pretrained.network, settings, clock)
     assessment = assess_step(prepared, model, settings, clock)
     assessment.metrics["seconds"] = clock.seconds
-    bundle = publish(folder, settings, prepared, pretrained, model, assessment)
+    bundle = publish(folder, Made(settings, prepared, assessment), pretrained, model)
     clock.stop()
     facts = {"verdict": assessment.verdict, "bundle": bundle, "seconds": dict(clock.seconds)}
     _finish(folder, key, facts, assessment.metrics)
@@ -103,5 +103,5 @@ def _result(folder: RunFolder, facts: dict[str, Any], prepared: Prepared) -> Stu
         json.loads((folder.root / "metrics.json").read_text()),
         facts["verdict"],
         facts["bundle"],
-        len(prepared.report.quarantine),
+        prepared.n_quarantined,
     )

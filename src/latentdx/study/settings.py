@@ -1,4 +1,4 @@
-"""`RunSettings`: everything that a run depends on; the command line and the TOML are made from it."""
+"""`RunSettings`: everything that a run depends on, from the command line or a TOML."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class RunSettings(BaseModel):
     source: str
     labels: str | None = None
     unlabelled: tuple[str, ...] = ()
-    labelled: int | None = Field(None, ge=2)
-    size: int | None = Field(None, ge=8, le=1024)
+    labelled: int | None = Field(default=None, ge=2)
+    size: int | None = Field(default=None, ge=8, le=1024)
     channels: Literal[1, 3] | None = None
-    seed: int = Field(0, ge=0)
-    minutes: float | None = Field(None, gt=0)
+    seed: int = Field(default=0, ge=0)
+    minutes: float | None = Field(default=None, gt=0)
     patient_pattern: str | None = None
     one_scan_per_patient: bool = False
     label_map: dict[str, str] = Field(default_factory=dict)
@@ -41,8 +41,8 @@ class RunSettings(BaseModel):
     overlap: Literal["stop", "drop", "allow"] = "stop"
     strict: bool = False
     autoencoder: AutoencoderName = "invariant"
-    latent_dim: int | None = Field(None, ge=1)
-    epochs: int | None = Field(None, ge=1)
+    latent_dim: int | None = Field(default=None, ge=1)
+    epochs: int | None = Field(default=None, ge=1)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     classifier: ClassifierName = "svm"
     features: FeatureKind = "pooled"

@@ -1,0 +1,42 @@
+"""``latentdx evaluate``: external validation of a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latentdx.cli import options
+
+HELP = """Evaluate a bundle on the labelled scans of a collection.
+
+Of the collection that it was made from only the test part is used; of any other, all scans.
+
+Example:
+
+  latentdx evaluate study/bundle other_hospital --out validation
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="evaluate", help=HELP)(evaluate)
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
+    collection: Annotated[Path, typer.Argument(help="Folder of the collection.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the results.")],
+    as_json: options.JsonFlag = False,
+) -> None:
+    """See `HELP`."""
+    import json
+
+    from latentdx.cli.console import ConsoleReporter
+    from latentdx.cli.summary import summary
+    from latentdx.study.external import evaluate_bundle
+
+    with ConsoleReporter() as reporter:
+        metrics, sentence = evaluate_bundle(bundle, collection, out, reporter)
+    typer.echo(json.dumps(metrics) if as_json else summary(metrics, sentence))

@@ -1,0 +1,102 @@
+"""External validation: a finished model on scans of somewhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.bundle.load import load_bundle
+from latentdx.bundle.schema import DESCRIPTION, Description, read_description
+from latentdx.collection.audit import Audit, audit
+from latentdx.collection.labelled import load_parts
+from latentdx.collection.split import Split, split_by_patient
+from latentdx.collection.store import Collection
+from latentdx.collection.table import CollectionTable
+from latentdx.core.errors import LatentdxError, StopError
+from latentdx.core.files import write_atomic, write_json
+from latentdx.core.seeds import derive_seed
+from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.report.evaluate import abstention, evaluate_test, reconstruction, subgroups
+from latentdx.report.page import render
+from latentdx.report.predictions import as_json
+from latentdx.study.assess import Assessment
+from latentdx.study.prepare import Prepared
+from latentdx.study.publish import Made, content_of, write_predictions
+from latentdx.study.reporter import Reporter
+from latentdx.study.settings import RunSettings
+
+
+def evaluate_bundle(
+    bundle: Path, path: Path, out: Path, reporter: Reporter
+) -> tuple[dict[str, Any], str]:
+    """Score a bundle on the labelled scans of a collection; writes the report to `out`.
+
+    Returns the metrics and a sentence on what was tested. Raises `StopError`: ``E_CLASSES`` (the
+    collection has labels that the bundle does not know), ``E_SIZE``, ``E_NO_LABELS``.
+    """
+    reporter.step("evaluate", "Evaluating the bundle")
+    model = load_bundle(bundle)
+    told = read_description((bundle / DESCRIPTION).read_text(), bundle)
+    collection = Collection.open(path)
+    table = collection.metadata()
+    _check(model, collection, table)
+    split, is_own = _test_part(told, table)
+    prepared = Prepared(collection, table, split, model.classes, Audit(audit(table).findings))
+    result = evaluate_test(model, load_parts(collection, split, model.classes, "test"))
+    metrics = {
+        "test": as_json(result.predictions.metrics(told.seed)),
+        "baselines": {},
+        "controls": {},
+        "subgroups": subgroups(result, table, told.seed),
+        "abstention": abstention(result, told.seed),
+        "reconstruction": reconstruction(result, told.seed),
+        "seconds": {},
+        "warnings": [],
+    }
+    sentence = (
+        "These are the test scans of the collection that the bundle was made from."
+        if is_own
+        else "External validation: every labelled scan of the collection was tested."
+    )
+    assessment = Assessment(result, {}, metrics, sentence, model.head.threshold)
+    settings = RunSettings(source=str(path), seed=told.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    made = Made(settings, prepared, assessment)
+    write_predictions(out / "predictions.csv", made)
+    write_atomic(out / "report.html", render(content_of(made, {"bundle": model.bundle}, ())))
+    write_json(out / "metrics.json", metrics)
+    return metrics, sentence
+
+
+def _check(model: DiagnosticModel, collection: Collection, table: CollectionTable) -> None:
+    strange = sorted(set(table.classes) - set(model.classes))
+    if not table.is_labelled.any():
+        raise StopError("E_NO_LABELS", "no scan has a label", fix="ingest with --labels CSV")
+    if strange:
+        raise StopError(
+            "E_CLASSES",
+            f"the bundle does not know the label {strange[0]!r}; its classes are "
+            f"{', '.join(model.classes)}",
+            fix="ingest again with --label-map",
+        )
+    expected = (model.encoder.channels, model.encoder.size)
+    if expected != (collection.channels, collection.size):
+        text = f"the bundle reads {expected[0]} channels of {expected[1]} pixels, the collection "
+        text += f"holds {collection.channels} of {collection.size}"
+        fix = f"ingest again with --size {expected[1]}"
+        raise StopError("E_SIZE", text, fix=fix, path=collection.path)
+
+
+def _test_part(told: Description, table: CollectionTable) -> tuple[Split, bool]:
+    """The bundle's own test part where the collection is its own, else all labelled scans."""
+    try:
+        own = split_by_patient(table, seed=derive_seed(told.seed, "split"), overlap="drop")
+        if own.hash == told.split_hash:
+            return own, True
+    except LatentdxError:
+        pass
+    parts: NDArray[np.str_] = np.where(table.is_labelled, "test", "excluded")
+    return Split(parts, Split.hash_of(table, parts)), False

@@ -1,0 +1,92 @@
+"""The steps of a study one by one, for those who want them apart: pretrain, fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from latentdx.bundle.save import save_bundle
+from latentdx.collection.audit import Audit
+from latentdx.collection.split import Split
+from latentdx.collection.store import Collection
+from latentdx.core.errors import StopError
+from latentdx.study.encoder import load_encoder, save_encoder
+from latentdx.study.folder import RunFolder
+from latentdx.study.learn import fit_step, pretrain_step
+from latentdx.study.prepare import Prepared, open_prepared
+from latentdx.study.reporter import Clock, Reporter
+from latentdx.study.settings import RunSettings
+
+_CARD = """---
+library_name: latentdx
+tags: [medical-imaging, autoencoder, few-labels]
+---
+
+# latentdx model
+
+Not evaluated yet: run `latentdx evaluate` before believing any of its answers. For research use;
+not a medical device.
+"""
+
+
+def pretrain_collection(
+    collection: Path,
+    to: Path,
+    settings: RunSettings,
+    reporter: Reporter,
+    *,
+    start: Path | None = None,
+    resume: bool = False,
+) -> tuple[int, float]:
+    """Train an encoder and save it at `to`; returns the number of scans and the last loss.
+
+    Raises `StopError` ``E_DESTINATION`` where `to` holds a training and `resume` was not asked
+    for, and the errors of `split_by_patient` and `pretrain`.
+    """
+    if to.exists() and any(to.iterdir()) and not resume:
+        fix = "give --resume to go on, or choose another --to"
+        raise StopError("E_DESTINATION", "something lies there", fix=fix, path=to)
+    folder = RunFolder(to)
+    folder.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    prepared = _prepared(collection, settings)
+    before = None if start is None else load_encoder(start).network
+    done = pretrain_step(prepared, settings, folder, Clock(reporter), start=before)
+    save_encoder(to, done.network, prepared.table, prepared.split)
+    return done.n_scans, done.history[-1].loss
+
+
+def fit_collection(
+    collection: Path, encoder: Path, to: Path, settings: RunSettings, reporter: Reporter
+) -> str:
+    """Fit a model on an encoder's features and save its bundle; returns the bundle's SHA-256.
+
+    Raises `LeakageError` ``E_SEEN`` where the encoder has seen held-out pictures or patients, and
+    `StopError` ``E_SIZE`` where it was made for scans of another size.
+    """
+    found = load_encoder(encoder)
+    prepared = open_prepared(collection, settings)
+    found.require_unseen(prepared.table, prepared.split)
+    expected = (found.network.channels, found.network.size)
+    if expected != (prepared.collection.channels, prepared.collection.size):
+        text = f"the encoder reads {expected[0]} channels of {expected[1]} pixels, the collection "
+        text += f"holds {prepared.collection.channels} of {prepared.collection.size}"
+        raise StopError("E_SIZE", text, fix="ingest again with --size", path=collection)
+    model = fit_step(prepared, found.network, settings, Clock(reporter))
+    counts = {name: count for name, count in prepared.split.counts().items() if count}
+    return save_bundle(
+        model,
+        to,
+        card=_CARD,
+        split_hash=prepared.split.hash,
+        counts=counts,
+        seed=settings.seed,
+    )
+
+
+def _prepared(path: Path, settings: RunSettings) -> Prepared:
+    """Split by patient where there are labels; else every scan is for pretraining."""
+    collection = Collection.open(path)
+    table = collection.metadata()
+    if table.is_labelled.any():
+        return open_prepared(path, settings)
+    split = Split.for_pretraining(table)
+    return Prepared(collection, table, split, (), Audit(()))
