@@ -53,7 +53,9 @@ class PrincipalComponents:
             vectors = centred.T @ within / np.sqrt(np.clip(values, 1e-12, None))
         else:
             values, vectors = np.linalg.eigh(centred.T @ centred)
-        spread: NDArray[np.float64] = np.sqrt(np.clip(values[::-1][:kept], 0, None) / max(1, n_scans - 1))
+        spread: NDArray[np.float64] = np.sqrt(
+            np.clip(values[::-1][:kept], 0, None) / max(1, n_scans - 1)
+        )
         usable = spread > max(1e-4 * float(spread[0]), 1e-9)
         usable[0] = True
         axes = vectors[:, ::-1][:, :kept][:, usable] / np.maximum(spread[usable], 1e-9)
