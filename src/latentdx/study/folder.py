@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +14,13 @@ from latentdx.core.errors import StopError
 from latentdx.core.files import write_atomic
 from latentdx.study.settings import RunSettings, read_toml, settings_from
 
+_BEGUN = {"collection", ".work", "cohort"}
+_CHECKED = {"audit.json", "quarantine.csv"}
 _KNOWN = {
-    *("report.html", "metrics.json", "predictions.csv", "audit.json", "quarantine.csv"),
-    *("config.toml", "bundle", "collection", ".work", "cohort"),
+    *(*_BEGUN, *_CHECKED, "config.toml"),
+    *("report.html", "metrics.json", "predictions.csv", "bundle"),
 }
+_HALF_WRITTEN = re.compile(r"\.(.+)\.\d+\.tmp")
 
 
 @dataclass(frozen=True)
@@ -53,17 +58,43 @@ class RunFolder:
         """Raise `StopError` ``E_DESTINATION`` where other things or another run lie here."""
         if self.root.exists() and not self.root.is_dir():
             raise self._taken("is a file")
-        strange = sorted(
-            path.name
-            for path in (self.root.iterdir() if self.root.is_dir() else ())
-            if path.name not in _KNOWN and not path.name.endswith(".tmp")
-        )
-        if strange:
+        if strange := sorted(self.names() - self._expected() - self._half_written()):
             raise self._taken(f"other things lie there ({strange[0]})")
         if self.config.exists():
             before = settings_from(read_toml(self.config), self.config)
             if names := settings.differences(before):
                 raise self._taken(f"a run with other settings lies there ({', '.join(names)})")
+
+    def names(self) -> set[str]:
+        """What lies in it now."""
+        return {path.name for path in self.root.iterdir()} if self.root.is_dir() else set()
+
+    def sweep(self) -> None:
+        """Remove what a killed run was writing."""
+        self._remove(self._half_written())
+
+    def restore(self, names: set[str] | None) -> None:
+        """Remove all that was not there when it held `names`; None: when it did not exist."""
+        self._remove(self.names() - (names or set()))
+        if names is None and self.root.is_dir():
+            self.root.rmdir()
+
+    def _expected(self) -> set[str]:
+        """What a run may find: results only beside the settings that they were made with."""
+        if self.config.exists():
+            return _KNOWN
+        return _BEGUN | _CHECKED if self.collection.is_dir() else _BEGUN
+
+    def _half_written(self) -> set[str]:
+        matches = map(_HALF_WRITTEN.fullmatch, self.names())
+        return {match[0] for match in matches if match and match[1] in _KNOWN}
+
+    def _remove(self, names: set[str]) -> None:
+        for path in (self.root / name for name in names):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def _taken(self, found: str) -> StopError:
         fix = "choose another --out, or remove it"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from latentdx.collection.plan import IngestSettings
 from latentdx.collection.split import Split, split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
-from latentdx.core.errors import LeakageError
+from latentdx.core.errors import LatentdxError, LeakageError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed
 from latentdx.study.folder import RunFolder, write_csv
@@ -42,9 +41,28 @@ class Prepared:
         return "; ".join(errors) or None
 
 
+_KEPT = ("E_IO", "E_LEAKAGE")
+
+
 def prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared:
-    """Ingest, audit and split. Raises the errors of each; bad input leaves nothing behind."""
+    """Ingest, audit and split. Raises the errors of each.
+
+    A refusal leaves the folder as it was, but for two: after a full disk (``E_IO``) the same call
+    goes on with what is stored, and after ``E_LEAKAGE`` ``audit.json`` shows the leaks and
+    ``--overlap drop`` goes on. An interruption leaves what is stored for the next call.
+    """
+    before = folder.names() if folder.root.exists() else None
+    try:
+        return _prepare(settings, folder, clock)
+    except LatentdxError as error:
+        if error.code not in _KEPT:
+            folder.restore(before)
+        raise
+
+
+def _prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared:
     clock.step("ingest", "Reading scans")
+    folder.sweep()
     report = _ingest(settings, folder, clock)
     for note in report.notes:
         clock.note(note)
@@ -93,19 +111,12 @@ def ingest_settings(settings: RunSettings) -> IngestSettings:
 
 
 def _ingest(settings: RunSettings, folder: RunFolder, clock: Clock) -> IngestReport:
-    is_new = not folder.root.exists()
-    try:
-        return ingest(
-            [Path(settings.source)],
-            folder.collection,
-            ingest_settings(settings),
-            lambda done, total: clock.progress(done, total, "scans"),
-        )
-    except Exception:
-        # An interruption leaves what is stored for the next call; a refusal leaves nothing.
-        if is_new:
-            shutil.rmtree(folder.root, ignore_errors=True)
-        raise
+    return ingest(
+        [Path(settings.source)],
+        folder.collection,
+        ingest_settings(settings),
+        lambda done, total: clock.progress(done, total, "scans"),
+    )
 
 
 def _write_quarantine(path: Path, report: IngestReport) -> None:

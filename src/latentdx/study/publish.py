@@ -72,7 +72,7 @@ def content_of(
     result = assessment.result
     shown = _map_rows(len(result.scans), seed)
     return ReportContent(
-        name=Path(made.settings.source).name,
+        name=Path(made.settings.source).resolve().name,
         classes=prepared.classes,
         verdict=assessment.verdict,
         metrics=assessment.metrics,
@@ -187,7 +187,7 @@ def _examples(assessment: Assessment, seed: int) -> Examples:
 
 
 def write_predictions(path: Path, made: Made) -> None:
-    """One row a test scan; patients by pseudonym."""
+    """One row a test scan; patients by pseudonym; probabilities whole, so that metrics follow."""
     prepared, assessment = made.prepared, made.assessment
     classes, outputs = prepared.classes, assessment.result.outputs
     scans = assessment.result.scans
@@ -204,7 +204,7 @@ def write_predictions(path: Path, made: Made) -> None:
             (
                 *(paths[scan_id], scan_id, str(scans.patients[row])),
                 *(classes[int(scans.labels[row])], classes[int(outputs.decisions[row])]),
-                *(f"{value:.6f}" for value in outputs.probabilities[row]),
+                *(repr(float(value)) for value in outputs.probabilities[row]),
                 *(";".join(inside), f"{outputs.anomaly[row]:.6f}"),
             )
         )
