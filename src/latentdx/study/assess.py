@@ -98,11 +98,15 @@ def _told(names: list[str]) -> list[str]:
     ]
 
 
+def audit_warnings(prepared: Prepared) -> list[str]:
+    """What the audit found, what makes scores invalid first."""
+    invalid = [f"INVALID: {prepared.invalid}"] if prepared.invalid else []
+    return invalid + [item.text for item in prepared.audit.findings if item.severity == "warning"]
+
+
 def _warnings(prepared: Prepared, metrics: dict[str, Any], settings: RunSettings) -> list[str]:
     """What a reader must know before believing a number."""
-    found = [item.text for item in prepared.audit.findings if item.severity != "info"]
-    if prepared.invalid:
-        found.insert(0, f"INVALID: {prepared.invalid}")
+    found = audit_warnings(prepared)
     if settings.one_scan_per_patient:
         found.append("patients were not known: every scan was declared a patient of its own")
     control = metrics["controls"]["shuffled-labels"]["auroc"]

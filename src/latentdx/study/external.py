@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from latentdx.bundle.load import load_bundle
 from latentdx.bundle.schema import DESCRIPTION, Description, read_description
-from latentdx.collection.audit import Audit, audit
+from latentdx.collection.audit import audit
 from latentdx.collection.labelled import load_parts
-from latentdx.collection.split import Split, split_by_patient
+from latentdx.collection.split import Overlap, Split, split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
 from latentdx.core.errors import LatentdxError, StopError
@@ -22,11 +22,13 @@ from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.report.evaluate import abstention, evaluate_test, reconstruction, subgroups
 from latentdx.report.page import render
 from latentdx.report.predictions import as_json
-from latentdx.study.assess import Assessment
+from latentdx.study.assess import Assessment, audit_warnings
 from latentdx.study.prepare import Prepared
 from latentdx.study.publish import Made, content_of, write_predictions
 from latentdx.study.reporter import Reporter
 from latentdx.study.settings import RunSettings
+
+_WRITTEN = {"predictions.csv", "report.html", "metrics.json"}
 
 
 def evaluate_bundle(
@@ -35,16 +37,18 @@ def evaluate_bundle(
     """Score a bundle on the labelled scans of a collection; writes the report to `out`.
 
     Returns the metrics and a sentence on what was tested. Raises `StopError`: ``E_CLASSES`` (the
-    collection has labels that the bundle does not know), ``E_SIZE``, ``E_NO_LABELS``.
+    collection has labels that the bundle does not know), ``E_SIZE``, ``E_NO_LABELS``,
+    ``E_DESTINATION`` (other things than an earlier evaluation lie at `out`).
     """
     reporter.step("evaluate", "Evaluating the bundle")
+    _check_destination(out)
     model = load_bundle(bundle)
     told = read_description((bundle / DESCRIPTION).read_text(), bundle)
     collection = Collection.open(path)
     table = collection.metadata()
     _check(model, collection, table)
     split, is_own = _test_part(told, table)
-    prepared = Prepared(collection, table, split, model.classes, Audit(audit(table).findings))
+    prepared = Prepared(collection, table, split, model.classes, audit(table, split.parts))
     result = evaluate_test(model, load_parts(collection, split, model.classes, "test"))
     metrics = {
         "test": as_json(result.predictions.metrics(told.seed)),
@@ -54,7 +58,7 @@ def evaluate_bundle(
         "abstention": abstention(result, told.seed),
         "reconstruction": reconstruction(result, told.seed),
         "seconds": {},
-        "warnings": [],
+        "warnings": audit_warnings(prepared),
     }
     sentence = (
         "These are the test scans of the collection that the bundle was made from."
@@ -62,13 +66,32 @@ def evaluate_bundle(
         else "External validation: every labelled scan of the collection was tested."
     )
     assessment = Assessment(result, {}, metrics, sentence, model.head.threshold)
-    settings = RunSettings(source=str(path), seed=told.seed)
+    settings = _settings(told, path)
     out.mkdir(parents=True, exist_ok=True)
     made = Made(settings, prepared, assessment)
     write_predictions(out / "predictions.csv", made)
     write_atomic(out / "report.html", render(content_of(made, {"bundle": model.bundle}, ())))
     write_json(out / "metrics.json", metrics)
     return metrics, sentence
+
+
+def _check_destination(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - _WRITTEN):
+        fix = "choose another --out"
+        raise StopError("E_DESTINATION", "other things lie there", fix=fix, path=out)
+
+
+def _settings(told: Description, collection: Path) -> RunSettings:
+    """What the report shows of how the bundle was made."""
+    head = told.head
+    return RunSettings(
+        source=str(collection),
+        seed=told.seed,
+        autoencoder=told.encoder.name,
+        classifier=head.classifier,
+        features=head.features,
+        flip=head.flip,
+    )
 
 
 def _check(model: DiagnosticModel, collection: Collection, table: CollectionTable) -> None:
@@ -92,11 +115,15 @@ def _check(model: DiagnosticModel, collection: Collection, table: CollectionTabl
 
 def _test_part(told: Description, table: CollectionTable) -> tuple[Split, bool]:
     """The bundle's own test part where the collection is its own, else all labelled scans."""
-    try:
-        own = split_by_patient(table, seed=derive_seed(told.seed, "split"), overlap="drop")
+    seed, n_train = derive_seed(told.seed, "split"), told.counts.get("train")
+    ways: tuple[tuple[Overlap, int | None], ...]
+    ways = (("drop", None), ("drop", n_train), ("allow", None), ("allow", n_train))
+    for overlap, labelled in ways:
+        try:
+            own = split_by_patient(table, seed=seed, overlap=overlap, labelled=labelled)
+        except LatentdxError:
+            continue
         if own.hash == told.split_hash:
             return own, True
-    except LatentdxError:
-        pass
     parts: NDArray[np.str_] = np.where(table.is_labelled, "test", "excluded")
     return Split(parts, Split.hash_of(table, parts)), False
