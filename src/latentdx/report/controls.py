@@ -13,6 +13,7 @@ from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.calibrate import SigmoidCalibration
 from latentdx.diagnosis.classifiers import fit_classifier
 from latentdx.diagnosis.head import Head
+from latentdx.metrics.bootstrap import patient_groups
 from latentdx.metrics.estimate import Estimate
 from latentdx.report.predictions import Predictions
 
@@ -86,11 +87,11 @@ def _shuffled(part: ControlScans, seed: int) -> ControlScans:
 
 def _permuted(scans: LabelledScans, seed: int) -> NDArray[np.int64]:
     """Patients in drawn order take over the labels in the old order: each class stays as common."""
-    names = np.unique(scans.patients)
-    drawn = numpy_generator(seed).permutation(len(names))
-    place = dict(zip(names.tolist(), drawn.tolist(), strict=True))
-    order = np.argsort(scans.patients, kind="stable")
-    target = np.argsort([place[name] for name in scans.patients.tolist()], kind="stable")
+    # By first appearance, not by name: another key of the pseudonyms draws the same.
+    patients = patient_groups(scans.patients)
+    drawn = numpy_generator(seed).permutation(len(np.unique(patients)))
+    order = np.argsort(patients, kind="stable")
+    target = np.argsort(drawn[patients], kind="stable")
     found = np.empty_like(scans.labels)
     found[target] = scans.labels[order]
     return found
