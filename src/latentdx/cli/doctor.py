@@ -43,6 +43,7 @@ def doctor(
     from latentdx.collection.ingest import ingest
     from latentdx.collection.plan import IngestSettings
     from latentdx.collection.store import Collection
+    from latentdx.core.errors import StopError
 
     settings = IngestSettings(
         labels=labels,
@@ -55,12 +56,18 @@ def doctor(
     )
     with tempfile.TemporaryDirectory() as folder, ConsoleReporter() as reporter:
         reporter.step("doctor", "Looking at every file")
-        report = ingest(
-            [source],
-            Path(folder) / "collection",
-            settings,
-            lambda done, total: reporter.progress(done, total),
-        )
+        try:
+            report = ingest(
+                [source],
+                Path(folder) / "collection",
+                settings,
+                lambda done, total: reporter.progress(done, total),
+            )
+        except StopError as error:
+            if error.code != "E_NOTHING_USABLE":
+                raise
+            # Its advice is to call this very command.
+            raise StopError(error.code, error.found, path=source) from None
         found = describe(report, Collection.open(Path(folder) / "collection").metadata())
     typer.echo(json.dumps(found) if as_json else in_words(found))
     if report.quarantine:

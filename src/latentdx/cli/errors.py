@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
+
+_FIX = "check the path, its permissions and the space on the disk; the same call goes on"
+_NO_BUG = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ESTALE),
+}
+"""What a disk or its permissions refuse."""
 
 DONE, BUG, UNUSABLE, QUARANTINED = 0, 1, 2, 3
 
@@ -17,6 +25,11 @@ def exit_code_of(error: Exception) -> int:
 
     if isinstance(error, LatentdxError):
         print(f"latentdx: {error}", file=sys.stderr)  # noqa: T201
+        return UNUSABLE
+    if isinstance(error, OSError) and error.errno in _NO_BUG and error.filename:
+        where = str(error.filename2 or error.filename)
+        refusal = LatentdxError("E_IO", str(error.strerror), fix=_FIX, path=where)
+        print(f"latentdx: {refusal}", file=sys.stderr)  # noqa: T201
         return UNUSABLE
     frames = traceback.format_tb(error.__traceback__)
     print("".join(frames[-6:]), file=sys.stderr)  # noqa: T201

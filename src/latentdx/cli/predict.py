@@ -59,13 +59,21 @@ def predict(
 
 
 def files_of(scans: list[Path]) -> list[str]:
-    """The files named, and those in the folders named. Raises `StopError` ``E_SOURCE``."""
+    """The files named, and those in the folders named. Raises `StopError` ``E_SOURCE``.
+
+    A folder within that cannot be read is named as if it were a file, so that it is quarantined;
+    what is no scan by its name is counted on stderr.
+    """
     from latentdx.collection.folders import list_folder
 
     found: list[str] = []
     for path in scans:
         if path.is_dir():
-            found += [str(path / entry.path) for entry in list_folder(path).entries]
+            listing = list_folder(path)
+            found += [str(path / entry.path) for entry in listing.entries]
+            found += [str(error.path) for error in listing.errors]
+            if listing.n_skipped:
+                typer.echo(f"{path}: {listing.n_skipped} other files skipped", err=True)
         else:
             found.append(str(path))
     return found

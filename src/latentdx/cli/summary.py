@@ -13,8 +13,9 @@ def summary(metrics: dict[str, Any], verdict: str) -> str:
     first = test["auroc"]
     lines = [f"Test part: {first['n_scans']} scans of {first['n_patients']} patients"]
     lines += [f"  {name.replace('_', ' '):<20}{_number(test[name])}" for name in _SHOWN]
-    lines.append("AUROC of the baselines and of the control:")
     others = {**metrics["baselines"], **metrics["controls"]}
+    if others:
+        lines.append("AUROC of the baselines and of the control:")
     lines += [f"  {name:<20}{_number(found['auroc'])}" for name, found in others.items()]
     return "\n".join([*lines, verdict])
 

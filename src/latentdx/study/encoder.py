@@ -24,10 +24,11 @@ _DESCRIPTION, _WEIGHTS = "encoder.json", "encoder.safetensors"
 
 @dataclass(frozen=True)
 class Encoder:
-    """A trained network and what it has seen: pictures and patients, as hashes."""
+    """A trained network, what it has seen (pictures and patients, as hashes), where it lies."""
 
     network: Autoencoder
     seen: frozenset[str]
+    path: Path
 
     def require_unseen(self, table: CollectionTable, split: Split) -> None:
         """Raise `LeakageError` ``E_SEEN`` where it has seen a held-out picture or patient."""
@@ -38,6 +39,7 @@ class Encoder:
                 "E_SEEN",
                 f"the encoder has seen pictures or patients of {n_seen} held-out scans",
                 fix="pretrain it on this collection with the same seed, or on other patients",
+                path=self.path,
             )
 
 
@@ -69,7 +71,7 @@ def load_encoder(path: Path) -> Encoder:
         network = build(told["name"], told["settings"])
         network.load_state_dict(load_tensors(weights))
         network.eval()
-        return Encoder(network, frozenset(told["seen"]))
+        return Encoder(network, frozenset(told["seen"]), path)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError):
         found = "no encoder, or a damaged one, lies here"
         fix = "make it with `latentdx pretrain`"

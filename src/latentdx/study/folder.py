@@ -102,12 +102,15 @@ class RunFolder:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV atomically; cells that a spreadsheet would run as formulas get a ``'``."""
+    """Write a CSV atomically; cells that a spreadsheet would run as formulas get a ``'``.
+
+    Always UTF-8: undecodable bytes of a file's name are written as ``\\udc..``.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([_safe(cell) for cell in row] for row in rows)
-    write_atomic(path, text.getvalue())
+    write_atomic(path, text.getvalue().encode(errors="backslashreplace"))
 
 
 def _safe(cell: object) -> object:

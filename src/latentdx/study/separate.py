@@ -42,13 +42,15 @@ def pretrain_collection(
     Raises `StopError` ``E_DESTINATION`` where `to` holds a training and `resume` was not asked
     for, and the errors of `split_by_patient` and `pretrain`.
     """
+    if to.exists() and not to.is_dir():
+        raise StopError("E_DESTINATION", "is a file", fix="choose another --to", path=to)
     if to.exists() and any(to.iterdir()) and not resume:
         fix = "give --resume to go on, or choose another --to"
         raise StopError("E_DESTINATION", "something lies there", fix=fix, path=to)
-    folder = RunFolder(to)
-    folder.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     prepared = _prepared(collection, settings)
     before = None if start is None else load_encoder(start).network
+    folder = RunFolder(to)
+    folder.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     done = pretrain_step(prepared, settings, folder, Clock(reporter), start=before)
     save_encoder(to, done.network, prepared.table, prepared.split)
     return done.n_scans, done.history[-1].loss

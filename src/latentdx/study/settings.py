@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -63,14 +64,20 @@ def settings_from(values: dict[str, Any], path: Path | None = None) -> RunSettin
     try:
         return RunSettings(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise StopError(
-            "E_CONFIG",
-            f"{name}: {first['msg'].lower()}, found {first['input']!r}",
-            fix=f"settings: {', '.join(RunSettings.model_fields)}",
-            path=path,
-        ) from None
+        raise _refusal(error, path) from None
+
+
+def _refusal(error: ValidationError, path: Path | None) -> StopError:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(name, RunSettings.model_fields, n=1)
+        found = f"there is no setting {name!r}"
+        known = f"the settings are {', '.join(RunSettings.model_fields)}"
+        fix = f"did you mean {close[0]!r}?" if close else known
+        return StopError("E_CONFIG", found, fix=fix, path=path)
+    found = f"{name}: {first['msg'].lower()}, found {first['input']!r}"
+    return StopError("E_CONFIG", found, fix=f"correct {name!r}", path=path)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
