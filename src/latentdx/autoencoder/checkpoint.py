@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from latentdx.core.errors import IntegrityError
 from latentdx.core.files import write_atomic
+from latentdx.core.hashing import hash_array, hash_bytes
 
 Tensors = dict[str, Tensor]
 
@@ -50,7 +51,8 @@ class Checkpoint:
             for name, tensor in members.items()
         }
         history = json.dumps([asdict(entry) for entry in self.history])
-        write_atomic(path, save(tensors, metadata={"history": history}))
+        metadata = {"history": history, "hash": _hash(history, tensors)}
+        write_atomic(path, save(tensors, metadata=metadata))
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
@@ -58,19 +60,18 @@ class Checkpoint:
         groups: dict[str, Tensors] = {"weights": {}, "best": {}, "optimizer": {}}
         try:
             with safe_open(path, "pt") as file:
-                history = json.loads(file.metadata()["history"])
-                for key in list(file.keys()):
-                    group, name = key.split("/", 1)
-                    groups[group][name] = file.get_tensor(key)
+                metadata = file.metadata()
+                tensors = {key: file.get_tensor(key) for key in list(file.keys())}
+            if _hash(metadata["history"], tensors) != metadata["hash"]:
+                raise ValueError
+            for key, tensor in tensors.items():
+                group, name = key.split("/", 1)
+                groups[group][name] = tensor
+            history = tuple(Epoch(**entry) for entry in json.loads(metadata["history"]))
         except (OSError, SafetensorError, KeyError, ValueError, TypeError):
             fix = "remove it: training then starts again"
             raise IntegrityError("E_CHECKPOINT", "it is damaged", fix=fix, path=path) from None
-        return cls(
-            groups["weights"],
-            groups["best"],
-            groups["optimizer"],
-            tuple(Epoch(**entry) for entry in history),
-        )
+        return cls(groups["weights"], groups["best"], groups["optimizer"], history)
 
     @staticmethod
     def optimizer_tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> Tensors:
@@ -89,3 +90,9 @@ class Checkpoint:
             parameter = parameters[name]
             held = tensor if kind == "step" else tensor.to(parameter.device)
             optimizer.state[parameter][kind] = held.clone(memory_format=torch.preserve_format)
+
+
+def _hash(history: str, tensors: Tensors) -> str:
+    """Over names, types, shapes and values: safetensors itself does not notice a flipped bit."""
+    parts = [f"{name} {hash_array(tensor.numpy())}" for name, tensor in sorted(tensors.items())]
+    return hash_bytes(history.encode(), *(part.encode() for part in parts))

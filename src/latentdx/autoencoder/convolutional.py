@@ -1,7 +1,7 @@
 """The classic convolutional autoencoder: the recipe that most of the literature means.
 
     encode: [conv 3x3 -> ReLU -> max-pool 2] x (32, 64, 128), flatten, dense -> latent z
-    decode: dense, [upsample 2 -> conv 3x3 -> ReLU] x (128, 64, 32), conv 3x3 -> sigmoid
+    decode: dense, [upsample 2 -> conv 3x3 -> ReLU] x (64, 32, 32), conv 3x3 -> sigmoid
     loss:   MSE(x, decode(encode(x))), or binary cross-entropy
 
 Masci, Meier, Ciresan & Schmidhuber, "Stacked convolutional auto-encoders for hierarchical feature

@@ -17,7 +17,7 @@ from torch import Tensor
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.checkpoint import Checkpoint, Epoch
 from latentdx.autoencoder.device import Precision, best_device, uses_bf16
-from latentdx.core.errors import StopError
+from latentdx.core.errors import IntegrityError, StopError
 from latentdx.core.seeds import derive_seed
 
 Pixels = NDArray[np.float32]
@@ -95,20 +95,18 @@ def pretrain(
 
     Everything random in an epoch derives from `seed` and the epoch's number, so a run continued
     from `checkpoint` (a file, written after epochs) ends with the same weights as one that was
-    never stopped. Raises `StopError` ``E_DIVERGED`` where the loss is no longer finite and
-    ``E_TOO_FEW`` for fewer than 8 scans.
+    never stopped. Raises `StopError` ``E_DIVERGED`` where a loss is no longer finite and
+    ``E_TOO_FEW`` for fewer than 8 scans, `IntegrityError` ``E_CHECKPOINT``.
     """
     if len(pool.train) < 8:
         raise StopError("E_TOO_FEW", f"{len(pool.train)} scans to learn from", fix="add scans")
     run = _Run(network, pool, settings, seed=seed)
     if checkpoint is not None and checkpoint.exists():
-        run.restore(Checkpoint.load(checkpoint))
-    for epoch in range(len(run.history), run.epochs):
-        run.train_epoch(epoch, progress or (lambda _: None))
+        run.restore(checkpoint)
+    while not run.is_over():
+        run.train_epoch(len(run.history), progress or (lambda _: None))
         if checkpoint is not None:
             run.snapshot().save(checkpoint)
-        if run.is_over():
-            break
     network.load_state_dict(run.best)
     network.eval()
     return run.history
@@ -150,17 +148,17 @@ class _Run:
                 recent = float(torch.stack(losses[-4:]).mean())
                 progress(Progress(step + 1, self.steps, recent, speed))
         loss = float(torch.stack(losses).mean())
-        if not math.isfinite(loss):
-            raise StopError(
-                "E_DIVERGED",
-                f"the loss is no longer finite in epoch {epoch + 1}",
-                fix="lower the learning rate, or train with --precision fp32",
-            )
         self._finish_epoch(loss, n_batches * self.batch / (time.perf_counter() - started))
 
     def _finish_epoch(self, loss: float, speed: float) -> None:
         tune_loss = self._tune_loss()
-        judged = loss if math.isnan(tune_loss) else tune_loss
+        judged = tune_loss if self._has_tune() else loss
+        if not (math.isfinite(loss) and math.isfinite(judged)):
+            raise StopError(
+                "E_DIVERGED",
+                f"the loss is no longer finite in epoch {len(self.history) + 1}",
+                fix="lower the learning rate, or train with --precision fp32",
+            )
         if not self.history or judged < min(entry.judged for entry in self.history):
             self.best = _copied(self.network.state_dict())
         self.history.append(Epoch(loss, tune_loss, speed))
@@ -190,22 +188,28 @@ class _Run:
     @torch.no_grad()
     def _tune_loss(self) -> float:
         """The same views of the same scans after every epoch; NaN for fewer than 8 scans."""
-        if len(self.tune) < 8:
+        if not self._has_tune():
             return math.nan
         self.network.eval()
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "tune"))
-        batches = self.tune.split(self.settings.batch_size)
+        batches = self.tune.split(max(8, self.settings.batch_size))
         weights = [len(batch) for batch in batches if len(batch) >= 8]
         losses = [float(self._loss(batch, generator)) for batch in batches if len(batch) >= 8]
         return float(np.average(losses, weights=weights))
 
+    def _has_tune(self) -> bool:
+        return len(self.tune) >= 8
+
     def is_over(self) -> bool:
-        """No better loss for `patience`, or time is up."""
+        """All epochs are done, no better loss for `patience`, or time is up."""
+        if not self.history:
+            return self.epochs < 1
         judged = [entry.judged for entry in self.history]
         waited = len(judged) - 1 - int(np.argmin(judged))
         minutes = self.settings.minutes
         late = minutes is not None and time.monotonic() - self.started > 60 * minutes
-        return late or waited > max(3, self.settings.patience * self.epochs)
+        done = len(judged) >= self.epochs
+        return done or late or waited > max(3, self.settings.patience * self.epochs)
 
     def snapshot(self) -> Checkpoint:
         """Everything that the next epoch depends on."""
@@ -216,11 +220,17 @@ class _Run:
             tuple(self.history),
         )
 
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a snapshot."""
-        self.network.load_state_dict(checkpoint.weights)
+    def restore(self, path: Path) -> None:
+        """Go on from a saved snapshot."""
+        checkpoint = Checkpoint.load(path)
+        try:
+            self.network.load_state_dict(checkpoint.weights)
+            checkpoint.restore_optimizer(self.network, self.optimizer)
+        except (RuntimeError, KeyError):
+            found = "it is of another network"
+            fix = "remove it: training then starts again"
+            raise IntegrityError("E_CHECKPOINT", found, fix=fix, path=path) from None
         self.best = checkpoint.best
-        checkpoint.restore_optimizer(self.network, self.optimizer)
         self.history = list(checkpoint.history)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -101,7 +102,9 @@ def _numbers(values: Column) -> NDArray[np.float64]:
 
 
 def _number(text: str) -> float:
+    """NaN for what is no finite number: one "inf" would make a whole column NaN."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        return np.nan
+        return math.nan
+    return number if math.isfinite(number) else math.nan

@@ -61,7 +61,7 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
         self.epochs = epochs
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Train on images; `y` is not looked at. Raises `StopError` ``E_TOO_FEW``."""
         pixels = as_images(X)
         settings: dict[str, Any] = {"channels": pixels.shape[1], "size": pixels.shape[2]}
@@ -78,12 +78,12 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
         self.n_features_out_ = embed(network, pixels[:1], self.features).shape[1]
         return self
 
-    def transform(self, X: ArrayLike) -> NDArray[np.float32]:  # noqa: N803
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Features (N, n_features_out_) of images."""
         check_is_fitted(self, "network_")
         return embed(self.network_, self._like_fitted(X), self.features)
 
-    def reconstruct(self, X: ArrayLike) -> Pixels:  # noqa: N803
+    def reconstruct(self, X: ArrayLike) -> Pixels:
         """Reconstructions (N, C, S, S) of images."""
         check_is_fitted(self, "network_")
         return reconstruct(self.network_, self._like_fitted(X))

@@ -1,0 +1,13 @@
+import doctest
+from importlib import import_module
+
+import pytest
+
+MODULES = ("convolutional", "invariant", "family", "fit", "objectives")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_in_the_docstrings_run(name):
+    found = doctest.testmod(import_module(f"latentdx.autoencoder.{name}"))
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -1,0 +1,111 @@
+"""Embeddings: their widths, and what they see of where something lies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.family import FAMILY, build
+from latentdx.autoencoder.pooling import mean_and_deviation
+from latentdx.features.extract import embed, reconstruct
+from latentdx.features.pixels import flat_pixels, hog
+
+Pixels = NDArray[np.float32]
+
+every_member = pytest.mark.parametrize("name", FAMILY)
+
+
+def small(name: str, size: int = 16) -> Autoencoder:
+    return build(name, {"channels": 1, "size": size, "widths": (8, 16)})
+
+
+def noise(count: int, size: int = 16) -> Pixels:
+    return np.random.default_rng(0).random((count, 1, size, size)).astype(np.float32)
+
+
+@every_member
+def test_pooled_is_mean_and_deviation_of_every_layer(name: str) -> None:
+    network, pixels = small(name).eval(), noise(5)
+    found = embed(network, pixels)
+    with torch.no_grad():
+        maps = network.layers(torch.from_numpy(pixels))
+    assert found.shape == (5, 2 * (8 + 16))
+    assert found.dtype == np.float32
+    expected = torch.cat([mean_and_deviation(layer) for layer in maps], dim=1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "width"), [("convolutional", 32), ("invariant", 8 * 4 * 4)])
+def test_latent_is_the_bottleneck(name: str, width: int) -> None:
+    network, pixels = small(name).eval(), noise(3)
+    found = embed(network, pixels, "latent")
+    with torch.no_grad():
+        expected = network.encode(torch.from_numpy(pixels)).flatten(1)
+    assert found.shape == (3, width)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@every_member
+@pytest.mark.parametrize("kind", ["pooled", "latent"])
+def test_rows_follow_the_scans_over_batches(
+    name: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, pixels = small(name), noise(11)
+    whole, rebuilt = embed(network, pixels, kind), reconstruct(network, pixels)
+    monkeypatch.setattr("latentdx.features.extract._BATCH", 4)
+    np.testing.assert_allclose(embed(network, pixels, kind), whole, atol=1e-5)
+    np.testing.assert_allclose(reconstruct(network, pixels), rebuilt, atol=1e-5)
+    np.testing.assert_allclose(embed(network, pixels[::-1].copy(), kind)[::-1], whole, atol=1e-5)
+
+
+@every_member
+def test_embedding_does_not_change_the_network(name: str) -> None:
+    network = small(name).train()
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    embed(network, noise(8))
+    reconstruct(network, noise(8))
+    assert all(torch.equal(before[key], tensor) for key, tensor in network.state_dict().items())
+
+
+@every_member
+def test_pooled_features_do_not_see_where_a_pattern_lies_but_the_latent_does(name: str) -> None:
+    network = small(name, size=32)
+    pattern = np.random.default_rng(1).random((8, 8))
+    pixels = np.zeros((3, 1, 32, 32), np.float32)
+    pixels[0, 0, 8:16, 8:16] = pattern
+    pixels[1, 0, 14:22, 12:20] = pattern
+    pixels[2, 0, 8:16, 8:16] = pattern**4
+    first = embed(network, pixels)[:, :16]  # of the first layer, which sees a few pixels at a time
+    moved, other = np.abs(first[1:] - first[0]).max(axis=1)
+    assert moved < 0.02 * other
+    latent = embed(network, pixels, "latent")
+    apart = np.linalg.norm(latent[0] - latent[1])
+    assert apart > 0.05 * np.linalg.norm(latent[0] - embed(network, 0 * pixels, "latent")[0])
+
+
+@every_member
+def test_reconstructions_are_those_of_the_network(name: str) -> None:
+    network, pixels = small(name).eval(), noise(3)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(pixels))
+    np.testing.assert_allclose(reconstruct(network, pixels), expected, atol=1e-5)
+
+
+def test_flat_pixels_are_the_pixels() -> None:
+    pixels = noise(3)
+    np.testing.assert_array_equal(flat_pixels(pixels)[2], pixels[2].ravel())
+
+
+def test_hog_tells_directions_and_not_brightness() -> None:
+    bars = np.zeros((3, 1, 28, 28), np.float32)
+    bars[0, :, ::4] = 1
+    bars[1] = bars[0].swapaxes(1, 2)
+    bars[2] = 0.5 * bars[0]
+    found = hog(bars)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found[0], found[2], atol=1e-3)
+    assert np.abs(found[0] - found[1]).max() > 0.2

@@ -1,0 +1,17 @@
+import doctest
+from importlib import import_module
+
+import pytest
+
+MODULES = (
+    "latentdx.features.extract",
+    "latentdx.features.transformer",
+    "latentdx.collection.augment",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_in_the_docstrings_run(name):
+    found = doctest.testmod(import_module(name))
+    assert found.attempted > 0
+    assert found.failed == 0
