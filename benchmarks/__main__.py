@@ -1,0 +1,21 @@
+"""``python -m benchmarks``: what can be measured, and how."""
+
+from __future__ import annotations
+
+BENCHMARKS = {
+    "headline": "whole studies on public data, with baselines and intervals (an hour or more)",
+    "speed": "training by layout and precision, ingest, bootstrap (a few minutes)",
+    "figures": "writes the tables of results/headline.json into both READMEs",
+}
+
+
+def main() -> None:
+    """List them."""
+    print("Each writes its numbers to benchmarks/results, with machine, versions and commit.")
+    print("Try one with --quick first; headline needs public data sets (LATENTDX_DATA=folder).\n")
+    for name, text in BENCHMARKS.items():
+        print(f"  python -m benchmarks.{name:<10}{text}")
+
+
+if __name__ == "__main__":
+    main()
