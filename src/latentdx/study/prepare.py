@@ -121,4 +121,5 @@ def _ingest(settings: RunSettings, folder: RunFolder, clock: Clock) -> IngestRep
 
 def _write_quarantine(path: Path, report: IngestReport) -> None:
     rows = [(item.path, item.code, item.text) for item in (*report.quarantine, *report.not_images)]
-    write_csv(path, ("path", "code", "text"), rows)
+    # Sorted: a continued ingest meets them in another order.
+    write_csv(path, ("path", "code", "text"), sorted(rows))
