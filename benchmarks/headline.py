@@ -71,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             runs[case.name, seed] = {**found, "commit": made["commit"]}
             write(out, {**made, "runs": _in_order(runs)})
-    print("\n" + headline_table({**made, "runs": _in_order(runs)}))
+    if runs:
+        print("\n" + headline_table({**made, "runs": _in_order(runs)}))
     return 1 if n_failed else 0
 
 
