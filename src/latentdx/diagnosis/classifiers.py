@@ -66,22 +66,18 @@ def choose_strength(
     et al., "Classification and Regression Trees", 1984; it keeps classifiers simple where the
     scans to come may differ. Falls back on the middle where folds cannot be made.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     groups = np.asarray(patients)
     rows = _tuning_rows(groups, seed)
     features, labels, groups = features[rows], labels[rows], groups[rows]
-    folds = min(_FOLDS, _groups_of_rarest(labels, groups))
     values = CHOICES[name]
-    if folds < 2:
+    parts = _patient_folds(labels, groups, seed)
+    if not parts:
         return values[len(values) // 2]
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=derive_seed(seed) % 2**32)
-    parts = list(splitter.split(features, labels, groups))
     losses = np.stack([_losses(name, value, features, labels, parts) for value in values])
     means = losses.mean(axis=1)
     best = int(means.argmin())
-    limit = means[best] + losses[best].std(ddof=1) / np.sqrt(folds)
-    return values[int(np.flatnonzero(means <= limit)[0])] if np.isfinite(limit) else values[best]
+    limit = means[best] + losses[best].std(ddof=1) / np.sqrt(len(parts))
+    return values[int(np.flatnonzero(means <= limit)[0])]
 
 
 def _tuning_rows(groups: NDArray[Any], seed: int) -> Ints:
@@ -93,6 +89,20 @@ def _tuning_rows(groups: NDArray[Any], seed: int) -> Ints:
     return np.sort(order[:_TUNING_SCANS])
 
 
+def _patient_folds(labels: Ints, groups: NDArray[Any], seed: int) -> list[tuple[Ints, Ints]]:
+    """(rows to fit on, rows held out); none where a class would be missing from what is fitted."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    n_folds = min(_FOLDS, _groups_of_rarest(labels, groups))
+    if n_folds < 2:
+        return []
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=derive_seed(seed) % 2**32)
+    parts = list(splitter.split(labels, labels, groups))
+    n_classes = int(labels.max()) + 1
+    whole = all(len(np.unique(labels[rows])) == n_classes and len(out) for rows, out in parts)
+    return parts if whole else []
+
+
 def _groups_of_rarest(labels: Ints, groups: NDArray[Any]) -> int:
     return min(len(np.unique(groups[labels == label])) for label in np.unique(labels))
 
@@ -100,12 +110,10 @@ def _groups_of_rarest(labels: Ints, groups: NDArray[Any]) -> int:
 def _losses(
     name: ClassifierName, value: float, features: Floats, labels: Ints, parts: list[Any]
 ) -> NDArray[np.float64]:
-    """The log-loss of each held-out fold; infinite where a fold's training part lacks a class."""
+    """The log-loss of each held-out fold."""
     n_classes = int(labels.max()) + 1
     scores = np.zeros((len(labels), 1 if n_classes == 2 else n_classes), np.float32)
     for train, held_out in parts:
-        if len(np.unique(labels[train])) < n_classes:
-            return np.full(len(parts), np.inf)
         machine = fit_classifier(
             name, features[train], labels[train], n_classes=n_classes, strength=value
         )

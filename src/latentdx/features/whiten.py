@@ -63,7 +63,7 @@ class PrincipalComponents:
 
     def __call__(self, features: Floats) -> Floats:
         """(N, D) to (N, M)."""
-        found: Floats = (features - self.mean) @ self.axes
+        found: Floats = ((features - self.mean) @ self.axes).astype(np.float32)
         return found
 
 

@@ -1,0 +1,143 @@
+"""The head: every part fitted on its own part, better than chance, decided at its threshold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pytest
+from diagnosis_blobs import blobs, disc_scans
+from sklearn.metrics import roc_auc_score
+
+from latentdx.collection.augment import GEOMETRIC
+from latentdx.diagnosis.classifiers import CHOICES
+from latentdx.diagnosis.head import HeadSettings, fit_head, score_pixels, score_scans, train_head
+from latentdx.diagnosis.machines import ClassifierName
+from latentdx.features.pixels import flat_pixels
+from latentdx.features.table import FeatureTable
+
+QUICK = HeadSettings(rows=200, components=4)
+
+
+def sorted_values(pixels: np.ndarray) -> np.ndarray:
+    """Features that can tell a disc: each scan's brightest pixels, in order."""
+    return np.sort(pixels.reshape(len(pixels), -1), axis=1)[:, -40:].astype(np.float32)
+
+
+def a_table(count: int = 60, n_classes: int = 2) -> FeatureTable:
+    features, labels = blobs(count, n_classes=n_classes)
+    names = np.array([f"P{row}" for row in range(count)])
+    classes = tuple(f"class {k}" for k in range(n_classes))
+    return FeatureTable(features, labels, names, names, names, classes, "", "")
+
+
+@pytest.mark.parametrize("name", get_args(ClassifierName))
+def test_a_trained_head_beats_chance_on_new_patients(name: ClassifierName) -> None:
+    train, calibrate, new = (disc_scans(count, seed=count) for count in (80, 40, 100))
+    head = train_head(train, calibrate, sorted_values, replace(QUICK, classifier=name), seed=0)
+    scores = score_scans(head, new, sorted_values, flip=True)
+    probabilities = head.probabilities(scores)
+    assert head.strength in CHOICES[name]
+    assert roc_auc_score(new.labels, scores[:, 0]) > 0.8
+    assert (head.decide(probabilities) == new.labels).mean() > 0.7
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+
+
+def test_training_is_reproducible_and_depends_on_the_seed() -> None:
+    train, calibrate, new = (disc_scans(count, seed=count) for count in (40, 20, 10))
+
+    def scores(seed: int) -> np.ndarray:
+        head = train_head(train, calibrate, flat_pixels, QUICK, seed=seed)
+        return score_pixels(head, new.pixels, flat_pixels, flip=False)
+
+    first = scores(0)
+    np.testing.assert_array_equal(scores(0), first)
+    assert np.abs(scores(1) - first).max() > 1e-3
+
+
+def test_the_calibrate_part_changes_probabilities_and_nothing_else() -> None:
+    train, calibrate = disc_scans(60, seed=1), disc_scans(30, seed=2)
+    other = replace(calibrate, labels=1 - calibrate.labels)
+    heads = [train_head(train, part, sorted_values, QUICK, seed=0) for part in (calibrate, other)]
+    new = sorted_values(disc_scans(20, seed=3).pixels)
+    np.testing.assert_array_equal(heads[0].scores(new), heads[1].scores(new))
+    tables = [head.probabilities(head.scores(new)) for head in heads]
+    assert np.abs(tables[0] - tables[1]).max() > 0.05
+
+
+def test_the_decision_is_at_score_zero_whatever_the_calibration() -> None:
+    head = fit_head(a_table(), HeadSettings(components=6), n_scans=60, seed=0)
+    assert head.threshold is None
+    scores = np.linspace(-1, 1, 41, dtype=np.float32)[:, None]
+    labels = (np.arange(41) > 33).astype(np.int64)
+    found = head.calibrated(scores, labels)
+    assert found.threshold is not None
+    assert found.threshold < 0.4
+    expected = (scores[:, 0] >= 0).astype(int)
+    np.testing.assert_array_equal(found.decide(found.probabilities(scores)), expected)
+
+
+def test_the_threshold_decides_and_equality_is_positive() -> None:
+    head = replace(fit_head(a_table(), HeadSettings(components=6), n_scans=60, seed=0))
+    table = np.array([[0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.1, 0.9]])
+    assert replace(head, threshold=0.3).decide(table).tolist() == [0, 1, 1, 1]
+    assert replace(head, threshold=0.95).decide(table).tolist() == [0, 0, 0, 0]
+    assert replace(head, threshold=None).decide(table).tolist() == [0, 0, 0, 1]
+
+
+def test_of_several_classes_the_likeliest_is_decided() -> None:
+    table = a_table(90, n_classes=3)
+    head = fit_head(table, HeadSettings(components=6), n_scans=90, seed=0)
+    head = head.calibrated(head.scores(table.embeddings), table.labels)
+    assert head.threshold is None
+    probabilities = head.probabilities(head.scores(table.embeddings))
+    assert probabilities.shape == (90, 3)
+    decided = head.decide(probabilities)
+    np.testing.assert_array_equal(decided, probabilities.argmax(axis=1))
+    assert (decided == table.labels).mean() > 0.8
+
+
+def test_probabilities_before_calibration_are_refused() -> None:
+    head = fit_head(a_table(), HeadSettings(components=6), n_scans=60, seed=0)
+    with pytest.raises(AssertionError, match="calibrate first"):
+        head.probabilities(np.zeros((1, 1), np.float32))
+
+
+def test_features_are_whitened_by_the_scans_without_their_copies() -> None:
+    table = a_table(60)
+    strange = replace(table, embeddings=table.embeddings * 40)
+    names = ("embeddings", "labels", "patients", "scan_ids", "parts")
+    joined = {n: np.concatenate([getattr(table, n), getattr(strange, n)]) for n in names}
+    head = fit_head(replace(table, **joined), HeadSettings(components=6), n_scans=60, seed=0)
+    whitened = head.whitened(table.embeddings)
+    np.testing.assert_allclose(np.cov(whitened.T), np.eye(6), atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("n_scans", "copies"), [(0, 8), (100, 8), (1556, 7), (2000, 6), (10_000, 2), (10**6, 2)]
+)
+def test_copies_fill_up_to_the_rows_asked_for(n_scans: int, copies: int) -> None:
+    assert HeadSettings().n_copies(n_scans) == copies
+
+
+def test_bounds_of_copies_are_settings() -> None:
+    settings = HeadSettings(rows=100, fewest_copies=0, most_copies=3)
+    assert [settings.n_copies(n) for n in (1, 40, 100, 1000)] == [3, 1, 0, 0]
+
+
+def test_without_flips_neither_copies_nor_scores_are_mirrored() -> None:
+    assert HeadSettings(flip=False).augmentation() == replace(GEOMETRIC, flip=0.0)
+    assert HeadSettings().augmentation().flip == 0.5
+    head = fit_head(a_table(), HeadSettings(components=6), n_scans=60, seed=0)
+    pixels = np.random.default_rng(0).random((5, 1, 2, 3)).astype(np.float32)
+    mirrored = np.ascontiguousarray(pixels[..., ::-1])
+    plain = score_pixels(head, pixels, flat_pixels, flip=False)
+    assert np.abs(plain - score_pixels(head, mirrored, flat_pixels, flip=False)).max() > 1e-3
+    both = score_pixels(head, pixels, flat_pixels, flip=True)
+    np.testing.assert_allclose(
+        both, score_pixels(head, mirrored, flat_pixels, flip=True), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        both, (plain + score_pixels(head, mirrored, flat_pixels, flip=False)) / 2, atol=1e-6
+    )
