@@ -16,6 +16,9 @@ _NAMES = {
     "cnn-from-scratch": "a CNN trained from scratch",
 }
 
+FEWEST_PATIENTS = 10
+"""With fewer, resampled intervals are too narrow: they hold the same few again and again."""
+
 
 def verdict(model: Predictions, rivals: Mapping[str, Predictions], seed: int) -> str:
     """Compare the model with its strongest rival by AUROC on the same test scans."""
@@ -33,6 +36,8 @@ def verdict(model: Predictions, rivals: Mapping[str, Predictions], seed: int) ->
 def _judgement(difference: Estimate) -> str:
     if difference.low is None or difference.high is None:
         return "No verdict"
+    if difference.n_patients < FEWEST_PATIENTS:
+        return "No verdict, the test part has too few patients"
     if difference.low > 0:
         return "The autoencoder was worth it"
     if difference.high < 0:
