@@ -254,3 +254,20 @@ def test_refusals_as_a_shell_sees_them(tmp_path: Path, scans: Path) -> None:
     assert (ended.code, ended.out) == (2, "")
     assert "--seed" in ended.err
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.slow
+def test_a_control_that_finds_the_labels_is_a_warning(
+    here: Call, tmp_path: Path, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels that leak through the shuffling are found, and the reader is told."""
+    from latentdx.report import controls
+
+    class_folders(scans, 30, first=100)
+    monkeypatch.setattr(controls, "_permuted", lambda scans, seed: scans.labels)
+    ended = here("run", scans, "--out", tmp_path / "out", *PATIENTS, *QUICK, "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["controls"]["shuffled-labels"]["auroc"]["value"] > 0.9
+    told = [text for text in ended.json["warnings"] if "look for a leak" in text]
+    assert len(told) == 1
+    assert told[0].split(",")[0] in (tmp_path / "out" / "report.html").read_text()

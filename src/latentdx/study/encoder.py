@@ -15,10 +15,11 @@ from latentdx.autoencoder.family import build, name_of
 from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.split import Split
 from latentdx.collection.table import CollectionTable
-from latentdx.core.errors import IntegrityError, LeakageError
+from latentdx.core.errors import IntegrityError, LeakageError, StopError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.hashing import hash_bytes
 
+_DAMAGED = (ValueError, KeyError, TypeError, RuntimeError, SafetensorError, StopError)
 _DESCRIPTION, _WEIGHTS = "encoder.json", "encoder.safetensors"
 
 
@@ -72,7 +73,7 @@ def load_encoder(path: Path) -> Encoder:
         network.load_state_dict(load_tensors(weights))
         network.eval()
         return Encoder(network, frozenset(told["seen"]), path)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError):
+    except (OSError, *_DAMAGED):
         found = "no encoder, or a damaged one, lies here"
         fix = "make it with `latentdx pretrain`"
         raise IntegrityError("E_ENCODER", found, fix=fix, path=path) from None
