@@ -36,7 +36,10 @@ def build(name: str, settings: Mapping[str, Any], *, seed: int = 0) -> Autoencod
         if known == name:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive_seed(seed, "weights", name))
-                return kind(**settings)
+                # one layout for all, trained or loaded: convolutions then round alike
+                network = kind(**settings)
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+                return network
     raise StopError(
         "E_NAME",
         f"no autoencoder is called {name!r}",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
@@ -22,6 +23,7 @@ from latentdx.bundle.schema import (
     HASHED,
     HEAD,
     Description,
+    checksums,
     read_description,
 )
 from latentdx.core.errors import IntegrityError
@@ -50,11 +52,12 @@ def load_bundle(path: str | Path) -> DiagnosticModel:
     """
     path = Path(path)
     contents = _checked_files(path)
-    description = read_description(contents[DESCRIPTION].decode(), path)
+    description = read_description(contents[DESCRIPTION].decode(errors="replace"), path)
     try:
         network = _network(description, contents[ENCODER])
         model = _model(description, network, load_arrays(contents[HEAD]))
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        _try(model)
+    except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
         found = f"its parts do not fit each other ({type(error).__name__})"
         raise IntegrityError("E_MODEL_INTEGRITY", found, fix=_FIX, path=path) from None
     return replace(model, bundle=hashlib.sha256(contents[CHECKSUMS]).hexdigest())
@@ -65,17 +68,21 @@ def _checked_files(path: Path) -> dict[str, bytes]:
         found = "there is no bundle here"
         raise IntegrityError("E_MODEL_INTEGRITY", found, fix="give a bundle's folder", path=path)
     contents = {name: _read(path, name) for name in (*HASHED, CHECKSUMS)}
-    try:
-        sums = json.loads(contents[CHECKSUMS])
-    except ValueError:
-        sums = None
-    if not isinstance(sums, dict) or set(sums) != set(HASHED):
-        raise IntegrityError("E_MODEL_INTEGRITY", f"{CHECKSUMS} is damaged", fix=_FIX, path=path)
-    for name in HASHED:
-        if hashlib.sha256(contents[name]).hexdigest() != sums[name]:
-            found = f"{name} has changed since the bundle was made"
-            raise IntegrityError("E_MODEL_INTEGRITY", found, fix=_FIX, path=path)
+    if contents[CHECKSUMS] != checksums(contents):
+        raise IntegrityError("E_MODEL_INTEGRITY", _what_changed(contents), fix=_FIX, path=path)
     return contents
+
+
+def _what_changed(contents: dict[str, bytes]) -> str:
+    try:
+        told = json.loads(contents[CHECKSUMS])
+        found = json.loads(checksums(contents))
+        changed = [name for name in HASHED if told[name] != found[name]]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        changed = []
+    if not changed:
+        return f"{CHECKSUMS} is damaged"
+    return f"{' and '.join(changed)}: changed since the bundle was made"
 
 
 def _read(path: Path, name: str) -> bytes:
@@ -127,3 +134,11 @@ def _model(
         told.cutoff,
         AnomalyGate(**part("gate")),
     )
+
+
+def _try(model: DiagnosticModel) -> None:
+    """Let a blank scan through: parts that do not fit each other fail now and not in use."""
+    encoder = model.encoder
+    blank = np.zeros((1, encoder.channels, encoder.size, encoder.size), np.float32)
+    if model.compute(blank).probabilities.shape != (1, len(model.classes)):
+        raise ValueError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from latentdx.bundle.schema import (
     Description,
     EncoderDescription,
     HeadDescription,
+    checksums,
 )
 from latentdx.core.errors import StopError
 from latentdx.core.files import sync_folder, write_atomic
@@ -67,15 +67,14 @@ def save_bundle(
 
 
 def _files(model: DiagnosticModel, card: str, description: Description) -> dict[str, bytes]:
-    """The bundle's files by name, ``checksums.json`` last."""
+    """The bundle's files by name."""
     contents = {
         DESCRIPTION: (description.model_dump_json(indent=2) + "\n").encode(),
         ENCODER: encoder_bytes(model.encoder),
         HEAD: save_arrays(_head_arrays(model)),
         CARD: card.encode(),
     }
-    sums = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
-    return {**contents, CHECKSUMS: (json.dumps(sums, indent=2) + "\n").encode()}
+    return {**contents, CHECKSUMS: checksums(contents)}
 
 
 def encoder_bytes(network: Autoencoder) -> bytes:
@@ -117,17 +116,26 @@ def _head_arrays(model: DiagnosticModel) -> dict[str, NDArray[Any]]:
         "gate": model.gate,
     }
     return {
-        f"{part}.{name}": np.ascontiguousarray(array)
+        f"{part}.{name}": np.asarray(array, order="C")
         for part, item in parts.items()
         for name, array in to_arrays(item).items()
     }
 
 
 def _replace(temporary: Path, path: Path) -> None:
-    if path.exists():
-        if not (path / DESCRIPTION).is_file():
+    """Put the old bundle aside first: whatever fails, it or the new one is whole."""
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    replaces = path.is_symlink() or path.exists()
+    if replaces:
+        if path.is_symlink() or not (path / DESCRIPTION).is_file():
             fix = "choose another place"
             raise StopError("E_DESTINATION", "other things lie there", fix=fix, path=path)
-        shutil.rmtree(path)
-    temporary.rename(path)
+        path.rename(old)
+    try:
+        temporary.rename(path)
+    except OSError:
+        if replaces:
+            old.rename(path)
+        raise
     sync_folder(path.parent)
+    shutil.rmtree(old, ignore_errors=True)

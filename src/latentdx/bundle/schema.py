@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +25,12 @@ DESCRIPTION, ENCODER, HEAD, CARD = (
 )
 CHECKSUMS = "checksums.json"
 HASHED = (DESCRIPTION, ENCODER, HEAD, CARD)
+
+
+def checksums(contents: Mapping[str, bytes]) -> bytes:
+    """The content of ``checksums.json``, in its one form: its SHA-256 names the bundle."""
+    sums = {name: hashlib.sha256(contents[name]).hexdigest() for name in HASHED}
+    return (json.dumps(sums, indent=2) + "\n").encode()
 
 
 class _Strict(BaseModel):
@@ -87,11 +96,9 @@ def read_description(text: str, path: Path) -> Description:
 
 
 def _version_of(text: str) -> int:
-    import json
-
     try:
         version = json.loads(text)["version"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return 0
     return version if isinstance(version, int) else 0
 

@@ -147,7 +147,8 @@ def _fit_svm(features: Floats, questions: list[Ints], strength: float) -> RbfSvm
         columns[row, svc.support_] = svc.dual_coef_[0]
         intercepts[row] = svc.intercept_[0]
     used = np.flatnonzero((columns != 0).any(axis=0))
-    return RbfSvm(features[used], columns[:, used], intercepts, np.asarray(gamma, np.float32))
+    coefficients = np.ascontiguousarray(columns[:, used])
+    return RbfSvm(features[used], coefficients, intercepts, np.asarray(gamma, np.float32))
 
 
 def _fit_logistic(features: Floats, questions: list[Ints], strength: float) -> Logistic:

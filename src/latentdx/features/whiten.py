@@ -59,7 +59,8 @@ class PrincipalComponents:
         usable = spread > max(1e-4 * float(spread[0]), 1e-9)
         usable[0] = True
         axes = vectors[:, ::-1][:, :kept][:, usable] / np.maximum(spread[usable], 1e-9)
-        return cls(mean.astype(np.float32), _signed(axes).astype(np.float32))
+        # in the order of memory in which it will be loaded again: sums then round alike
+        return cls(mean.astype(np.float32), _signed(axes).astype(np.float32, order="C"))
 
     def __call__(self, features: Floats) -> Floats:
         """(N, D) to (N, M)."""
