@@ -193,3 +193,15 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(StopError, match="invariant, convolutional") as caught:
         build("variational", {"channels": 1, "size": 16})
     assert caught.value.code == "E_NAME"
+
+
+def test_an_odd_size_is_seen_as_if_its_border_were_repeated(discs: Discs) -> None:
+    odd = build("invariant", {"channels": 1, "size": 15}).eval()
+    even = build("invariant", {"channels": 1, "size": 16}).eval()
+    even.load_state_dict(odd.state_dict())
+    pixels = torch.from_numpy(discs(3, size=15)) + 0.2
+    repeated = torch.cat([pixels, pixels[..., -1:]], dim=3)
+    repeated = torch.cat([repeated, repeated[..., -1:, :]], dim=2)
+    with torch.no_grad():
+        torch.testing.assert_close(odd.encode(pixels), even.encode(repeated))
+        torch.testing.assert_close(odd(pixels), even(repeated)[..., :15, :15])

@@ -84,6 +84,24 @@ def test_one_seed_gives_one_result_and_another_another(
     assert np.abs(other - found).max() > 1e-3
 
 
+def test_weights_and_training_are_both_of_the_random_state(
+    images: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from latentdx.features import transformer
+
+    seeds: list[int] = []
+    for name in ("build", "pretrain"):
+        real = getattr(transformer, name)
+
+        def noted(*given: Any, seed: int, real: Any = real) -> Any:
+            seeds.append(seed)
+            return real(*given, seed=seed)
+
+        monkeypatch.setattr(transformer, name, noted)
+    AutoencoderFeatures(random_state=7, **SMALL).fit(images)
+    assert seeds == [7, 7]
+
+
 def test_labels_are_not_looked_at(images: Pixels, fitted: AutoencoderFeatures) -> None:
     found = clone(fitted).fit(images, LABELS).transform(images)
     np.testing.assert_array_equal(found, fitted.transform(images))
