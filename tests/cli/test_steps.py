@@ -249,4 +249,5 @@ def test_a_bundle_that_was_touched_is_refused(study: Study, here: Call, tmp_path
     good = next(study.cohort.scans.glob("=0*.dcm"))
     ended = here("predict", tmp_path / "b", good, "--json")
     assert (ended.code, ended.out) == (2, "")
-    assert f"E_MODEL_INTEGRITY {tmp_path / 'b'}: README.md has changed" in ended.err
+    assert f"E_MODEL_INTEGRITY {tmp_path / 'b'}" in ended.err
+    assert "README.md" in ended.err

@@ -13,10 +13,12 @@ from latentdx_command import (
     QUICK,
     RESULTS,
     Ended,
+    class_folders,
     differences,
     killed_when,
     latentdx,
     metrics,
+    png,
     table,
     visible,
 )
@@ -222,3 +224,39 @@ def test_another_seed_gives_other_parts(
     ]
     assert scan_ids[0] != scan_ids[1]
     assert differences(metrics(study.out)["test"], metrics(tmp_path / "o")["test"])
+
+
+@pytest.mark.parametrize(
+    ("classifier", "autoencoder", "features"),
+    [("knn", "convolutional", "latent"), ("logistic", "invariant", "pooled")],
+)
+def test_three_classes_and_the_other_choices(
+    here: Callable[..., Ended], tmp_path: Path, classifier: str, autoencoder: str, features: str
+) -> None:
+    source = class_folders(tmp_path / "s", 25)
+    for index in range(25):
+        png(source / "perhaps" / f"p{index + 500}.png", index + 500, side=14)
+    choices = ("--classifier", classifier, "--autoencoder", autoencoder, "--features", features)
+    ended = here(
+        *("run", source, "--patient-pattern", r"p\d+", "--out", tmp_path / "o", "--json"),
+        *(*QUICK, *choices, "--no-flip", "--positive", "yes"),
+    )
+    assert ended.code == 0, ended.err
+    assert visible(tmp_path / "o") == RESULTS
+    rows = table(tmp_path / "o" / "predictions.csv")
+    names = [name.partition(":")[2] for name in rows[0] if name.startswith("probability:")]
+    assert names == ["no", "perhaps", "yes"]
+    truth = np.array([names.index(row["label"]) for row in rows])
+    scores = np.array([[float(row[f"probability:{name}"]) for name in names] for row in rows])
+    value = ended.json["test"]["auroc"]["value"]
+    assert roc_auc_score(truth, scores, multi_class="ovr") == pytest.approx(value, abs=1e-12)
+    described = json.loads((tmp_path / "o" / "bundle" / "bundle.json").read_text())
+    assert described["head"]["classifier"] == classifier
+    assert described["encoder"]["name"] == autoencoder
+    assert described["head"]["features"] == features
+    out, collection = tmp_path / "e", tmp_path / "o" / "collection"
+    again = here("evaluate", tmp_path / "o" / "bundle", collection, "--out", out, "--json")
+    assert again.json["test"]["auroc"]["value"] == pytest.approx(value, abs=1e-5)
+    assert classifier in (out / "report.html").read_text()
+    line = here("predict", tmp_path / "o" / "bundle", source / "yes" / "p001.png", "--json").json
+    assert set(line["probabilities"]) in (set(names), set())
