@@ -62,7 +62,7 @@ class Progress:
 def choose_epochs(settings: FitSettings, n_scans: int, size: int) -> int:
     """Epochs for `n_scans` of `size` pixels: the same work for any number of scans.
 
-    Cost grows with the area, so larger scans are seen fewer times, by the root of the area.
+    Cost grows with the area, so larger scans are seen fewer times.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def choose_epochs(settings: FitSettings, n_scans: int, size: int) -> int:
     """
     if settings.epochs is not None:
         return settings.epochs
-    seen = settings.scans_seen * min(1.0, 28 / size)
+    seen = settings.scans_seen * min(1.0, 28 / size) ** 1.25
     return int(np.clip(round(seen / n_scans), 6, 200))
 
 
@@ -124,7 +124,7 @@ class _Run:
         self.tune = torch.from_numpy(pool.tune).to(self.device)
         self.settings, self.seed = settings, seed
         self.epochs = choose_epochs(settings, len(pool.train), pool.train.shape[-1])
-        self.batch = min(settings.batch_size, max(8, len(pool.train) // 4))
+        self.batch = min(settings.batch_size, max(8, len(pool.train) // 6))
         self.steps = self.epochs * (len(pool.train) // self.batch)
         self.history: list[Epoch] = []
         self.best: dict[str, Tensor] = _copied(network.state_dict())

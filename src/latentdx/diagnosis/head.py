@@ -36,7 +36,7 @@ class HeadSettings:
     rows: int = 14_000
     fewest_copies: int = 2
     most_copies: int = 8
-    components: int = 128
+    components: int = 256
     flip: bool = True
 
     def n_copies(self, n_scans: int) -> int:
