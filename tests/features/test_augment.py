@@ -11,7 +11,7 @@ import torch
 
 from latentdx.collection.augment import GEOMETRIC, VIEWS, AugmentSettings, apply, draw
 
-NOTHING = AugmentSettings(rotation=0, shift=0, zoom=(1, 1), flip=0)
+NOTHING = AugmentSettings(rotation=0.0, shift=0.0, zoom=(1.0, 1.0), flip=0.0)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -65,7 +65,13 @@ def test_half_of_the_images_are_flipped_where_the_chance_is_a_half() -> None:
 
 def test_values_stay_in_range_and_nothing_is_lost_to_nan() -> None:
     wild = AugmentSettings(
-        rotation=180, shift=0.5, zoom=(0.3, 4), contrast=2, brightness=1, gamma=2, noise=0.5
+        rotation=180.0,
+        shift=0.5,
+        zoom=(0.3, 4.0),
+        contrast=2.0,
+        brightness=1.0,
+        gamma=2.0,
+        noise=0.5,
     )
     pixels = (noise(64) > 0.5).float()
     found = apply(pixels, draw(64, wild, seeded()))
@@ -78,13 +84,13 @@ def test_values_stay_in_range_and_nothing_is_lost_to_nan() -> None:
 def test_magnification_enlarges_about_the_middle() -> None:
     pixels = torch.zeros(1, 1, 16, 16)
     pixels[..., 6:10, 6:10] = 1
-    drawn = draw(1, replace(NOTHING, zoom=(2, 2)), seeded())
+    drawn = draw(1, replace(NOTHING, zoom=(2.0, 2.0)), seeded())
     middle = replace(drawn, theta=drawn.theta * torch.tensor([1.0, 1.0, 0.0]))
     assert apply(pixels, middle).sum().item() == pytest.approx(4 * pixels.sum().item(), rel=0.05)
 
 
 def test_rotation_is_in_degrees_and_within_its_limit() -> None:
-    drawn = draw(500, replace(NOTHING, rotation=30), seeded())
+    drawn = draw(500, replace(NOTHING, rotation=30.0), seeded())
     degrees = torch.atan2(drawn.theta[:, 1, 0], drawn.theta[:, 0, 0]) * 180 / math.pi
     assert degrees.abs().max() <= 30.001
     assert degrees.abs().max() > 28

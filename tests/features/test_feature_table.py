@@ -75,7 +75,7 @@ def test_a_copy_resembles_its_own_scan_most() -> None:
         np.stack(waves)[:, None].astype(np.float32),
         rows, rows.astype(str), rows.astype(str), rows.astype(str), ("a", "b"), "",
     )  # fmt: skip
-    settings = type(GEOMETRIC)(rotation=3, shift=0.02, zoom=(0.98, 1.02), flip=0)
+    settings = type(GEOMETRIC)(rotation=3.0, shift=0.02, zoom=(0.98, 1.02), flip=0.0)
     copies = augmented(given, settings, n_copies=3, seed=0).pixels[4:].reshape(3, 4, -1)
     likeness = np.corrcoef(given.pixels.reshape(4, -1), copies.reshape(12, -1))[:4, 4:]
     np.testing.assert_array_equal(likeness.argmax(axis=0), np.tile(rows, 3))

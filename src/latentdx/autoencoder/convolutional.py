@@ -10,6 +10,7 @@ extraction", ICANN 2011.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal, final
 
@@ -50,7 +51,7 @@ class ConvolutionalAutoencoder(Autoencoder):
         channels: int = 1,
         size: int = 28,
         latent_dim: int = 32,
-        widths: tuple[int, ...] = (32, 64, 128),
+        widths: Sequence[int] = (32, 64, 128),
         reconstruction: Literal["mse", "bce"] = "mse",
     ) -> None:
         super().__init__(channels=channels, size=size)

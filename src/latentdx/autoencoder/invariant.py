@@ -15,6 +15,7 @@ Bardes, Ponce & LeCun, ICLR 2022 (VICReg); Shi et al., CVPR 2016 (pixel shuffle)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, final
 
@@ -58,7 +59,7 @@ class InvariantAutoencoder(Autoencoder):
         *,
         channels: int = 1,
         size: int = 64,
-        widths: tuple[int, ...] = (48, 96, 192),
+        widths: Sequence[int] = (48, 96, 192),
         latent_channels: int = 8,
         reconstruction_weight: float = 1.0,
         invariance_weight: float = 0.04,
@@ -128,7 +129,7 @@ class InvariantAutoencoder(Autoencoder):
             "invariance_weight": self.invariance_weight,
         }
 
-    def _pad(self, pixels: Images) -> Images:
+    def _pad(self, pixels: Images) -> Tensor:
         """Pad an odd size right and below by one, repeating the border: unshuffling halves it."""
         extra = self.size % 2
         return functional.pad(pixels, (0, extra, 0, extra), mode="replicate") if extra else pixels
