@@ -114,7 +114,7 @@ def test_what_is_missing_has_a_flag_and_what_was_never_seen_is_zero() -> None:
 
 def test_missing_text_is_a_level_where_it_was_common_in_training() -> None:
     encoder = MetadataEncoder.fit({"view": ("PA",) * 5 + ("",) * 5})
-    np.testing.assert_array_equal(encoder({"view": ("", "PA", "AP")}), [[1, 0], [0, 1], [0, 0]])
+    np.testing.assert_array_equal(encoder({"view": ("", "PA", "AP")}), [[0, 1], [1, 0], [0, 0]])
 
 
 @pytest.mark.parametrize("text", ["inf", "-Infinity", "1e999", "nan"])

@@ -10,7 +10,7 @@ from latentdx.diagnosis.classifiers import fit_classifier
 from latentdx.diagnosis.head import Head
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 from latentdx.report import controls
-from latentdx.report.controls import N_SHUFFLES, ControlScans, shuffled_labels
+from latentdx.report.controls import ControlScans, shuffled_labels
 
 PARTS = ["train"] * 120 + ["calibrate"] * 40 + ["test"] * 80
 
@@ -82,17 +82,17 @@ def test_the_permutation_keeps_the_number_of_each_label_and_moves_many():
     assert len({labels.tobytes() for labels in permuted}) == 20
 
 
-def test_the_test_labels_are_untouched(monkeypatch):
-    shuffled = []
-    real = controls._permuted
-    monkeypatch.setattr(
-        controls,
-        "_permuted",
-        lambda scans, seed: shuffled.append(set(scans.parts.tolist())) or real(scans, seed),
-    )
-    control = blobs()
-    shuffled_labels(head_of(control), control, seed=0)
-    assert shuffled == [{"train"}, {"calibrate"}] * N_SHUFFLES
+def test_patients_of_train_in_test_are_found():
+    """Each patient looks like nobody else, and has scans on both sides: the control must tell."""
+    rng = np.random.default_rng(0)
+    patients = np.tile(np.arange(80), 3)
+    looks = rng.normal(size=(80, 40)).astype(np.float32)
+    features = looks[patients] + 0.1 * rng.normal(size=(240, 40)).astype(np.float32)
+    labels = np.tile(rng.integers(0, 2, 80), 3)
+    parts = ["train"] * 80 + ["calibrate"] * 80 + ["test"] * 80
+    names = [str(number) for number in patients]
+    leaky = ControlScans(scans_of(labels, parts=parts, patients=names), features)
+    assert shuffled_labels(head_of(leaky), leaky, seed=0)["auroc"].value > 0.9
 
 
 def test_the_same_seed_gives_the_same_and_pseudonyms_change_nothing():
@@ -102,8 +102,10 @@ def test_the_same_seed_gives_the_same_and_pseudonyms_change_nothing():
     assert shuffled_labels(head, first, seed=4) != shuffled_labels(head, first, seed=5)
 
 
-def test_a_test_part_of_one_class_gives_no_number():
+def test_a_class_that_shuffling_takes_from_train_gives_no_number():
+    """One patient of a class: train lacks it in some shuffles, test in all others."""
     control = blobs()
-    labels = np.where(control.scans.parts == "test", 0, control.scans.labels)
-    control = replace(control, scans=replace(control.scans, labels=labels))
-    assert shuffled_labels(head_of(control), control, seed=0)["auroc"].value is None
+    head = head_of(control)
+    labels = (np.arange(len(PARTS)) == 0).astype(np.int64)
+    alone = replace(control, scans=replace(control.scans, labels=labels))
+    assert shuffled_labels(head, alone, seed=0)["auroc"].value is None

@@ -47,8 +47,11 @@ class ConsoleReporter:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self._finish()
+        if kind is None:
+            self._finish()
         self._bars.stop()
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self._say("Stopped. The same command goes on where it stopped.")
 
     def step(self, name: str, text: str) -> None:
         """A new bar."""

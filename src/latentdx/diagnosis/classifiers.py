@@ -19,6 +19,7 @@ from latentdx.diagnosis.machines import (
     Neighbours,
     RbfSvm,
 )
+from latentdx.metrics.bootstrap import patient_groups
 from latentdx.metrics.calibration import log_loss
 
 Ints = NDArray[np.int64]
@@ -66,7 +67,7 @@ def choose_strength(
     et al., "Classification and Regression Trees", 1984; it keeps classifiers simple where the
     scans to come may differ. Falls back on the middle where folds cannot be made.
     """
-    groups = np.asarray(patients)
+    groups = patient_groups(patients)  # numbers: other pseudonyms give the same folds
     rows = _tuning_rows(groups, seed)
     features, labels, groups = features[rows], labels[rows], groups[rows]
     values = CHOICES[name]

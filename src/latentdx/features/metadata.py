@@ -76,9 +76,8 @@ class MetadataEncoder:
                 numeric[name] = (float(known.mean()), max(float(known.std()), 1e-9))
             else:
                 counts = Counter(values).most_common(_MOST_LEVELS)
-                levels[name] = tuple(
-                    sorted(value for value, count in counts if count >= _FEWEST_SCANS)
-                )
+                # The commonest first, not by name: pseudonyms of sites differ between keys.
+                levels[name] = tuple(value for value, count in counts if count >= _FEWEST_SCANS)
         return cls(numeric, levels)
 
     def __call__(self, columns: dict[str, Column]) -> NDArray[np.float32]:

@@ -15,10 +15,11 @@ from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.checkpoint import Epoch
 from latentdx.autoencoder.family import build
 from latentdx.autoencoder.fit import FitSettings, Pool, Progress, pretrain
+from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.labelled import LabelledScans, load_parts
 from latentdx.core.errors import StopError
 from latentdx.core.files import write_json
-from latentdx.core.hashing import hash_json
+from latentdx.core.hashing import hash_bytes, hash_json
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.anomaly import AnomalyGate, reconstruction_errors
 from latentdx.diagnosis.conformal import conformal_cutoff
@@ -69,7 +70,8 @@ def pretrain_step(
     if start is not None:
         _take_over(network, start)
     fit = fit_settings(settings)
-    key = hash_json([prepared.split.hash, network.settings(), settings.seed, repr(fit)])
+    first = hash_bytes(encoder_bytes(network))
+    key = hash_json([prepared.split.hash, network.settings(), settings.seed, repr(fit), first])
     history = pretrain(
         network,
         Pool(pool.pixels, tune.pixels),
