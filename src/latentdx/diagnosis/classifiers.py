@@ -26,6 +26,7 @@ Ints = NDArray[np.int64]
 
 _TUNING_SCANS = 1500
 _FOLDS = 5
+_KERNEL_ROWS = 15_000  # 1.8 GB of kernel; beyond, libsvm computes it by row
 
 
 CHOICES: dict[ClassifierName, tuple[float, ...]] = {
@@ -140,16 +141,39 @@ def _fit_svm(features: Floats, questions: list[Ints], strength: float) -> RbfSvm
     from sklearn.svm import SVC
 
     gamma = 1 / (features.shape[1] * max(float(features.var()), 1e-9))
+    is_small = len(features) <= _KERNEL_ROWS
+    given = gaussian_kernel(features, gamma) if is_small else features
     columns = np.zeros((len(questions), len(features)), np.float32)
     intercepts = np.zeros(len(questions), np.float32)
     for row, target in enumerate(questions):
-        svc = SVC(C=strength, gamma=gamma, class_weight="balanced", cache_size=1000)
-        svc.fit(features, target)
+        svc = SVC(
+            C=strength,
+            kernel="precomputed" if is_small else "rbf",
+            gamma=gamma,
+            class_weight="balanced",
+            cache_size=1000,
+        )
+        svc.fit(given, target)
         columns[row, svc.support_] = svc.dual_coef_[0]
         intercepts[row] = svc.intercept_[0]
     used = np.flatnonzero((columns != 0).any(axis=0))
-    coefficients = np.ascontiguousarray(columns[:, used])
-    return RbfSvm(features[used], coefficients, intercepts, np.asarray(gamma, np.float32))
+    return RbfSvm(features[used], columns[:, used], intercepts, np.asarray(gamma, np.float32))
+
+
+def gaussian_kernel(features: Floats, gamma: float) -> NDArray[np.float64]:
+    """exp(-gamma |x_i - x_j|^2), (N, N), of features (N, D), by one matrix product.
+
+    libsvm computes the same entries one row at a time: 2 to 4 times slower for 14,000 rows.
+    """
+    wide = features.astype(np.float64)
+    kernel: NDArray[np.float64] = wide @ wide.T
+    squared = kernel.diagonal().copy()
+    kernel *= 2
+    kernel -= squared
+    kernel -= squared[:, None]
+    kernel *= gamma
+    np.minimum(kernel, 0, out=kernel)
+    return np.exp(kernel, out=kernel)
 
 
 def _fit_logistic(features: Floats, questions: list[Ints], strength: float) -> Logistic:
