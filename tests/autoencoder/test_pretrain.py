@@ -39,7 +39,7 @@ def killed_at(step: int) -> Callable[[Progress], None]:
 
 @pytest.fixture
 def pool(discs: Discs) -> Pool:
-    return Pool(discs(40), discs(12, seed=1))
+    return Pool(discs(32), discs(12, seed=1))  # four steps an epoch
 
 
 def trained(name: str, pool: Pool, settings: FitSettings, **options: Any) -> Autoencoder:
@@ -218,7 +218,7 @@ def test_precision_is_as_asked_for() -> None:
 def test_larger_scans_and_larger_collections_are_seen_fewer_times() -> None:
     settings = FitSettings(scans_seen=56_000)
     assert choose_epochs(settings, 2000, 28) == 28
-    assert choose_epochs(settings, 2000, 56) == 14
+    assert choose_epochs(settings, 2000, 56) == 12
     assert choose_epochs(settings, 10**6, 28) == 6
     assert choose_epochs(settings, 10, 28) == 200
     assert choose_epochs(FitSettings(epochs=3), 10, 28) == 3

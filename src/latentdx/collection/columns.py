@@ -87,6 +87,12 @@ def pixels_from(table: Any, shape: tuple[int, int, int]) -> NDArray[np.float32] 
     return levels.reshape(-1, *shape)
 
 
+def as_stored(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pixels in 0..1 as they come back from a collection: rounded to its 65536 levels."""
+    levels: NDArray[np.float32] = np.rint(pixels * np.float32(_LEVELS))
+    return levels / np.float32(_LEVELS)
+
+
 def _to_levels(pixels: NDArray[np.float32], shape: tuple[int, int, int]) -> bytes:
     assert pixels.shape == shape, f"pixels {pixels.shape} in a collection of {shape}"
     levels: NDArray[np.uint16] = np.rint(pixels * np.float32(_LEVELS)).astype("<u2")

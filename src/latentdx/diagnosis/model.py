@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.collection.columns import as_stored
 from latentdx.core.errors import InputError
 from latentdx.diagnosis.anomaly import AnomalyGate, reconstruction_errors
 from latentdx.diagnosis.conformal import prediction_sets
@@ -165,7 +166,8 @@ class DiagnosticModel:
         self, paths: Sequence[str], scans: Sequence[Scan], *, abstain: bool = False
     ) -> list[Diagnosis]:
         """Diagnoses of decoded scans that were fitted by `request`."""
-        outputs = self.compute(np.stack([scan.pixels for scan in scans]))
+        # As in training, where scans come from a collection: the same file, the same answer.
+        outputs = self.compute(as_stored(np.stack([scan.pixels for scan in scans])))
         return [
             self._diagnosis(path, scan, outputs, row, abstain=abstain)
             for row, (path, scan) in enumerate(zip(paths, scans, strict=True))
