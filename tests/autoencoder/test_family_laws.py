@@ -133,8 +133,9 @@ def test_the_loss_depends_on_nothing_but_weights_pixels_and_generator(
 def test_the_loss_falls_in_a_few_epochs(name: str, discs: Discs) -> None:
     network = build(name, {"channels": 1, "size": 16})
     pixels = discs(96)
+    settings = FitSettings(epochs=10, learning_rate=5e-4)
     network.fit_normalisation(torch.from_numpy(pixels))
-    history = pretrain(network, Pool(pixels, discs(16, seed=1)), FitSettings(epochs=15), seed=0)
+    history = pretrain(network, Pool(pixels, discs(16, seed=1)), settings, seed=0)
     assert history[-1].loss < 0.85 * history[0].loss
     assert min(entry.tune_loss for entry in history[1:]) < history[0].tune_loss
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -16,9 +16,11 @@ class Autoencoder(nn.Module, ABC):
     """An encoder, a decoder and the loss that trains both; pixels are in 0..1.
 
     A member is final: it says how it encodes, decodes and learns in one file. ``mean`` and ``std``
-    are fitted on the training part and travel with the weights.
+    are fitted on the training part and travel with the weights. ``learning_rate`` is the one that
+    the member is trained with unless another is asked for.
     """
 
+    learning_rate: ClassVar[float] = 2e-3
     mean: Tensor
     std: Tensor
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +44,8 @@ class ConvolutionalAutoencoder(Autoencoder):
     >>> network.encode(torch.rand(2, 1, 28, 28)).shape
     torch.Size([2, 32])
     """
+
+    learning_rate: ClassVar[float] = 1e-3  # Adam's own; twice that left sparse images at their mean
 
     def __init__(
         self,

@@ -33,8 +33,9 @@ class FitSettings:
     scans_seen: where `epochs` is None: scans seen over all epochs at 28 x 28 pixels; larger scans
         are seen fewer times (see `choose_epochs`).
     batch_size: at most; small collections use smaller batches.
-    learning_rate, weight_decay: of AdamW (Adam where `weight_decay` is 0); warm-up over the first
-        tenth of the steps, then a cosine to zero.
+    learning_rate: the highest, None for the network's own; warm-up over the first tenth of the
+        steps, then a cosine to zero.
+    weight_decay: of AdamW, which is Adam where it is 0.
     patience: fraction of the epochs without a better loss on ``tune`` after which training ends.
     minutes: wall time after which it ends, or None; a run ended by time is not reproducible.
     """
@@ -42,7 +43,7 @@ class FitSettings:
     epochs: int | None = None
     scans_seen: int = 56_000
     batch_size: int = 256
-    learning_rate: float = 2e-3
+    learning_rate: float | None = None
     weight_decay: float = 1e-4
     patience: float = 0.3
     minutes: float | None = None
@@ -128,8 +129,9 @@ class _Run:
         self.steps = self.epochs * (len(pool.train) // self.batch)
         self.history: list[Epoch] = []
         self.best: dict[str, Tensor] = _copied(network.state_dict())
+        self.rate = settings.learning_rate or network.learning_rate
         self.optimizer = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            network.parameters(), lr=self.rate, weight_decay=settings.weight_decay
         )
         self.started = time.monotonic()
         self.bf16 = uses_bf16(settings.precision, self.device)
@@ -171,7 +173,7 @@ class _Run:
 
     def _step(self, pixels: Tensor, step: int, generator: torch.Generator) -> Tensor:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * _schedule(step, self.steps)
+            group["lr"] = self.rate * _schedule(step, self.steps)
         loss = self._loss(pixels, generator)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
