@@ -82,3 +82,9 @@ def test_probabilities_are_not_changed() -> None:
     table = np.array([[0.2, 0.8]])
     prediction_sets(table, 0.9)
     np.testing.assert_array_equal(table, [[0.2, 0.8]])
+
+
+def test_the_decided_class_is_in_the_set_even_where_it_is_the_less_likely_one() -> None:
+    table = np.array([[0.61, 0.39], [0.95, 0.05]])
+    found = prediction_sets(table, 0.5, np.array([1, 0]))
+    np.testing.assert_array_equal(found, [[True, True], [True, False]])

@@ -35,9 +35,16 @@ def conformal_cutoff(
     return float(1 - strangeness[rank - 1])
 
 
-def prediction_sets(probabilities: Floats, cutoff: float) -> NDArray[np.bool_]:
-    """(N, K), True where a class is in the scan's set; the likeliest class always is."""
+def prediction_sets(
+    probabilities: Floats, cutoff: float, decided: NDArray[np.int64] | None = None
+) -> NDArray[np.bool_]:
+    """(N, K), True where a class is in the scan's set; the decided class always is.
+
+    `decided` (N,) are the decisions, by default the likeliest classes. Where a threshold decides
+    for the less likely class, both are in the set: such a scan is ambiguous.
+    """
     # The margin lets a probability equal to the cutoff count, whatever way it was rounded.
     inside: NDArray[np.bool_] = probabilities >= cutoff - 1e-12
-    inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
+    chosen = probabilities.argmax(axis=1) if decided is None else decided
+    inside[np.arange(len(inside)), chosen] = True
     return inside

@@ -117,13 +117,14 @@ class DiagnosticModel:
         embeddings = self.extract(pixels)
         scores = score_pixels(self.head, pixels, self.extract, flip=self.flip)
         probabilities = self.head.probabilities(scores)
+        decisions = self.head.decide(probabilities)
         rebuilt = reconstruct(self.encoder, pixels)
         strange = (self.head.whitened(embeddings), reconstruction_errors(pixels, rebuilt))
         return Outputs(
             scores,
             probabilities,
-            self.head.decide(probabilities),
-            prediction_sets(probabilities, self.cutoff),
+            decisions,
+            prediction_sets(probabilities, self.cutoff, decisions),
             self.gate.scores(*strange),
             self.gate.is_foreign(*strange),
             embeddings,
