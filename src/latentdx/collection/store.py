@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import lance
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,6 +67,8 @@ class Collection:
         `complete=False` keeps `open` from taking it before `mark_complete` is called.
         Raises `StopError` ``E_IO`` where it cannot be written.
         """
+        import lance  # half a second that a prediction need not wait for
+
         path = Path(path)
         head = {"version": SCHEMA_VERSION, "size": size, "channels": channels}
         text = json.dumps({**head, "complete": complete, "info": {}})
@@ -85,6 +86,8 @@ class Collection:
         Raises `IntegrityError` ``E_COLLECTION`` where it is missing, damaged, of a newer schema,
         or not finished (unless `incomplete`).
         """
+        import lance
+
         path = Path(path)
         with _reading(path):
             dataset = lance.dataset(path)

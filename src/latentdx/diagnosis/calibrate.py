@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit
 
 Scores = NDArray[np.float32]
@@ -50,6 +49,8 @@ class SigmoidCalibration:
 
 def _fit_sigmoid(scores: Floats, positive: NDArray[np.bool_]) -> tuple[float, float]:
     """(slope, offset) of the largest likelihood; a higher score is always likelier."""
+    from scipy.optimize import minimize  # fitting only: a prediction starts without it
+
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     high, low = (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2)
     target = np.where(positive, high, low)

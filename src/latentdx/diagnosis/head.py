@@ -17,6 +17,8 @@ from latentdx.features.whiten import PrincipalComponents, Standardiser
 
 Floats = NDArray[np.float32]
 
+_MANY = 4  # scans a component
+
 
 @dataclass(frozen=True)
 class HeadSettings:
@@ -27,7 +29,7 @@ class HeadSettings:
     classifier: by name.
     rows: augmented copies are added until the training part has about this many rows: at least
         `fewest_copies`, at most `most_copies` a scan.
-    components: whitened principal components kept of the features.
+    components: whitened principal components kept of the features, at most one a training scan.
     flip: mirrored copies, and scores averaged over a scan and its mirror image. Off where left
         and right are the diagnosis.
     """
@@ -107,7 +109,9 @@ def fit_head(table: FeatureTable, settings: HeadSettings, *, n_scans: int, seed:
     """
     standardiser = Standardiser.fit(table.embeddings)
     scaled = standardiser(table.embeddings)
-    components = PrincipalComponents.fit(scaled[:n_scans], settings.components)
+    components = PrincipalComponents.fit(
+        scaled[: _component_rows(n_scans, settings)], min(settings.components, n_scans)
+    )
     features = components(scaled)
     strength = choose_strength(
         settings.classifier,
@@ -124,6 +128,14 @@ def fit_head(table: FeatureTable, settings: HeadSettings, *, n_scans: int, seed:
         strength=strength,
     )
     return Head(settings.classifier, strength, standardiser, components, machine)
+
+
+def _component_rows(n_scans: int, settings: HeadSettings) -> int | None:
+    """The scans where they are many; few span too little, so that their copies join them.
+
+    Whitened to as many components as there are scans, all scans are equally far from each other.
+    """
+    return n_scans if n_scans >= _MANY * settings.components else None
 
 
 def train_head(
