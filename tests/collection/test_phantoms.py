@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import KEY
 from PIL import Image
 from pydicom import dcmread
 from pydicom.dataset import FileDataset
@@ -55,6 +54,8 @@ FILLED_DX = (
     *("PresentationLUTShape", "LossyImageCompression", "BurnedInAnnotation", "DetectorType"),
 )
 PRESENT_DX = ("AnatomicRegionSequence", "ViewCodeSequence", "AcquisitionContextSequence")
+
+KEY = b"a key for tests only".ljust(32)
 
 
 @pytest.fixture(scope="module")

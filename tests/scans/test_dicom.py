@@ -225,6 +225,15 @@ def test_image_without_pixel_data(refuse: Refuse) -> None:
     assert refuse(dicom_bytes(DEEP, PixelData=None)).code == "N_NOT_IMAGE"
 
 
+def test_a_file_cut_anywhere_before_its_pixels_is_truncated(refuse: Refuse) -> None:
+    """Also inside a header or a sequence, where no value runs past the end."""
+    whole = pydicom_file("CT_small.dcm").read_bytes()
+    codes = [refuse(whole[:length]).code for length in range(800, 6000, 41)]
+    # Exactly between two elements a cut cannot be told from an object without pixels.
+    assert set(codes) <= {"E_TRUNCATED", "N_NOT_IMAGE"}
+    assert codes.count("E_TRUNCATED") > 0.95 * len(codes)
+
+
 @pytest.mark.parametrize(
     "name", ["emri_small.dcm", "SC_rgb_2frame.dcm", "color3d_jpeg_baseline.dcm"]
 )

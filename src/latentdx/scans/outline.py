@@ -92,7 +92,17 @@ def outline(data: bytes, start: int, *, implicit: bool, little: bool, depth: int
             return Outline(breaks=(end, len(data)))
         else:
             walk.position = end
-    return Outline()
+    return Outline(breaks=_cut_off(walk))
+
+
+def _cut_off(walk: _Walk) -> tuple[int, int] | None:
+    """A header, item or sequence that the end of the file leaves open."""
+    size = len(walk.data)
+    walk.close_ended()
+    expected = [size + 8 if end is None else end for _, end, _ in walk.stack]
+    if walk.position > size or walk.data[walk.position :].strip(b"\0"):
+        expected.append(max(walk.position, size) + 8)
+    return (max(expected), size) if expected and max(expected) > size else None
 
 
 def _step_item(walk: _Walk, tag: tuple[int, int]) -> None:
