@@ -137,7 +137,7 @@ def test_the_loss_falls_in_a_few_epochs(name: str, discs: Discs) -> None:
     network.fit_normalisation(torch.from_numpy(pixels))
     history = pretrain(network, Pool(pixels, discs(16, seed=1)), settings, seed=0)
     assert history[-1].loss < 0.85 * history[0].loss
-    assert min(entry.tune_loss for entry in history[1:]) < history[0].tune_loss
+    assert history[-1].tune_loss < history[0].tune_loss
 
 
 @every_member

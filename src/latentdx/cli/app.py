@@ -48,8 +48,9 @@ def _version(
 def run() -> None:
     """Run, and turn what latentdx refuses into one line and an exit code.
 
-    OpenMP's threads wait asleep: spinning ones made training 15 times slower where another
-    program wanted a core, and are hardly faster where none does. Read when torch is loaded.
+    OpenMP's threads wait asleep: in one test, where other programs wanted the two cores, training
+    ran at 763 instead of 49 images/s; alone on the machine it costs up to a tenth. It is no cure:
+    a long run beside other work was slow all the same. Read when torch is loaded.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
