@@ -17,6 +17,7 @@ from latentdx.core.hashing import hash_array
 from latentdx.scans.arrays import open_npz_arrays, read_npy
 from latentdx.scans.intensity import merge_equal_channels
 from latentdx.scans.limits import Limits
+from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
 
@@ -118,7 +119,7 @@ def _labels(arrays: Arrays, group: str, n_images: int, source: Path) -> list[str
 def _scan(image: NDArray[Any]) -> Scan:
     file = io.BytesIO()
     np.save(file, image, allow_pickle=False)
-    scan = read_npy(file.getvalue(), Limits())
+    scan = next(read_npy(file.getvalue(), Limits(), Policy()))
     pixels = merge_equal_channels(scan.pixels)
     return replace(scan, pixels=pixels, content_hash=hash_array(pixels))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from latentdx.core.errors import InputError
 from latentdx.scans.intensity import Pixels, require_finite, stretch, to_unit
 from latentdx.scans.limits import Limits
+from latentdx.scans.policy import Policy
 from latentdx.scans.scan import Scan
 from latentdx.scans.sniff import open_regular
 
@@ -25,7 +27,7 @@ _LINK = 0o120000
 _ENCRYPTED = 0x1
 
 
-def read_npy(data: bytes, limits: Limits) -> Scan:
+def read_npy(data: bytes, limits: Limits, policy: Policy) -> Iterator[Scan]:
     """One image from ``.npy``: (H, W), (H, W, 1 or 3) or (1 or 3, H, W).
 
     Bytes become value / 255 and booleans 0 or 1; floats within 0..1 stay; all else is scaled by
@@ -43,7 +45,7 @@ def read_npy(data: bytes, limits: Limits) -> Scan:
     )
     pixels, done = _unit(values)
     height, width = pixels.shape[1:]
-    return Scan(pixels, (height, width), conversions=done)
+    yield Scan(pixels, (height, width), conversions=done)
 
 
 def open_npz_arrays(path: str | Path, limits: Limits | None = None) -> dict[str, NDArray[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from pydicom import dcmread
@@ -20,6 +21,7 @@ from latentdx.core.errors import InputError
 from latentdx.scans import dicom_pixels, dicom_tags
 from latentdx.scans.limits import Limits
 from latentdx.scans.outline import Outline, outline
+from latentdx.scans.policy import Policy
 from latentdx.scans.scan import Scan
 
 _TRANSFER_SYNTAX = (0x0002, 0x0010)
@@ -28,7 +30,7 @@ _WITHOUT_PIXELS = frozenset({"SR", "KO", "PR", "REG", "FID", "RTPLAN", "RTSTRUCT
 _BLOCK = 1 << 20
 
 
-def read_dicom(data: bytes, limits: Limits, *, key: bytes) -> Scan:
+def read_dicom(data: bytes, limits: Limits, *, key: bytes, policy: Policy) -> Iterator[Scan]:
     """Decode one single-frame DICOM file, with or without preamble and meta information.
 
     Order of the pixels' way: decoding, unused bits masked, modality LUT or rescale, VOI LUT or
@@ -52,7 +54,7 @@ def read_dicom(data: bytes, limits: Limits, *, key: bytes) -> Scan:
     _require_one_frame(ds)
     _require_size(ds, limits, len(data))
     pixels, done = dicom_pixels.decode(ds, dicom_tags.modality(ds))
-    return Scan(
+    yield Scan(
         pixels,
         (int(ds.Rows), int(ds.Columns)),
         conversions=tuple(done),

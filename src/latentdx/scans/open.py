@@ -1,11 +1,11 @@
-"""`open_scan`: one file in, one scan out, whatever the file is called."""
+"""`open_scan` and `open_scans`: files in, scans out, whatever the files are called."""
 
 from __future__ import annotations
 
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +15,26 @@ from latentdx.core.hashing import hash_array
 from latentdx.scans.arrays import read_npy
 from latentdx.scans.deidentify import user_key
 from latentdx.scans.dicom import read_dicom
+from latentdx.scans.file_hash import hash_files
 from latentdx.scans.limits import Limits
+from latentdx.scans.policy import Policy
 from latentdx.scans.raster import read_raster
 from latentdx.scans.scan import Scan
 from latentdx.scans.sniff import HEAD_BYTES, open_regular, sniff
 
+_VOLUMES = ("nifti", "nrrd", "metaimage")
 
-def open_scan(path: str | Path, *, key: bytes | None = None, limits: Limits | None = None) -> Scan:
-    """Read one 2-D image (DICOM, PNG, JPEG, TIFF, BMP, WebP, GIF, npy), told by its content.
 
+def open_scan(
+    path: str | Path,
+    *,
+    key: bytes | None = None,
+    limits: Limits | None = None,
+    policy: Policy | None = None,
+) -> Scan:
+    """Read the one scan of a file: an image, or with ``Policy(dims=3)`` a volume.
+
+    DICOM, PNG, JPEG, TIFF, BMP, WebP, GIF, npy, NIfTI, NRRD or MetaImage, told by its content.
     Decodes in this process: a hostile file can hang it or take its memory. For files of unknown
     origin use `latentdx.scans.sandbox.decode_files`. `key` makes the pseudonyms (default: the
     user's own, see `latentdx.scans.deidentify.user_key`).
@@ -38,36 +49,70 @@ def open_scan(path: str | Path, *, key: bytes | None = None, limits: Limits | No
     >>> scan.pixels.shape, scan.conversions  # doctest: +SKIP
     ((1, 2022, 2022), ('window 2048, 4096 LINEAR applied', 'MONOCHROME1 inverted'))
     """
-    limits = limits or Limits()
+    found = tuple(open_scans([path], key=key, limits=limits, policy=policy))
+    if len(found) != 1:
+        raise InputError(
+            "E_NDIM",
+            f"the file holds {len(found)} scans where one was asked for",
+            fix="read them all with open_scans",
+            path=path,
+        )
+    return found[0]
+
+
+def open_scans(
+    paths: Sequence[str | Path],
+    *,
+    key: bytes | None = None,
+    limits: Limits | None = None,
+    policy: Policy | None = None,
+) -> Iterator[Scan]:
+    """Read what one file holds (every frame, page or slice that `policy` asks for), one by one.
+
+    Several `paths` are the DICOM files of one series, which become one volume (or its slices).
+    Raises what `open_scan` raises, with the first path, and ``E_SERIES`` where files do not make a
+    volume.
+    """
+    limits, policy = limits or Limits(), policy or Policy()
     key = user_key() if key is None else key
     try:
         with _silenced():
-            scan = _decode(_read(Path(path), limits), key, limits)
-        return replace(scan, content_hash=hash_array(scan.pixels))
+            data = [_read(Path(path), limits) for path in paths]
+            found = iter(_decode(data, key, limits, policy))
+            file_hash = hash_files(data)
+        while True:
+            with _silenced():
+                scan = next(found, None)
+            if scan is None:
+                return
+            yield replace(scan, content_hash=hash_array(scan.pixels), file_hash=file_hash)
     except InputError as error:
-        raise InputError(error.code, error.found, fix=error.fix, path=path) from None
+        raise InputError(error.code, error.found, fix=error.fix, path=paths[0]) from None
     except MemoryError:
-        raise InputError("E_MEMORY", "decoding took more memory than allowed", path=path) from None
+        found_text = "decoding took more memory than allowed"
+        raise InputError("E_MEMORY", found_text, path=paths[0]) from None
     except RecursionError:
-        raise InputError("E_DEPTH", "sequences nest too deep", path=path) from None
+        raise InputError("E_DEPTH", "sequences nest too deep", path=paths[0]) from None
     except Exception as error:
         # A library's message may quote the file's values: only the type of the error is told.
         text = f"cannot be decoded ({type(error).__name__})"
-        raise InputError("E_DECODE", text, path=path) from None
+        raise InputError("E_DECODE", text, path=paths[0]) from None
 
 
 @contextmanager
 def _silenced() -> Iterator[None]:
     """The libraries' warnings and log lines quote tag values: no name may reach a log that way."""
-    logger = logging.getLogger("pydicom")
-    before = logger.disabled
-    logger.disabled = True
+    loggers = [logging.getLogger(name) for name in ("pydicom", "nibabel.global")]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.disabled = before
+        for logger, was in zip(loggers, before, strict=True):
+            logger.disabled = was
 
 
 def _read(path: Path, limits: Limits) -> bytes:
@@ -83,18 +128,49 @@ def _read(path: Path, limits: Limits) -> bytes:
             raise InputError("E_IO", f"cannot be read: {error.strerror}") from None
 
 
-def _decode(data: bytes, key: bytes, limits: Limits) -> Scan:
+def _decode(files: list[bytes], key: bytes, limits: Limits, policy: Policy) -> Iterator[Scan]:
+    data = files[0]
     kind = sniff(data[:HEAD_BYTES])
     if kind == "dicom":
-        return read_dicom(data, limits, key=key)
-    if kind == "npy":
-        return read_npy(data, limits)
-    if kind == "nifti":
-        raise InputError(
-            "E_NDIM", "a NIfTI volume; only 2-D images are read for now", fix="export its slices"
-        )
+        if policy.takes_volumes and policy.several == "volume":
+            return _dicom_volume(files, key, limits, policy)
+        return read_dicom(data, limits, key=key, policy=policy)
+    if kind in _VOLUMES:
+        return _volume(data, kind, limits, policy)
     if kind == "zip":
         raise InputError(
             "E_FORMAT", "an archive, not one scan", fix="give an .npz as a source of its own"
         )
-    return read_raster(data, kind, limits)
+    if kind == "npy":
+        return read_npy(data, limits, policy)
+    return read_raster(data, kind, limits, policy)
+
+
+def _volume(data: bytes, kind: str, limits: Limits, policy: Policy) -> Iterator[Scan]:
+    """Volumes need nibabel, SimpleITK or scipy: images need not wait for them."""
+    if not policy.takes_volumes:
+        raise InputError(
+            "E_NDIM",
+            f"a volume ({kind}) where 2-D images are read",
+            fix="read volumes with --dims 3, or their slices with --slices every:N",
+        )
+    from latentdx.scans.volume_scans import scans_of
+
+    if kind == "nifti":
+        from latentdx.scans.nifti import read_nifti
+
+        return scans_of(read_nifti(data, limits, policy), policy)
+    from latentdx.scans.itk import read_itk
+
+    return scans_of(read_itk(data, kind, limits, policy), policy)
+
+
+def _dicom_volume(files: list[bytes], key: bytes, limits: Limits, policy: Policy) -> Iterator[Scan]:
+    from latentdx.scans.dicom_frames import read_frames
+    from latentdx.scans.series import assemble
+    from latentdx.scans.volume_scans import scans_of
+
+    frames = [read_frames(data, limits, key=key, policy=policy) for data in files]
+    if policy.dims == 2 and len(frames) == 1 and len(frames[0].values) == 1:
+        return read_dicom(files[0], limits, key=key, policy=policy)  # one image is no volume
+    return scans_of(assemble(frames, policy), policy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from PIL import Image, ImageOps
 from latentdx.core.errors import InputError
 from latentdx.scans.intensity import Pixels, merge_equal_channels, stretch, to_unit
 from latentdx.scans.limits import Limits
+from latentdx.scans.policy import Policy
 from latentdx.scans.scan import Scan
 from latentdx.scans.sniff import Kind
 
@@ -20,7 +22,7 @@ _PIXEL_BYTES = {"I": 4, "F": 4, "RGBA": 4, "RGB": 3, "CMYK": 4, "P": 4, "PA": 4,
 _EXIF_ORIENTATION = 0x0112
 
 
-def read_raster(data: bytes, kind: Kind, limits: Limits) -> Scan:
+def read_raster(data: bytes, kind: Kind, limits: Limits, policy: Policy) -> Iterator[Scan]:
     """Decode one picture.
 
     Eight bits become value / 255 exactly; deeper grey levels are scaled by the scan's percentiles;
@@ -41,7 +43,7 @@ def read_raster(data: bytes, kind: Kind, limits: Limits) -> Scan:
                 stored_bytes=len(data),
             )
             image.load()
-            return _scan(image)
+            yield _scan(image)
     except Image.DecompressionBombError:
         raise InputError("E_SIZE", "the picture is far larger than Pillow allows") from None
     except (OSError, SyntaxError) as error:

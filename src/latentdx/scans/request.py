@@ -7,32 +7,42 @@ from typing import Literal
 
 from latentdx.scans.geometry import fit_scan
 from latentdx.scans.intensity import to_channels
+from latentdx.scans.policy import Policy
 from latentdx.scans.scan import Scan
 
 
 @dataclass(frozen=True)
 class Request:
-    """The shape in which scans are wanted, and the key of their pseudonyms.
+    """The shape in which scans are wanted, how files are read, and the key of the pseudonyms.
 
     Attributes
     ----------
-    size: side of the square in pixels, or None for the native size.
+    size: side of the square (or cube) in pixels, or None for the native size.
     channels: 1 (colour to luminance), 3 (grey repeated), or None for what each file has.
     key: secret of the pseudonyms (see `latentdx.scans.deidentify.user_key`).
+    policy: see `Policy`.
 
     Examples
     --------
-    >>> Request(size=64, channels=1, key=b"secret")
-    Request(size=64, channels=1)
+    >>> Request(size=64, channels=1, key=b"secret").size
+    64
     """
 
     size: int | None = None
     channels: Literal[1, 3] | None = None
     key: bytes = field(default=b"", repr=False)
+    policy: Policy = field(default_factory=Policy)
 
     def fit(self, scan: Scan) -> Scan:
         """The scan in the shape asked for, its conversions recorded."""
-        return self._fit_channels(scan if self.size is None else fit_scan(scan, self.size))
+        return self._fit_channels(scan if self.size is None else self._fit_size(scan, self.size))
+
+    def _fit_size(self, scan: Scan, size: int) -> Scan:
+        if scan.dims == 2:
+            return fit_scan(scan, size)
+        from latentdx.scans.cube import fit_cube  # volumes need scipy, images need not wait for it
+
+        return fit_cube(scan, size, keep_spacing=self.policy.spacing_mm is not None)
 
     def _fit_channels(self, scan: Scan) -> Scan:
         if self.channels is None or len(scan.pixels) == self.channels:

@@ -11,7 +11,9 @@ from typing import BinaryIO, Literal
 
 from latentdx.core.errors import InputError
 
-Kind = Literal["dicom", "png", "jpeg", "tiff", "bmp", "webp", "gif", "nifti", "npy", "zip"]
+Kind = Literal[
+    "dicom", "png", "jpeg", "tiff", "bmp", "webp", "gif", "nifti", "nrrd", "metaimage", "npy", "zip"
+]
 
 HEAD_BYTES = 1024
 """`sniff` wants this many bytes from the start of the file (or all of a smaller one)."""

@@ -1,0 +1,56 @@
+"""`Policy`: what becomes of files that hold more, or other, than one plain 2-D image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+FramesPolicy = Literal["refuse", "each", "volume"]
+BurnedIn = Literal["quarantine", "mask", "keep"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How files are read.
+
+    Attributes
+    ----------
+    dims: 2 for images, 3 for volumes.
+    frames: of a file with several frames or pages (cine, enhanced CT, GIF, TIFF): ``refuse``,
+        ``each`` (every frame a scan of its own, of the same patient) or ``volume``; None for
+        ``volume`` where volumes are wanted and ``refuse`` elsewhere.
+    every: with `dims` 2, volumes are cut into slices and every N-th becomes a scan; None refuses
+        volumes.
+    volume_index: which volume of a 4-D file, from 0; None refuses such files.
+    window: (center, width) in the scan's units (HU, say), used for every scan in place of the
+        window that its file gives or of its percentiles; None for the file's own.
+    nan: what NaN and infinite values become: ``refuse``, or ``impute`` (the lowest finite value).
+    spacing_mm: volumes are resampled to voxels of this side; None keeps the file's.
+    crop: volumes are cropped to the body.
+    burned_in: of images with text in their pixels: ``quarantine``, ``mask`` or ``keep``.
+
+    Examples
+    --------
+    >>> Policy(dims=3).several
+    'volume'
+    """
+
+    dims: Literal[2, 3] = 2
+    frames: FramesPolicy | None = None
+    every: int | None = None
+    volume_index: int | None = None
+    window: tuple[float, float] | None = None
+    nan: Literal["refuse", "impute"] = "refuse"
+    spacing_mm: float | None = None
+    crop: bool = False
+    burned_in: BurnedIn = "quarantine"
+
+    @property
+    def takes_volumes(self) -> bool:
+        """Whether volumes are read at all, whole or as slices."""
+        return self.dims == 3 or self.every is not None
+
+    @property
+    def several(self) -> FramesPolicy:
+        """What becomes of a file with several frames."""
+        return self.frames or ("volume" if self.takes_volumes else "refuse")
