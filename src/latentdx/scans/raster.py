@@ -1,144 +1,173 @@
-"""Pictures: PNG, JPEG, TIFF, BMP, WebP and GIF through Pillow, exact and accounted for."""
+"""Pictures: PNG, JPEG, TIFF, BMP, WebP and GIF, exact in every depth and accounted for."""
 
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from latentdx.core.errors import InputError
-from latentdx.scans.intensity import Pixels, merge_equal_channels, stretch, to_unit
+from latentdx.scans.intensity import Pixels
 from latentdx.scans.limits import Limits
+from latentdx.scans.picture import Picture, to_scan
+from latentdx.scans.picture_header import read_header
+from latentdx.scans.png import Png, decode_deep, read_chunks
 from latentdx.scans.policy import Policy
 from latentdx.scans.scan import Scan
 from latentdx.scans.sniff import Kind
 
-_DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-_PIXEL_BYTES = {"I": 4, "F": 4, "RGBA": 4, "RGB": 3, "CMYK": 4, "P": 4, "PA": 4, "LA": 2}
+MOST_PAGES = 4000
+"""Frames or pages of one file that are read."""
+
 _EXIF_ORIENTATION = 0x0112
+_BYTE_MODES = {"1": "1 bit", "P": "palette", "PA": "palette"}
+_PROFILE = "colour profile ignored"
 
 
 def read_raster(data: bytes, kind: Kind, limits: Limits, policy: Policy) -> Iterator[Scan]:
-    """Decode one picture.
+    """Decode a picture, or with ``policy.frames`` ``"each"`` all its frames or pages, one by one.
 
-    Eight bits become value / 255 exactly; deeper grey levels are scaled by the scan's percentiles;
-    palettes are resolved, transparency is laid on black, CMYK becomes RGB, the EXIF orientation is
-    applied, colour that is none becomes one channel: each recorded.
+    Eight bits become value / 255 and colour of sixteen bits value / 65535, exactly; deeper grey
+    levels are scaled by the picture's percentiles; palettes are resolved, transparency is laid on
+    black, CMYK becomes RGB, WhiteIsZero is inverted, the EXIF orientation is applied, colour that
+    is none becomes one channel, colour profiles are ignored: each recorded. Texts, EXIF and
+    profiles go no further. The resolution that a picture may state is the printer's or the
+    scanner's, not the patient's: no spacing is told.
+
     Raises `InputError` ``E_TRUNCATED``, ``E_SIZE``, ``E_BOMB``, ``E_NDIM``, ``E_NAN`` or
     ``E_DECODE``.
     """
+    if policy.dims == 3:
+        raise InputError(
+            "E_NDIM",
+            "a 2-D picture in a collection of volumes",
+            fix="leave it out, or read 2-D images (--dims 2)",
+        )
+    if kind == "tiff":
+        from latentdx.scans.tiff import read_tiff  # its decoder takes 0.2 s to import
+
+        frames, pictures = read_tiff(data, limits)
+    else:
+        frames, pictures = _read_with_pillow(data, kind, limits)
+    _check_frames(frames, policy)
+    for number, picture in enumerate(pictures):
+        yield to_scan(picture, policy, frame=f"page/{number}" if frames > 1 else "")
+
+
+def _check_frames(frames: int, policy: Policy) -> None:
+    if frames == 1:
+        return
+    if policy.several == "volume":
+        found = f"{frames} frames or pages, which tell no spacing, are no volume"
+        raise InputError("E_NDIM", found, fix="read each as an image with --frames each")
+    if policy.several == "refuse":
+        raise InputError(
+            "E_NDIM",
+            f"the file holds {frames} frames or pages where one image is read",
+            fix="read each as an image with --frames each, or export those that matter",
+        )
+    if frames > MOST_PAGES:
+        found = f"{frames} frames or pages; the limit is {MOST_PAGES}"
+        raise InputError("E_SIZE", found, fix="export those that matter")
+
+
+def _read_with_pillow(data: bytes, kind: Kind, limits: Limits) -> tuple[int, Iterator[Picture]]:
+    """How many frames there are, and all of them, decoded when asked for."""
     if kind == "png":
-        _require_whole_png(data)
+        png = read_chunks(data, limits)
+        return png.frames, _frames(png.lean, kind, png)
+    header = read_header(data, kind)
+    limits.check_image(
+        header.height, header.width, pixel_bytes=header.pixel_bytes, stored_bytes=len(data)
+    )
+    if header.is_deep:
+        return 1, _deep_jpeg(data)
+    return header.frames, _frames(data, kind, None)
+
+
+def _frames(data: bytes, kind: Kind, png: Png | None) -> Iterator[Picture]:
     try:
         with Image.open(io.BytesIO(data), formats=[kind.upper()]) as image:
-            _require_one_frame(image)
-            limits.check_image(
-                image.height,
-                image.width,
-                pixel_bytes=_PIXEL_BYTES.get(image.mode, 2),
-                stored_bytes=len(data),
-            )
-            image.load()
-            yield _scan(image)
+            done = _profile_note(image, png)
+            orientation = _orientation(image)
+            if png is not None and png.is_deep:
+                yield _deep_png(png, orientation, done)
+                return
+            for number in range(_count(image, png)):
+                image.seek(number)
+                yield _picture(image, orientation, done)
     except Image.DecompressionBombError:
         raise InputError("E_SIZE", "the picture is far larger than Pillow allows") from None
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, EOFError) as error:
         raise _decode_error(error, len(data)) from None
 
 
-def _scan(image: Image.Image) -> Scan:
-    done: list[str] = []
-    upright = _upright(image, done)
-    pixels = _deep(upright, done) if upright.mode in _DEEP_MODES else _shallow(upright, done)
-    merged = merge_equal_channels(pixels)
-    if len(merged) != len(pixels):
-        done.append("colour channels are equal: one channel kept")
-    shape = (image.height, image.width)
-    return Scan(np.ascontiguousarray(merged), shape, conversions=tuple(done))
+def _count(image: Image.Image, png: Png | None) -> int:
+    """A JPEG may carry further views of its own (MPO): the first is the picture."""
+    if image.format in ("JPEG", "MPO") or (png is not None and png.frames == 1):
+        return 1
+    return min(int(getattr(image, "n_frames", 1)), MOST_PAGES)
 
 
-def _upright(image: Image.Image, done: list[str]) -> Image.Image:
-    if image.getexif().get(_EXIF_ORIENTATION, 1) not in range(2, 9):
-        return image
-    done.append("EXIF orientation applied")
-    return ImageOps.exif_transpose(image)
+def _profile_note(image: Image.Image, png: Png | None) -> tuple[str, ...]:
+    return (_PROFILE,) if image.info.get("icc_profile") or (png and png.has_profile) else ()
 
 
-def _deep(image: Image.Image, done: list[str]) -> Pixels:
-    """More than eight bits of grey: (1, H, W)."""
-    pixels, text = stretch(np.asarray(image))
-    done.append(f"{image.mode} grey levels {text}")
-    return pixels[None]
+def _orientation(image: Image.Image) -> int:
+    """1 where the EXIF data say nothing, or cannot be read: pixels do not depend on them."""
+    try:
+        value = image.getexif().get(_EXIF_ORIENTATION, 1)
+    except Exception:  # EXIF is a file of its own, and its damage has many forms
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _shallow(image: Image.Image, done: list[str]) -> Pixels:
-    """Eight bits a channel, or one bit: (1 or 3, H, W)."""
-    if _is_transparent(image):
-        done.append("transparency laid on black")
-        return _on_black(image)
+def _picture(image: Image.Image, orientation: int, before: tuple[str, ...]) -> Picture:
+    """The frame on which `image` stands, in grey or RGB."""
+    done = list(before)
+    if image.mode in ("I;16", "I;16B", "I"):
+        return Picture(np.asarray(image), None, None, orientation, tuple(done))
     target = "L" if image.mode in ("1", "L", "LA") else "RGB"
-    if image.mode != target:
-        done.append(f"{_MODE_NAMES.get(image.mode, image.mode)} converted to {target}")
-    return _planes(np.asarray(image.convert(target)))
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        done.append(f"{_BYTE_MODES.get(image.mode, image.mode)} converted to {target}")
+    alpha: Pixels | None = None
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        alpha = np.asarray(image.getchannel("A"), np.float32) / np.float32(255)
+    values = np.asarray(image.convert(target))
+    return Picture(values, 255, alpha, orientation, tuple(done))
 
 
-_MODE_NAMES = {"1": "1 bit", "P": "palette", "PA": "palette", "RGBA": "opaque RGBA"}
+def _deep_png(png: Png, orientation: int, done: tuple[str, ...]) -> Picture:
+    values = decode_deep(png)
+    alpha: Pixels | None = None
+    if values.shape[2] in (2, 4):
+        alpha = values[..., -1].astype(np.float32) / np.float32(65535)
+        values = values[..., :-1]
+    if values.shape[2] == 1:
+        return Picture(values[..., 0], None, alpha, orientation, done)
+    return Picture(values, 65535, alpha, orientation, done)
 
 
-def _is_transparent(image: Image.Image) -> bool:
-    """Whether any pixel lets the background through; a full alpha channel changes nothing."""
-    return image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (
-        255,
-        255,
-    )
+def _deep_jpeg(data: bytes) -> Iterator[Picture]:
+    """Over eight bits, or lossless, which Pillow's decoder does not read."""
+    from imagecodecs import jpeg8_decode
 
-
-def _on_black(image: Image.Image) -> Pixels:
-    rgba = _planes(np.asarray(image.convert("RGBA")))
-    return rgba[:3] * rgba[3:]
-
-
-def _planes(values: NDArray[np.uint8]) -> Pixels:
-    """(H, W) or (H, W, C) bytes to (C, H, W) in 0..1."""
-    planes = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
-    return to_unit(planes, 0, 255)
-
-
-def _require_one_frame(image: Image.Image) -> None:
-    frames = getattr(image, "n_frames", 1)
-    if frames != 1:
-        raise InputError(
-            "E_NDIM",
-            f"the file holds {frames} frames or pages; only single images are read for now",
-            fix="export the frames that matter as files of their own",
-        )
-
-
-def _require_whole_png(data: bytes) -> None:
-    """Walk the chunks (PNG specification, section 5) up to IEND; each says how long it is."""
-    position = 8
-    while True:
-        if position + 8 > len(data):
-            raise _truncated(position + 12, len(data))
-        (length,) = struct.unpack_from(">I", data, position)
-        end = position + 12 + length
-        if end > len(data):
-            raise _truncated(end, len(data))
-        if data[position + 4 : position + 8] == b"IEND":
-            return
-        position = end
-
-
-def _truncated(expected: int, found: int) -> InputError:
-    return InputError(
-        "E_TRUNCATED",
-        f"expected at least {expected} bytes, found {found}",
-        fix="copy the file again from its source",
-    )
+    try:
+        values = np.asarray(jpeg8_decode(data))
+    except Exception as error:
+        text = f"the picture cannot be decoded ({type(error).__name__})"
+        raise InputError("E_DECODE", text) from None
+    white = 255.0 if values.dtype == np.uint8 else None
+    if values.ndim == 2:
+        yield Picture(values, white)
+    elif values.shape[2] == 3:
+        yield Picture(values, white or 65535)
+    else:
+        found = f"a JPEG of {values.shape[2]} channels and more than 8 bits"
+        raise InputError("E_DECODE", found)
 
 
 def _decode_error(error: Exception, found: int) -> InputError:
