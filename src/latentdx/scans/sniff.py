@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
 import zlib
@@ -28,9 +29,11 @@ _SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
     (b"GIF87a", "gif"),
     (b"GIF89a", "gif"),
     (b"\x93NUMPY", "npy"),
+    (b"NRRD000", "nrrd"),
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
 )
+_METAIMAGE = re.compile(rb"\s*(ObjectType\s*[=:]\s*Image|NDims\s*[=:]\s*[0-9])\b")
 # A data set without file meta information opens with one of these groups.
 _FIRST_GROUPS = (0x0000, 0x0002, 0x0004, 0x0008)
 _VRS = frozenset(
@@ -43,7 +46,8 @@ def sniff(head: bytes) -> Kind:
     """The kind of a file from its first `HEAD_BYTES` bytes.
 
     ``"dicom"`` includes files without preamble or meta information, in any of the uncompressed
-    encodings; ``"zip"`` includes ``.npz``; ``"nifti"`` includes ``.nii.gz``.
+    encodings; ``"zip"`` includes ``.npz``; ``"nifti"`` includes ``.nii.gz``; ``"metaimage"`` is
+    ``.mha``.
     Raises `InputError` ``E_EMPTY`` for no bytes and ``E_FORMAT`` for anything unknown.
 
     Examples
@@ -65,11 +69,14 @@ def sniff(head: bytes) -> Kind:
         return "bmp"
     if _is_nifti(head):
         return "nifti"
+    if _METAIMAGE.match(head):
+        return "metaimage"
     if _is_bare_dicom(head):
         return "dicom"
     raise InputError(
         "E_FORMAT",
-        "the content is none of DICOM, PNG, JPEG, TIFF, BMP, WebP, GIF, npy",
+        "the content is none of DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP, WebP, GIF, "
+        "npy",
         fix="leave the file out, or convert it",
     )
 
