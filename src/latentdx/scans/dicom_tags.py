@@ -1,50 +1,54 @@
-"""What a DICOM header says besides pixels: pseudonyms, spacing and coarse covariates."""
+"""What a DICOM header says besides pixels: pseudonyms, spacing and coarse covariates.
+
+Everything but the pseudonyms of the study and the series is read from a data set that went through
+the confidentiality profile (see `latentdx.scans.profile`), and is one of a list of terms, a number,
+a shifted date or a keyed pseudonym: nothing that a person typed is left.
+"""
 
 from __future__ import annotations
 
 import math
-import re
-from datetime import date
 from typing import Any
 
+from pydicom.datadict import tag_for_keyword
+
+from latentdx.scans.dates import OLDEST as OLDEST
+from latentdx.scans.dates import age_years, iso_date
 from latentdx.scans.deidentify import pseudonym
+from latentdx.scans.profile import deidentify_dataset
+from latentdx.scans.profile_options import INGEST
+from latentdx.scans.profile_terms import MODALITIES
 
 TAGS = (
     "PatientID", "PatientAge", "PatientBirthDate", "PatientSex", "StudyInstanceUID",
-    "SeriesInstanceUID", "StudyDate", "AcquisitionDate", "Modality", "ViewPosition",
-    "Manufacturer", "ManufacturerModelName", "InstitutionName", "StationName",
-    "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing",
+    "SeriesInstanceUID", "StudyDate", "SeriesDate", "AcquisitionDate", "AcquisitionDateTime",
+    "Modality", "ViewPosition", "Manufacturer", "ManufacturerModelName", "InstitutionName",
+    "StationName", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing",
 )  # fmt: skip
 
-OLDEST = 90
-"""Ages over 89 identify (HIPAA's safe harbour): all of them are told as 90."""
-
-_YEARS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
-_SEXES = frozenset({"M", "F", "O"})
-# The defined terms of DICOM PS3.3 C.8.1 and C.8.11.7; free text could name a person.
-_VIEWS = frozenset(
-    {"AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO", "LAT", "LATERAL", "CC", "MLO", "ML", "LM",
-     "LMO", "XCC", "XCCL", "XCCM", "FB", "SIO", "ISO", "CV", "AT"}
-)  # fmt: skip
+_CLEANED = frozenset(tag_for_keyword(keyword) for keyword in TAGS) - {0x0020000D, 0x0020000E}
+_DATES = ("AcquisitionDate", "AcquisitionDateTime", "SeriesDate", "StudyDate")
 
 
 def identity(ds: Any, key: bytes) -> dict[str, Any]:
     """The fields of `Scan` that a header gives, by name; broken or missing tags give None."""
+    clean = deidentify_dataset(ds, INGEST, key, only=_CLEANED)
     return {
-        "patient": pseudonym(_text(ds, "PatientID"), key, "patient"),
+        "patient": _text(clean, "PatientID"),
         "study": pseudonym(_text(ds, "StudyInstanceUID"), key, "study"),
         "series": pseudonym(_text(ds, "SeriesInstanceUID"), key, "series"),
-        "site": pseudonym(_site(ds), key, "site"),
+        "site": _site(clean, key),
         "modality": modality(ds),
-        "spacing_mm": _spacing(ds),
-        "covariates": _covariates(ds),
+        "acquired": _acquired(clean),
+        "spacing_mm": _spacing(clean),
+        "covariates": _covariates(clean),
     }
 
 
 def modality(ds: Any) -> str:
-    """DICOM's code, or ``""`` where there is none that looks like one."""
+    """DICOM's code, or ``""`` where there is none of the standard's."""
     code = (_text(ds, "Modality") or "").upper()
-    return code if re.fullmatch(r"[A-Z0-9_]{2,16}", code) else ""
+    return code if code in MODALITIES else ""
 
 
 def _text(ds: Any, keyword: str) -> str | None:
@@ -56,17 +60,23 @@ def _text(ds: Any, keyword: str) -> str | None:
         return None
 
 
-def _site(ds: Any) -> str | None:
-    if place := _text(ds, "InstitutionName") or _text(ds, "StationName"):
+def _site(clean: Any, key: bytes) -> str | None:
+    """The institution's or else the station's pseudonym; failing both, the device's."""
+    if place := _text(clean, "InstitutionName") or _text(clean, "StationName"):
         return place
-    device = [_text(ds, "Manufacturer"), _text(ds, "ManufacturerModelName")]
-    return " ".join(part for part in device if part) or None
+    device = [_text(clean, "Manufacturer"), _text(clean, "ManufacturerModelName")]
+    return pseudonym(" ".join(part for part in device if part), key, "site")
 
 
-def _spacing(ds: Any) -> tuple[float, float] | None:
+def _acquired(clean: Any) -> str | None:
+    found = (iso_date(_text(clean, keyword)) for keyword in _DATES)
+    return next((day for day in found if day is not None), None)
+
+
+def _spacing(clean: Any) -> tuple[float, float] | None:
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
         try:
-            row, column = (float(side) for side in ds.get(keyword) or ())
+            row, column = (float(side) for side in clean.get(keyword) or ())
         except Exception:
             continue
         if all(math.isfinite(side) and side > 0 for side in (row, column)):
@@ -74,39 +84,11 @@ def _spacing(ds: Any) -> tuple[float, float] | None:
     return None
 
 
-def _covariates(ds: Any) -> dict[str, str]:
-    sex, view = ((_text(ds, tag) or "").upper() for tag in ("PatientSex", "ViewPosition"))
+def _covariates(clean: Any) -> dict[str, str]:
     found = {
-        "age_years": _age(ds),
-        "sex": sex if sex in _SEXES else None,
-        "view": view if view in _VIEWS else None,
-        "manufacturer": _maker(ds),
+        "age_years": age_years(_text(clean, "PatientAge")),
+        "sex": _text(clean, "PatientSex"),
+        "view": _text(clean, "ViewPosition"),
+        "manufacturer": _text(clean, "Manufacturer"),
     }
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _maker(ds: Any) -> str | None:
-    text = " ".join((_text(ds, "Manufacturer") or "").split())
-    return text[:64] if text.isprintable() and text else None
-
-
-def _age(ds: Any) -> str | None:
-    """Whole years as text, from the age or else from the dates."""
-    match = re.fullmatch(r"(\d{1,3})([DWMY])", (_text(ds, "PatientAge") or "").upper())
-    years = float(match[1]) * _YEARS[match[2]] if match else _years_between(ds)
-    return None if years is None or not 0 <= years < 130 else str(min(int(years + 1e-9), OLDEST))
-
-
-def _years_between(ds: Any) -> float | None:
-    born = _day(_text(ds, "PatientBirthDate"))
-    seen = _day(_text(ds, "StudyDate") or _text(ds, "AcquisitionDate"))
-    if born is None or seen is None:
-        return None
-    return float(seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day)))
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat((text or "").replace(".", ""))
-    except ValueError:
-        return None
