@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dicom_files import KEY
 
 from latentdx.core.errors import InputError
 from latentdx.scans.arrays import open_npz_arrays
 from latentdx.scans.limits import Limits
+from latentdx.scans.open import open_scans
+from latentdx.scans.policy import Policy
 from latentdx.scans.scan import Scan
 
 Read = Callable[..., Scan]
@@ -151,3 +154,42 @@ def test_real_medmnist(shared: Path) -> None:
     arrays = open_npz_arrays(shared / "medmnist" / "pneumoniamnist.npz")
     assert arrays["train_images"].shape == (4708, 28, 28)
     assert arrays["test_labels"].shape[0] == 624
+
+
+def read_volumes(path: Path, data: bytes, **policy: Any) -> list[Scan]:
+    path.write_bytes(data)
+    return list(open_scans([path], key=KEY, policy=Policy(**policy)))
+
+
+@pytest.mark.parametrize("shape", [(6, 7, 8), (1, 6, 7, 8), (6, 7, 8, 1)])
+def test_a_volume_comes_whole_or_in_slices(shape: tuple[int, ...], tmp_path: Path) -> None:
+    values = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    (scan,) = read_volumes(tmp_path / "a.npy", npy(values), dims=3)
+    assert np.allclose(scan.pixels, values.reshape(1, 6, 7, 8) / 255, atol=1e-6)
+    assert scan.spacing_mm is None
+    assert scan.orientation == "RAS"
+    slices = read_volumes(tmp_path / "a.npy", npy(values), every=4)
+    assert [scan.dims for scan in slices] == [2] * len(slices)
+    assert len(slices) == 2
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3), (3, 4, 5), (2, 3, 4, 5)])
+def test_an_image_is_no_volume(shape: tuple[int, ...], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="E_NDIM"):
+        read_volumes(tmp_path / "a.npy", npy(np.zeros(shape)), dims=3)
+
+
+def test_nan_is_replaced_on_purpose(tmp_path: Path) -> None:
+    for shape, policy in (((4, 5), {}), ((4, 5, 6), {"dims": 3})):
+        values = np.linspace(0.25, 1, np.prod(shape)).reshape(shape)
+        values.flat[3], values.flat[4] = np.nan, np.inf
+        (scan,) = read_volumes(tmp_path / "a.npy", npy(values), nan="impute", **policy)
+        assert scan.pixels.flat[3] == scan.pixels.flat[4] == scan.pixels.min()
+        assert any("2 NaN" in done for done in scan.conversions)
+        with pytest.raises(InputError, match="E_NAN"):
+            read_volumes(tmp_path / "a.npy", npy(values), **policy)
+
+
+def test_an_empty_volume(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="E_SIZE"):
+        read_volumes(tmp_path / "a.npy", npy(np.zeros((4, 0, 5))), dims=3)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from raster_files import encode
 
 from latentdx.core.errors import InputError
 from latentdx.scans.limits import Limits
@@ -18,12 +17,6 @@ Read = Callable[..., Scan]
 Refuse = Callable[..., InputError]
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
-
-
-def encode(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, form, **options)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "BMP", "GIF"])
@@ -92,16 +85,6 @@ def test_cmyk_becomes_rgb(read: Read) -> None:
     assert any("CMYK" in done for done in scan.conversions)
 
 
-def test_exif_orientation_is_applied(read: Read) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    image = Image.fromarray(RAMP[:8])
-    scan = read(encode(image, "PNG", exif=exif))
-    assert scan.native_shape == (8, 16)
-    assert np.array_equal(scan.pixels[0], np.rot90(RAMP[:8], -1) / np.float32(255))
-    assert any("EXIF" in done for done in scan.conversions)
-
-
 def test_grey_saved_as_rgb_becomes_one_channel(read: Read) -> None:
     scan = read(encode(Image.fromarray(RAMP).convert("RGB")))
     assert np.array_equal(scan.pixels[0], RAMP / np.float32(255))
@@ -120,10 +103,8 @@ def test_truncated_pictures(form: str, kept: float, refuse: Refuse) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     data = encode(Image.fromarray(noise), form)
     error = refuse(data[: int(len(data) * kept)])
-    assert error.code in {"E_TRUNCATED", "E_DECODE"}
-    if form == "PNG":
-        assert error.code == "E_TRUNCATED"
-        assert f"found {int(len(data) * kept)}" in error.found
+    assert error.code == "E_TRUNCATED"
+    assert f"{int(len(data) * kept)}" in error.found
 
 
 def test_flipped_bits_in_a_png(refuse: Refuse) -> None:
@@ -138,17 +119,4 @@ def test_size_and_bomb_are_told_from_the_header(refuse: Refuse) -> None:
     assert refuse(black, limits=Limits(frame_pixels=1000)).code == "E_SIZE"
     huge = bytearray(encode(Image.new("L", (8, 8))))
     huge[16:24] = (200_000).to_bytes(4, "big") * 2
-    assert refuse(bytes(huge)).code in {"E_SIZE", "E_DECODE"}
-
-
-def test_several_frames(refuse: Refuse) -> None:
-    pages = [Image.fromarray(RAMP), Image.fromarray(RAMP[::-1])]
-    for form in ("TIFF", "GIF", "PNG"):
-        data = encode(pages[0], form, save_all=True, append_images=pages[1:])
-        assert refuse(data).code == "E_NDIM"
-
-
-def test_not_a_number(refuse: Refuse) -> None:
-    values = np.ones((4, 4), np.float32)
-    values[0, 0] = np.nan
-    assert refuse(encode(Image.fromarray(values), "TIFF")).code == "E_NAN"
+    assert refuse(bytes(huge)).code == "E_SIZE"

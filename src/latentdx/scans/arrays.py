@@ -14,11 +14,12 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from latentdx.core.errors import InputError
-from latentdx.scans.intensity import Pixels, require_finite, stretch, to_unit
+from latentdx.scans.intensity import Pixels, stretch, to_unit
 from latentdx.scans.limits import Limits
 from latentdx.scans.policy import Policy
 from latentdx.scans.scan import Scan
 from latentdx.scans.sniff import open_regular
+from latentdx.scans.voxels import finite, require_room
 
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 
@@ -30,22 +31,31 @@ _ENCRYPTED = 0x1
 def read_npy(data: bytes, limits: Limits, policy: Policy) -> Iterator[Scan]:
     """One image from ``.npy``: (H, W), (H, W, 1 or 3) or (1 or 3, H, W).
 
-    Bytes become value / 255 and booleans 0 or 1; floats within 0..1 stay; all else is scaled by
-    the scan's percentiles. Raises `InputError` ``E_PICKLE``, ``E_SIZE``, ``E_TRUNCATED``,
-    ``E_NDIM``, ``E_NAN`` or ``E_FORMAT``.
+    Where volumes are read, (X, Y, Z), (1, X, Y, Z) and (X, Y, Z, 1) are one: its axes are taken to
+    be those of `Scan` (right, front, head), its spacing is unknown. Bytes become value / 255 and
+    booleans 0 or 1; floats within 0..1 stay; all else is scaled by the scan's percentiles.
+
+    Raises `InputError` ``E_PICKLE``, ``E_SIZE``, ``E_BOMB``, ``E_TRUNCATED``, ``E_NDIM``,
+    ``E_NAN`` or ``E_FORMAT``.
     """
     stream = io.BytesIO(data)
     header = _header(stream)
     size = _array_bytes(header)
     if size > limits.file_bytes:
         raise InputError("E_SIZE", f"the header announces {size} bytes of values")
-    values = _channels_first(_values(stream, header))
-    limits.check_image(
-        *values.shape[1:], pixel_bytes=values.dtype.itemsize * len(values), stored_bytes=len(data)
-    )
-    pixels, done = _unit(values)
-    height, width = pixels.shape[1:]
-    yield Scan(pixels, (height, width), conversions=done)
+    values = _values(stream, header)
+    space = _volume(values) if policy.takes_volumes else None
+    if space is None:
+        yield _image(values, len(data), limits, policy)
+        return
+    from latentdx.scans.volume import Volume
+    from latentdx.scans.volume_scans import scans_of
+
+    require_room(space.shape, space.dtype.itemsize, limits, stored_bytes=len(data))
+    space, done = finite(space, policy)
+    window = _window(space)
+    volume = Volume(space, np.eye(4), window=window, has_spacing=False, conversions=done)
+    yield from scans_of(volume, policy)
 
 
 def open_npz_arrays(path: str | Path, limits: Limits | None = None) -> dict[str, NDArray[Any]]:
@@ -151,6 +161,33 @@ def _values(stream: Any, header: Header) -> NDArray[Any]:
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
+def _volume(values: NDArray[Any]) -> NDArray[Any] | None:
+    """(X, Y, Z), or None where the array is an image: (H, W, 3) and (3, H, W) always are."""
+    if values.ndim == 4 and 1 in (values.shape[0], values.shape[3]):
+        values = values[0] if values.shape[0] == 1 else values[..., 0]
+        return values if values.ndim == 3 else None
+    if values.ndim != 3 or values.shape[2] in (1, 3) or values.shape[0] in (1, 3):
+        return None
+    return values
+
+
+def _image(values: NDArray[Any], stored: int, limits: Limits, policy: Policy) -> Scan:
+    if policy.dims == 3:
+        raise InputError(
+            "E_NDIM",
+            f"an array of shape {values.shape} in a collection of volumes",
+            fix="save one volume a file, a thin one as (1, X, Y, Z)",
+        )
+    planes = _channels_first(values)
+    limits.check_image(
+        *planes.shape[1:], pixel_bytes=planes.dtype.itemsize * len(planes), stored_bytes=stored
+    )
+    planes, imputed = finite(planes, policy)
+    pixels, done = _unit(planes)
+    height, width = pixels.shape[1:]
+    return Scan(pixels, (height, width), conversions=(*imputed, *done))
+
+
 def _channels_first(values: NDArray[Any]) -> NDArray[Any]:
     if values.ndim == 2:
         return values[None]
@@ -165,13 +202,18 @@ def _channels_first(values: NDArray[Any]) -> NDArray[Any]:
     )
 
 
+def _window(values: NDArray[Any]) -> tuple[float, float] | None:
+    """What becomes 0 and 1 where the values say it themselves; None for percentiles."""
+    if values.dtype == np.uint8:
+        return 0.0, 255.0
+    within = values.size and float(values.min()) >= 0 and float(values.max()) <= 1
+    return (0.0, 1.0) if within and values.dtype.kind in "bf" else None
+
+
 def _unit(values: NDArray[Any]) -> tuple[Pixels, tuple[str, ...]]:
     """(C, H, W) in 0..1 and what was done."""
-    require_finite(values)
-    if values.dtype == np.uint8:
-        return to_unit(values, 0, 255), ()
-    within = float(values.min()) >= 0 and float(values.max()) <= 1
-    if values.dtype.kind == "b" or (values.dtype.kind == "f" and within):
-        return np.ascontiguousarray(values, np.float32), ()
+    window = _window(values)
+    if window is not None:
+        return np.ascontiguousarray(to_unit(values, *window)), ()
     pixels, text = stretch(values)
     return pixels, (f"{values.dtype} values {text}",)

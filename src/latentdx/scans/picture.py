@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latentdx.scans.finite import finite
 from latentdx.scans.intensity import Pixels, merge_equal_channels, stretch, to_unit
 from latentdx.scans.policy import Policy
 from latentdx.scans.scan import Scan
+from latentdx.scans.voxels import finite
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,6 @@ from latentdx.scans.policy import Policy
 from latentdx.scans.scan import Scan
 from latentdx.scans.sniff import Kind
 
-MOST_PAGES = 4000
-"""Frames or pages of one file that are read."""
-
 _EXIF_ORIENTATION = 0x0112
 _BYTE_MODES = {"1": "1 bit", "P": "palette", "PA": "palette"}
 _PROFILE = "colour profile ignored"
@@ -51,12 +48,12 @@ def read_raster(data: bytes, kind: Kind, limits: Limits, policy: Policy) -> Iter
         frames, pictures = read_tiff(data, limits)
     else:
         frames, pictures = _read_with_pillow(data, kind, limits)
-    _check_frames(frames, policy)
+    _check_frames(frames, limits, policy)
     for number, picture in enumerate(pictures):
         yield to_scan(picture, policy, frame=f"page/{number}" if frames > 1 else "")
 
 
-def _check_frames(frames: int, policy: Policy) -> None:
+def _check_frames(frames: int, limits: Limits, policy: Policy) -> None:
     if frames == 1:
         return
     if policy.several == "volume":
@@ -68,26 +65,25 @@ def _check_frames(frames: int, policy: Policy) -> None:
             f"the file holds {frames} frames or pages where one image is read",
             fix="read each as an image with --frames each, or export those that matter",
         )
-    if frames > MOST_PAGES:
-        found = f"{frames} frames or pages; the limit is {MOST_PAGES}"
-        raise InputError("E_SIZE", found, fix="export those that matter")
+    limits.check_frames(frames)
 
 
 def _read_with_pillow(data: bytes, kind: Kind, limits: Limits) -> tuple[int, Iterator[Picture]]:
     """How many frames there are, and all of them, decoded when asked for."""
     if kind == "png":
         png = read_chunks(data, limits)
-        return png.frames, _frames(png.lean, kind, png)
+        return png.frames, _frames(png.lean, kind, png.frames, png)
     header = read_header(data, kind)
     limits.check_image(
         header.height, header.width, pixel_bytes=header.pixel_bytes, stored_bytes=len(data)
     )
     if header.is_deep:
         return 1, _deep_jpeg(data)
-    return header.frames, _frames(data, kind, None)
+    return header.frames, _frames(data, kind, header.frames)
 
 
-def _frames(data: bytes, kind: Kind, png: Png | None) -> Iterator[Picture]:
+def _frames(data: bytes, kind: Kind, frames: int, png: Png | None = None) -> Iterator[Picture]:
+    """Each frame by itself; a JPEG that carries further views of its own (MPO) has one."""
     try:
         with Image.open(io.BytesIO(data), formats=[kind.upper()]) as image:
             done = _profile_note(image, png)
@@ -95,20 +91,13 @@ def _frames(data: bytes, kind: Kind, png: Png | None) -> Iterator[Picture]:
             if png is not None and png.is_deep:
                 yield _deep_png(png, orientation, done)
                 return
-            for number in range(_count(image, png)):
+            for number in range(frames):
                 image.seek(number)
                 yield _picture(image, orientation, done)
     except Image.DecompressionBombError:
         raise InputError("E_SIZE", "the picture is far larger than Pillow allows") from None
     except (OSError, SyntaxError, EOFError) as error:
         raise _decode_error(error, len(data)) from None
-
-
-def _count(image: Image.Image, png: Png | None) -> int:
-    """A JPEG may carry further views of its own (MPO): the first is the picture."""
-    if image.format in ("JPEG", "MPO") or (png is not None and png.frames == 1):
-        return 1
-    return min(int(getattr(image, "n_frames", 1)), MOST_PAGES)
 
 
 def _profile_note(image: Image.Image, png: Png | None) -> tuple[str, ...]:

@@ -51,10 +51,10 @@ def _check(page: Page, stored: int, limits: Limits) -> None:
     if page.sample_format in _COMPLEX:
         raise damaged("a TIFF of complex numbers is not read")
     more = page.samples - _COLOURS[page.photometric]
-    if more < 0 or more > max(1, len(page.extra)) or (more and page.photometric not in (GREY, RGB)):
+    if more not in (0, 1) or (more and page.photometric not in (GREY, RGB)):
         raise InputError(
             "E_NDIM",
-            f"{page.samples} samples a pixel, {len(page.extra)} of them declared as extra",
+            f"{page.samples} samples a pixel",
             fix="save it as grey or RGB",
         )
     if more and not page.extra and page.photometric == GREY:
