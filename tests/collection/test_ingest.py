@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,17 @@ import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
 
-from latentdx.collection import ingest as ingest_module
+from latentdx.collection import ingest_job as job_module
 from latentdx.collection import sources as sources_module
 from latentdx.collection.ingest import IngestReport, ingest
 from latentdx.collection.plan import IngestSettings
+from latentdx.collection.sources import Outcome
 from latentdx.collection.split import split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.core.errors import InputError, LatentdxError, StopError
 from latentdx.scans.limits import Limits
-from latentdx.scans.open import open_scan
+from latentdx.scans.open import open_scans
 from latentdx.scans.request import Request
-from latentdx.scans.scan import Scan
 
 Settings = Callable[..., IngestSettings]
 Png = Callable[..., Path]
@@ -34,12 +35,13 @@ ONE_EACH = {"one_scan_per_patient": True}
 
 
 def decode_here(
-    paths: Iterable[Path], *, request: Request, workers: int | None, limits: Limits | None
-) -> Iterator[tuple[int, Scan | InputError]]:
-    """`decode_files` without its processes, each of which takes most of a second to start."""
-    for index, path in enumerate(paths):
+    groups: Iterable[Sequence[str]], *, request: Request, workers: int | None, limits: Limits | None
+) -> Iterator[tuple[int, Outcome]]:
+    """`decode_groups` without its processes, each of which takes most of a second to start."""
+    for index, paths in enumerate(groups):
         try:
-            yield index, request.fit(open_scan(path, key=request.key, limits=limits))
+            scans = open_scans(paths, key=request.key, limits=limits, policy=request.policy)
+            yield index, tuple(request.deliver(scan) for scan in scans)
         except InputError as error:
             yield index, error
 
@@ -47,7 +49,7 @@ def decode_here(
 @pytest.fixture(autouse=True)
 def quick_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     """test_sandbox.py holds the processes to these results; the killed ingest here uses them."""
-    monkeypatch.setattr(sources_module, "decode_files", decode_here)
+    monkeypatch.setattr(sources_module, "decode_groups", decode_here)
 
 
 @pytest.fixture
@@ -74,14 +76,14 @@ def refuse(run: Callable[..., IngestReport], tmp_path: Path) -> Callable[..., St
 def decoded(quick_decoding: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that are decoded from now on."""
     names: list[str] = []
-    real = sources_module.decode_files
+    real = sources_module.decode_groups
 
-    def watched(paths: Any, **options: Any) -> Any:
-        listed = list(paths)
-        names.extend(Path(path).name for path in listed)
+    def watched(groups: Any, **options: Any) -> Any:
+        listed = list(groups)
+        names.extend(Path(path).name for paths in listed for path in paths)
         return real(listed, **options)
 
-    monkeypatch.setattr(sources_module, "decode_files", watched)
+    monkeypatch.setattr(sources_module, "decode_groups", watched)
     return names
 
 
@@ -339,6 +341,96 @@ def test_new_files_are_added_and_changed_ones_refused(
         run(folder, size=40, **ONE_EACH)
 
 
+UPDATE = {"may_update": True, "for_training": False}
+
+
+def test_labels_can_be_added_later(
+    folder: Path, run: Callable[..., IngestReport], decoded: list[str]
+) -> None:
+    csv = folder.parent / "t.csv"
+    names = [f"{('no', 'yes')[i % 2]}/p{i:02}.png,{i}" for i in range(12)]
+    csv.write_text("\n".join(["path,patient_id", *names]))
+    first = run(folder, labels=csv, **UPDATE)
+    before = Collection.open(first.path)
+    decoded.clear()
+    rows = [f"{name},{('ill', 'well')[i % 2]},{i}" for i, name in enumerate(names[:10])]
+    csv.write_text("\n".join(["path,patient_id,label,age", *rows]))
+    second = run(folder, labels=csv, **UPDATE)
+    assert decoded == []
+    assert (second.n_reused, second.n_updated, second.n_labelled) == (12, 12, 10)
+    table = Collection.open(first.path).metadata()
+    labels = dict(zip(table.path.tolist(), table.label.tolist(), strict=True))
+    assert (labels["no/p00.png"], labels["yes/p01.png"], labels["yes/p11.png"]) == (
+        "ill",
+        "well",
+        "",
+    )
+    ages = dict(zip(table.path.tolist(), table.covariates, strict=True))
+    assert ages["no/p08.png"] == {"age": "8"}
+    old = Collection.open(first.path, version=before._dataset.version).metadata()
+    assert set(old.label.tolist()) == {"no", "yes"}
+    assert run(folder, labels=csv, **UPDATE).n_updated == 0
+
+
+def test_patients_that_a_table_no_longer_names_are_asked_of_the_files(
+    folder: Path, run: Callable[..., IngestReport], decoded: list[str]
+) -> None:
+    run(folder, patient_pattern=r"p\d+", **UPDATE)
+    decoded.clear()
+    report = run(folder, one_scan_per_patient=True, **UPDATE)
+    assert (len(decoded), report.n_updated) == (0, 12)
+    with pytest.raises(StopError, match="E_PATIENT"):
+        run(folder, **UPDATE)
+
+
+def test_changed_files_are_read_again_where_asked(
+    folder: Path, run: Callable[..., IngestReport], decoded: list[str], png: Png
+) -> None:
+    run(folder, **ONE_EACH, **UPDATE)
+    decoded.clear()
+    png(folder / "no" / "p04.png", 51, size=(24, 24))
+    report = run(folder, **ONE_EACH, **UPDATE)
+    assert (decoded, report.n_scans, report.n_reused) == (["p04.png"], 12, 11)
+    collection = Collection.open(report.path)
+    row = collection.metadata().path.tolist().index("no/p04.png")
+    picture = np.asarray(Image.open(folder / "no" / "p04.png"), np.float32) / np.float32(255)
+    np.testing.assert_array_equal(collection.pixels([row])[0, 0], picture)
+
+
+def test_the_same_content_is_not_read_twice(
+    folder: Path, run: Callable[..., IngestReport], decoded: list[str], png: Png
+) -> None:
+    first = run(folder, **ONE_EACH, **UPDATE)
+    before = Collection.open(first.path).metadata()
+    (folder / "no" / "p04.png").rename(folder / "no" / "moved.png")
+    shutil.copy(folder / "no" / "p06.png", folder / "yes" / "copy.png")
+    decoded.clear()
+    report = run(folder, **ONE_EACH, **UPDATE)
+    assert (decoded, report.n_scans, report.n_reused) == ([], 13, 13)
+    collection = Collection.open(report.path)
+    table = collection.metadata()
+    rows = {path: index for index, path in enumerate(table.path.tolist())}
+    assert "no/p04.png" not in rows
+    assert (table.label[rows["yes/copy.png"]], table.label[rows["no/moved.png"]]) == ("yes", "no")
+    old = before.path.tolist().index("no/p04.png")
+    assert table.content_hash[rows["no/moved.png"]] == before.content_hash[old]
+    picture = np.asarray(Image.open(folder / "no" / "p06.png"), np.float32) / np.float32(255)
+    found = collection.pixels([rows["yes/copy.png"]])[0, 0]
+    np.testing.assert_array_equal(found[2:22], picture)
+
+
+def test_a_finished_collection_never_loses_scans(
+    folder: Path, run: Callable[..., IngestReport], tmp_path: Path, png: Png
+) -> None:
+    run(folder, **ONE_EACH, **UPDATE)
+    png(tmp_path / "other" / "no" / "a.png", 70)
+    with pytest.raises(StopError, match=r"E_DESTINATION.*12 of its 12 .* not in these sources"):
+        run(tmp_path / "other", **ONE_EACH, **UPDATE)
+    with pytest.raises(StopError, match=r"E_DESTINATION.*another key"):
+        run(folder, key=b"z" * 32, **ONE_EACH, **UPDATE)
+    assert len(Collection.open(tmp_path / "c")) == 12
+
+
 def test_other_things_at_the_destination_are_left_alone(
     folder: Path, tmp_path: Path, run: Callable[..., IngestReport]
 ) -> None:
@@ -359,9 +451,10 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from latentdx.collection import ingest as module
+from latentdx.collection import ingest_job
 from latentdx.collection.plan import IngestSettings
 
-module._WRITE_SECONDS = 0.0
+ingest_job._WRITE_SECONDS = 0.0
 def progress(done, total):
     if done == 7:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -391,7 +484,7 @@ def test_a_killed_ingest_goes_on_where_it_stopped(
 def test_an_interrupted_ingest_can_be_changed(
     folder: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest_module, "_WRITE_SECONDS", 0.0)
+    monkeypatch.setattr(job_module, "_WRITE_SECONDS", 0.0)
 
     def stop(done: int, total: int) -> None:
         if done == 5:

@@ -81,10 +81,16 @@ def test_folders_of_patients_are_no_classes(tmp_path: Path, n_folders: int, n_fi
 
 def test_an_absent_or_empty_source_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "one.png").write_bytes(b"any")
-    for name in ("absent", "empty", "one.png"):
+    for name in ("absent", "empty"):
         error = refused(tmp_path / name)
         assert (error.code, error.path) == ("E_SOURCE", str(tmp_path / name))
+
+
+def test_a_single_file_is_a_folder_of_one(tmp_path: Path) -> None:
+    (tmp_path / "one.png").write_bytes(b"any")
+    (tmp_path / "two.png").write_bytes(b"any")
+    listing = list_source(tmp_path / "one.png")
+    assert (listing.root, listing.entries) == (tmp_path, (Entry("one.png"),))
 
 
 def test_npz_in_medmnist_layout(tmp_path: Path) -> None:

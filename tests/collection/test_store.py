@@ -45,11 +45,15 @@ def stored(tmp_path: Path) -> Path:
 
 
 def damage(folder: Path) -> None:
-    """Flip one bit in the middle of the largest data file."""
-    path = max((folder / "data").iterdir(), key=lambda file: file.stat().st_size)
-    data = bytearray(path.read_bytes())
-    data[len(data) // 3] ^= 1
-    path.write_bytes(bytes(data))
+    """Flip one bit of the first scan's pixels, where they lie in their file."""
+    pixels = np.rint(make_rows(1)[0].pixels * np.float32(65535)).astype("<u2").tobytes()
+    for path in (folder / "data").iterdir():
+        data = bytearray(path.read_bytes())
+        if (place := data.find(pixels)) >= 0:
+            data[place + 5] ^= 1
+            path.write_bytes(bytes(data))
+            return
+    raise AssertionError("the pixels lie in no file")
 
 
 def test_all_comes_back_as_it_went_in(stored: Path) -> None:
@@ -139,11 +143,62 @@ def test_an_unfinished_collection_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("latentdx.collection.store.SCHEMA_VERSION", 2)
+    monkeypatch.setattr("latentdx.collection.store.SCHEMA_VERSION", 99)
     Collection.create(tmp_path / "c", size=6, channels=1)
     monkeypatch.undo()
     with pytest.raises(IntegrityError, match="update latentdx"):
         Collection.open(tmp_path / "c")
+
+
+def test_volumes(tmp_path: Path) -> None:
+    cube = np.random.default_rng(0).integers(0, 256, (1, 5, 5, 5)) / np.float32(255)
+    row = ScanRow(
+        "0" * 16,
+        "head.nii.gz",
+        cube.astype(np.float32),
+        "hash",
+        native_shape=(9, 8, 7),
+        spacing_mm=(1.0, 2.0, 3.0),
+        orientation="RAS",
+        acquired="2020-01-02",
+        warnings=("W_GAP",),
+    )
+    Collection.create(tmp_path / "c", size=5, channels=1, dims=3).append([row])
+    collection = Collection.open(tmp_path / "c")
+    assert (collection.dims, collection.shape) == (3, (1, 5, 5, 5))
+    np.testing.assert_array_equal(collection.pixels()[0], row.pixels)
+    table = collection.metadata()
+    assert table.native_shape.tolist() == [[9, 8, 7]]
+    assert table.spacing_mm.tolist() == [[1.0, 2.0, 3.0]]
+    assert (table.orientation[0], table.acquired[0], table.warnings[0]) == (
+        *("RAS", "2020-01-02"),
+        ("W_GAP",),
+    )
+
+
+def test_whole_rows_come_back(stored: Path) -> None:
+    rows = make_rows(10)
+    found = Collection.open(stored).rows([rows[4].scan_id, rows[1].scan_id])
+    for row, expected in zip(found, (rows[4], rows[1]), strict=True):
+        np.testing.assert_array_equal(row.pixels, expected.pixels)
+        assert {**vars(row), "pixels": 0} == {**vars(expected), "pixels": 0}
+
+
+def test_labels_can_come_later_and_versions_are_kept(stored: Path) -> None:
+    collection = Collection.open(stored)
+    before, pixels = collection.metadata(), collection.pixels()
+    first = collection.versions()[-1]["version"]
+    ids = before.scan_id[[2, 5]].tolist()
+    collection.update(ids, {"label": ["yes", None], "covariates": [{"age": "9"}, {}]})
+    table = Collection.open(stored).metadata()
+    rows = {name: index for index, name in enumerate(table.scan_id.tolist())}
+    assert [table.label[rows[name]] for name in ids] == ["yes", ""]
+    assert [table.covariates[rows[name]] for name in ids] == [{"age": "9"}, {}]
+    order = [rows[name] for name in before.scan_id.tolist()]
+    np.testing.assert_array_equal(Collection.open(stored).pixels(order), pixels)
+    assert Collection.open(stored, version=first).metadata().label.tolist() == before.label.tolist()
+    with pytest.raises(IntegrityError, match="E_COLLECTION"):
+        Collection.open(stored, version=999)
 
 
 def test_a_full_disk_keeps_what_is_stored(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:

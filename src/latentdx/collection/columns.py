@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,67 +14,71 @@ from numpy.typing import NDArray
 from latentdx.collection.table import CollectionTable, ScanRow, table_from
 
 _LEVELS = 65535
-_TEXTS = ("scan_id", "path", "content_hash", "modality", "stamp", "covariates", "conversions")
-_OPTIONAL_TEXTS = ("patient", "study", "series", "site", "label", "given_part")
-_NUMBERS = {
+_TEXTS = ("scan_id", "path", "content_hash", "modality", "orientation", "stamp", "declared",
+          "file_hash")  # fmt: skip
+_JSON = ("covariates", "conversions", "warnings")
+_OPTIONAL_TEXTS = ("patient", "study", "series", "site", "acquired", "label", "given_part")
+_OTHERS = {
     "source": pa.int32(),
     "pretrain_only": pa.bool_(),
-    "native_height": pa.int32(),
-    "native_width": pa.int32(),
-    "spacing_row_mm": pa.float64(),
-    "spacing_column_mm": pa.float64(),
+    "native_shape": pa.list_(pa.int32()),
+    "spacing_mm": pa.list_(pa.float64()),
 }
 
-METADATA_COLUMNS = [*_TEXTS, *_OPTIONAL_TEXTS, *_NUMBERS]
+METADATA_COLUMNS = [*_TEXTS, *_JSON, *_OPTIONAL_TEXTS, *_OTHERS]
 PIXEL_COLUMNS = ["pixels", "pixels_crc"]
 
 
 def pixel_schema(n_values: int) -> Any:
-    """The Arrow schema of scans with `n_values` = C * size * size values each."""
+    """The Arrow schema of scans with `n_values` values each."""
     return pa.schema(
         [
-            *(pa.field(name, pa.string(), nullable=False) for name in _TEXTS),
+            *(pa.field(name, pa.string(), nullable=False) for name in (*_TEXTS, *_JSON)),
             *(pa.field(name, pa.string()) for name in _OPTIONAL_TEXTS),
-            *(pa.field(name, kind) for name, kind in _NUMBERS.items()),
+            *(pa.field(name, kind) for name, kind in _OTHERS.items()),
             pa.field("pixels", pa.binary(2 * n_values), nullable=False),
             pa.field("pixels_crc", pa.uint32(), nullable=False),
         ]
     )
 
 
-def to_arrow(rows: Sequence[ScanRow], schema: Any, shape: tuple[int, int, int]) -> Any:
-    """An Arrow table of rows whose pixels all have `shape` (C, size, size)."""
+def to_arrow(rows: Sequence[ScanRow], schema: Any, shape: tuple[int, ...]) -> Any:
+    """An Arrow table of rows whose pixels all have `shape` (C, *spatial)."""
     levels = [_to_levels(row.pixels, shape) for row in rows]
     values: dict[str, list[Any]] = {
-        name: [getattr(row, name) for row in rows]
-        for name in (*_TEXTS, *_OPTIONAL_TEXTS, "source", "pretrain_only")
+        name: [getattr(row, name) for row in rows] for name in (*_TEXTS, *_OPTIONAL_TEXTS, *_OTHERS)
     }
-    spacings = [row.spacing_mm or (None, None) for row in rows]
-    values["covariates"] = [json.dumps(row.covariates, sort_keys=True) for row in rows]
-    values["conversions"] = [json.dumps(row.conversions) for row in rows]
-    values["native_height"] = [row.native_shape[0] for row in rows]
-    values["native_width"] = [row.native_shape[1] for row in rows]
-    values["spacing_row_mm"] = [spacing[0] for spacing in spacings]
-    values["spacing_column_mm"] = [spacing[1] for spacing in spacings]
+    for name in _JSON:
+        values[name] = [json.dumps(getattr(row, name), sort_keys=True) for row in rows]
     values["pixels"] = levels
     values["pixels_crc"] = [zlib.crc32(data) for data in levels]
     return pa.Table.from_pydict(values, schema=schema)
 
 
-def from_arrow(table: Any) -> CollectionTable:
+def from_arrow(table: Any, dims: int) -> CollectionTable:
     """The table of `METADATA_COLUMNS`."""
-    columns = table.to_pydict()
-    spacings = zip(columns["spacing_row_mm"], columns["spacing_column_mm"], strict=True)
-    shapes = zip(columns["native_height"], columns["native_width"], strict=True)
-    columns["spacing_mm"] = [None if pair[0] is None else pair for pair in spacings]
-    columns["native_shape"] = list(shapes)
+    return table_from(_decoded(table), dims)
+
+
+def as_told(table: Any) -> Iterator[dict[str, Any]]:
+    """The fields of each `ScanRow` of a table of `METADATA_COLUMNS`, pixels left out."""
+    columns = _decoded(table)
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
+
+
+def _decoded(table: Any) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = table.to_pydict()
     columns["covariates"] = [json.loads(text) for text in columns["covariates"]]
-    columns["conversions"] = [tuple(json.loads(text)) for text in columns["conversions"]]
-    return table_from(columns)
+    for name in ("conversions", "warnings"):
+        columns[name] = [tuple(json.loads(text)) for text in columns[name]]
+    for name in ("native_shape", "spacing_mm"):
+        columns[name] = [None if value is None else tuple(value) for value in columns[name]]
+    return columns
 
 
-def pixels_from(table: Any, shape: tuple[int, int, int]) -> NDArray[np.float32] | None:
-    """float32 (N, C, size, size) of `PIXEL_COLUMNS`; None where a checksum does not fit."""
+def pixels_from(table: Any, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+    """float32 (N, C, *spatial) of `PIXEL_COLUMNS`; None where a checksum does not fit."""
     column = table.column("pixels").combine_chunks()
     width = column.type.byte_width
     start = column.offset * width
@@ -93,7 +97,7 @@ def as_stored(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     return levels / np.float32(_LEVELS)
 
 
-def _to_levels(pixels: NDArray[np.float32], shape: tuple[int, int, int]) -> bytes:
+def _to_levels(pixels: NDArray[np.float32], shape: tuple[int, ...]) -> bytes:
     assert pixels.shape == shape, f"pixels {pixels.shape} in a collection of {shape}"
     levels: NDArray[np.uint16] = np.rint(pixels * np.float32(_LEVELS)).astype("<u2")
     return levels.tobytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,17 +23,33 @@ PART_NAMES = {
 """Names of folders, arrays and CSV cells, casefolded, and the part that each gives."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One scan of a source: its path there, and what the place where it lies says of it.
+    """One file, series or array of a source, and what the place where it lies says of it.
 
     `path` is posix and relative to the source; in an npz it is ``name.npz#train/12``.
     `part` is a value of `PART_NAMES` or None, `label` the name of the class or None.
+    `members` are the paths of a series of several files, the first of which is `path`.
     """
 
     path: str
     part: str | None = None
     label: str | None = None
+    members: tuple[str, ...] = ()
+
+
+def entry_path(path: str) -> str:
+    """The path of the entry of which `path` names a frame, page or slice.
+
+    Examples
+    --------
+    >>> entry_path("cine.dcm#frame/3"), entry_path("a.npz#train/3")
+    ('cine.dcm', 'a.npz#train/3')
+    """
+    return _ITEM.sub("", path)
+
+
+_ITEM = re.compile(r"#(?:frame|page|slice)/\d+$")
 
 
 @dataclass(frozen=True)

@@ -26,16 +26,17 @@ Arrays = dict[str, NDArray[Any]]
 _DRAWN = 32
 
 
-def list_npz(source: Path) -> SourceListing:
+def list_npz(source: Path, dims: int = 2) -> SourceListing:
     """Its images in order, as ``name.npz#train/12`` (or ``name.npz#images/12``).
 
     Keys: ``{train,val,test}_images`` and ``..._labels``, or ``images`` and ``labels``; labels may
-    be absent. Images are (N, H, W) or (N, H, W, 3), labels whole numbers (N,) or (N, 1).
+    be absent. Images are (N, H, W) or (N, H, W, 3), with `dims` 3 volumes (N, X, Y, Z); labels are
+    whole numbers (N,) or (N, 1).
     Raises `StopError`: ``E_SOURCE``, ``E_NDIM`` (volumes), ``E_TASK`` (several labels a scan), or
     the code of `open_npz_arrays` where the file cannot be read.
     """
     arrays = _open(source)
-    groups = _groups(arrays, source)
+    groups = _groups(arrays, source, dims)
     entries: list[Entry] = []
     for group, images in groups.items():
         part = PART_NAMES.get(group.casefold())
@@ -44,17 +45,22 @@ def list_npz(source: Path) -> SourceListing:
             Entry(f"{source.name}#{group}/{index}", part, label)
             for index, label in enumerate(labels)
         ]
-    side = max(max(images.shape[1:3]) for images in groups.values())
-    return SourceListing(source, "npz", tuple(entries), side=side, channels=_channels(groups))
+    side = max(max(images.shape[1 : 1 + dims]) for images in groups.values())
+    channels = 1 if dims == 3 else _channels(groups)
+    return SourceListing(source, "npz", tuple(entries), side=side, channels=channels)
 
 
-def read_npz(source: Path, paths: Iterable[str], request: Request) -> Iterator[Scan | InputError]:
+def read_npz(
+    source: Path, paths: Iterable[str], request: Request
+) -> Iterator[tuple[Scan | InputError, ...] | InputError]:
     """The scans at `paths` (see `list_npz`), each read as an ``.npy`` file of its own would be."""
-    groups = _groups(_open(source), source)
+    policy = request.policy
+    groups = _groups(_open(source), source, 3 if policy.takes_volumes else 2)
     for path in paths:
         group, index = path.rpartition("#")[2].split("/")
         try:
-            yield request.fit(_scan(groups[group][int(index)]))
+            scans = _scans(groups[group][int(index)], policy)
+            yield tuple(request.deliver(scan) for scan in scans)
         except InputError as error:
             yield InputError(error.code, error.found, fix=error.fix, path=path)
 
@@ -66,7 +72,7 @@ def _open(source: Path) -> Arrays:
         raise StopError(error.code, error.found, fix=error.fix, path=source) from None
 
 
-def _groups(arrays: Arrays, source: Path) -> Arrays:
+def _groups(arrays: Arrays, source: Path, dims: int) -> Arrays:
     """Images by the name that stands in the path: the part's own, or ``images``."""
     groups = {
         name.removesuffix("_images"): values
@@ -81,11 +87,13 @@ def _groups(arrays: Arrays, source: Path) -> Arrays:
             path=source,
         )
     for name, images in groups.items():
-        if images.ndim != 3 and (images.ndim != 4 or images.shape[3] not in (1, 3)):
+        is_picture = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))
+        if not (images.ndim == 4 if dims == 3 else is_picture):
+            wanted = "(N, X, Y, Z)" if dims == 3 else "(N, H, W) or (N, H, W, 3)"
             raise StopError(
                 "E_NDIM",
-                f"the images of {name!r} have shape {images.shape}; volumes are not read for now",
-                fix="give (N, H, W) or (N, H, W, 3)",
+                f"the images of {name!r} have shape {images.shape}, not {wanted}",
+                fix="read volumes with --dims 3, pictures with --dims 2",
                 path=source,
             )
     return groups
@@ -116,12 +124,12 @@ def _labels(arrays: Arrays, group: str, n_images: int, source: Path) -> list[str
     return [str(int(label)) for label in labels]
 
 
-def _scan(image: NDArray[Any]) -> Scan:
+def _scans(image: NDArray[Any], policy: Policy) -> Iterator[Scan]:
     file = io.BytesIO()
     np.save(file, image, allow_pickle=False)
-    scan = next(read_npy(file.getvalue(), Limits(), Policy()))
-    pixels = merge_equal_channels(scan.pixels)
-    return replace(scan, pixels=pixels, content_hash=hash_array(pixels))
+    for scan in read_npy(file.getvalue(), Limits(), policy):
+        pixels = merge_equal_channels(scan.pixels)
+        yield replace(scan, pixels=pixels, content_hash=hash_array(pixels))
 
 
 def _channels(groups: Arrays) -> int:
@@ -131,7 +139,9 @@ def _channels(groups: Arrays) -> int:
         return 1
     drawn = np.linspace(0, len(images) - 1, min(_DRAWN, len(images))).astype(int)
     try:
-        n_colour = sum(len(_scan(images[index]).pixels) == 3 for index in drawn)
+        n_colour = sum(
+            len(scan.pixels) == 3 for index in drawn for scan in _scans(images[index], Policy())
+        )
     except InputError:
         return 3
     return 3 if 2 * n_colour > len(drawn) else 1

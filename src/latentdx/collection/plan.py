@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from latentdx.collection.join import label_of, read_manifests, row_errors, row_of, with_rows
 from latentdx.collection.labels import check_labels, check_spelling
-from latentdx.collection.listing import Entry, SourceListing
-from latentdx.collection.manifest import Manifest, ManifestRow, read_manifest
+from latentdx.collection.listing import SourceListing
+from latentdx.collection.manifest import Manifest
 from latentdx.collection.patients import (
     PatientRule,
     compile_pattern,
     may_tell_patient,
     patient_error,
 )
-from latentdx.collection.sources import list_source
-from latentdx.core.errors import InputError, StopError
+from latentdx.collection.series import group_series
+from latentdx.collection.sources import Reading, list_source
+from latentdx.core.errors import InputError
 from latentdx.core.hashing import hash_json
 from latentdx.scans.deidentify import pseudonym, user_key
 from latentdx.scans.limits import Limits
+from latentdx.scans.policy import Policy
+from latentdx.scans.request import Request
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,9 @@ class IngestSettings:
     unlabelled: more sources, for pretraining only; their labels and parts are not looked at.
     size: side in pixels, or None for the data's own (see `choose_shape`).
     channels: 1 or 3, or None for the data's own.
+    policy: how files are read: images or volumes, frames, windows (see `Policy`).
+    may_update: a finished collection takes new labels and re-reads files that have changed; without
+        it such a collection is left alone (``E_DESTINATION``).
     for_training: stop where labels are too few for a classifier; misspellings stop always.
     strict: stop at the first scan that cannot be used.
     workers, limits: see `decode_files`.
@@ -48,6 +56,8 @@ class IngestSettings:
     unlabelled: tuple[Path, ...] = ()
     size: int | None = None
     channels: Literal[1, 3] | None = None
+    policy: Policy = field(default_factory=lambda: Policy(burned_in="quarantine", gate=True))
+    may_update: bool = False
     for_training: bool = True
     strict: bool = False
     workers: int | None = None
@@ -59,9 +69,9 @@ class IngestSettings:
         return user_key() if self.key is None else self.key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Planned:
-    """One scan to be read. `patient` is a pseudonym, or None where only the file may tell."""
+    """One entry to be read. `patient` is a pseudonym, or None where only the file may tell."""
 
     source: int
     path: str
@@ -73,6 +83,22 @@ class Planned:
     site: str | None = None
     covariates: Mapping[str, str] = field(default_factory=dict)
     stamp: str = ""
+    members: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All files of it."""
+        return self.members or (self.path,)
+
+    @property
+    def declared(self) -> str:
+        """All that is said of it outside its files, as JSON; what is not said is left out."""
+        told = {
+            **{"label": self.label, "patient": self.patient, "given_part": self.given_part},
+            **{"study": self.study, "site": self.site, "covariates": dict(self.covariates)},
+            "pretrain_only": self.pretrain_only,
+        }
+        return json.dumps({name: value for name, value in told.items() if value}, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -99,14 +125,14 @@ def make_plan(sources: Sequence[Path], settings: IngestSettings) -> Plan:
     rule = PatientRule(
         settings.secret(), compile_pattern(settings.patient_pattern), settings.one_scan_per_patient
     )
-    labelled = [list_source(Path(source)) for source in sources]
-    manifests = _manifests(labelled, settings.labels)
+    labelled = [_listing(source, settings) for source in sources]
+    manifests = read_manifests(labelled, settings.labels)
     listings = [
         *(
-            _with_rows(listing, manifest)
+            with_rows(listing, manifest)
             for listing, manifest in zip(labelled, manifests, strict=True)
         ),
-        *(list_source(Path(source)) for source in settings.unlabelled),
+        *(_listing(source, settings) for source in settings.unlabelled),
     ]
     scans: list[Planned] = []
     for number, listing in enumerate(listings):
@@ -118,50 +144,17 @@ def make_plan(sources: Sequence[Path], settings: IngestSettings) -> Plan:
     return Plan(
         tuple(listings),
         tuple(_stamped(scan, listings[scan.source]) for scan in scans),
-        (*_row_errors(manifests), *(error for listing in listings for error in listing.errors)),
+        (*row_errors(manifests), *(error for listing in listings for error in listing.errors)),
         tuple(dict.fromkeys(_notes(listings, manifests, settings))),
     )
 
 
-def _manifests(listings: Sequence[SourceListing], labels: Path | None) -> list[Manifest | None]:
-    """The table as each source sees it. Raises `StopError` ``E_CSV`` where no row fits any."""
-    if labels is None:
-        return [None] * len(listings)
-    found = [_manifest(labels, listing) for listing in listings]
-    if not any(manifest.rows for manifest in found):
-        error = next(iter(found[0].errors.values()), None)
-        example = f": {error.path}, say" if error else ""
-        raise StopError(
-            "E_CSV",
-            f"no row names a scan of the source{example}",
-            fix=f"write paths relative to {listings[0].root}",
-            path=labels,
-        )
-    return list(found)
-
-
-def _manifest(labels: Path, listing: SourceListing) -> Manifest:
-    if listing.kind == "folder":
-        return read_manifest(labels, listing.root)
-    paths = {entry.path for entry in listing.entries}
-    return read_manifest(labels, listing.root, exists=paths.__contains__)
-
-
-def _row_errors(manifests: Sequence[Manifest | None]) -> Iterator[InputError]:
-    """Rows that fit no source."""
-    tables = [manifest for manifest in manifests if manifest is not None]
-    for number, error in tables[0].errors.items() if tables else ():
-        if all(number in manifest.errors for manifest in tables):
-            yield error
-
-
-def _with_rows(listing: SourceListing, manifest: Manifest | None) -> SourceListing:
-    """Files that the walk left out, hidden ones say, are scans where the table names them."""
-    if manifest is None:
+def _listing(source: Path, settings: IngestSettings) -> SourceListing:
+    listing = list_source(Path(source), settings.policy.dims)
+    if listing.kind != "folder" or not settings.policy.takes_volumes:
         return listing
-    known = {entry.path for entry in listing.entries}
-    named = tuple(Entry(path) for path in manifest.rows if path not in known)
-    return replace(listing, entries=(*listing.entries, *named))
+    request = Request(key=settings.secret(), policy=settings.policy)
+    return group_series(listing, Reading(request, settings.workers, settings.limits))
 
 
 def _planned(
@@ -173,8 +166,8 @@ def _planned(
     is_labelled: bool,
 ) -> Iterator[Planned]:
     for entry in listing.entries:
-        row = manifest.rows.get(entry.path) if manifest else None
-        label = _label(entry, row, manifest)
+        row = row_of(entry, manifest)
+        label = label_of(entry, row, manifest)
         part = row.part if row and manifest and manifest.has_parts else entry.part
         declared = row.patient if row else None
         yield Planned(
@@ -187,13 +180,8 @@ def _planned(
             study=pseudonym(row.study, rule.key, "study") if row else None,
             site=row.site if row else None,
             covariates=row.covariates if row else {},
+            members=entry.members,
         )
-
-
-def _label(entry: Entry, row: ManifestRow | None, manifest: Manifest | None) -> str | None:
-    if manifest is not None and manifest.has_labels:
-        return row.label if row else None
-    return entry.label
 
 
 def _with_labels(scans: list[Planned], settings: IngestSettings) -> list[Planned]:
@@ -225,16 +213,16 @@ def _check_patients(
 
 
 def _stamped(scan: Planned, listing: SourceListing) -> Planned:
-    """With a stamp of the file's size and time and of everything that is declared of it."""
-    place = {"folder": scan.path, "npz": "", "collection": "_versions"}[listing.kind]
+    """With a stamp of its files' sizes and times: ``<bytes>-<more>``."""
+    place = {"npz": ("",), "collection": ("_versions",)}.get(listing.kind, scan.paths)
     try:
-        status = (listing.root / place).stat()
-        file = [status.st_size, status.st_mtime_ns]
+        found = [(listing.root / name if name else listing.root).stat() for name in place]
     except OSError:
-        file = []
-    declared = [scan.label, scan.patient, scan.given_part, scan.study, scan.site]
-    stamp = hash_json([file, declared, scan.pretrain_only, dict(scan.covariates)])
-    return replace(scan, stamp=stamp[:16])
+        return scan
+    size = sum(status.st_size for status in found)
+    times = [status.st_mtime_ns for status in found]
+    told = times[0] if len(times) == 1 else hash_json([*scan.paths, *times])[:16]
+    return replace(scan, stamp=f"{size}-{told}")
 
 
 def _notes(
@@ -248,7 +236,7 @@ def _notes(
         if manifest is None:
             continue
         yield from manifest.notes
-        n_absent = sum(entry.path not in manifest.rows for entry in listing.entries)
+        n_absent = sum(row_of(entry, manifest) is None for entry in listing.entries)
         if n_absent and settings.labels:
             yield f"{n_absent} scans are not in {settings.labels.name}"
     if settings.one_scan_per_patient:

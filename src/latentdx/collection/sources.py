@@ -16,8 +16,11 @@ from latentdx.collection.store import Collection
 from latentdx.core.errors import InputError, StopError
 from latentdx.scans.limits import Limits
 from latentdx.scans.request import Request
-from latentdx.scans.sandbox import decode_files
+from latentdx.scans.sandbox import decode_groups
 from latentdx.scans.scan import Scan
+
+Outcome = tuple[Scan | InputError, ...] | InputError
+"""All scans of one file or series (a frame that cannot be used is an error), or why nothing."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ class Reading:
     limits: Limits | None = None
 
 
-def list_source(source: Path) -> SourceListing:
-    """All scans of a source, nothing decoded.
+def list_source(source: Path, dims: int = 2) -> SourceListing:
+    """All scans of a source, nothing decoded; a single file is a folder of one.
 
     Raises `StopError` ``E_SOURCE`` where there is none, and the errors of `list_folder`,
     `list_npz` and `Collection.open`.
@@ -41,8 +44,14 @@ def list_source(source: Path) -> SourceListing:
     >>> listing.kind, listing.entries[0]  # doctest: +SKIP
     ('folder', Entry(path='train/NORMAL/1.png', part='train', label='NORMAL'))
     """
-    lists = {"folder": list_folder, "npz": list_npz, "collection": _list_collection}
-    return lists[source_kind(source)](source)
+    kind = source_kind(source)
+    if kind == "npz":
+        return list_npz(source, dims)
+    if kind == "collection":
+        return _list_collection(source)
+    if source.is_file():
+        return SourceListing(source.parent, "folder", (Entry(source.name),))
+    return list_folder(source)
 
 
 def source_kind(source: Path) -> SourceKind:
@@ -51,23 +60,27 @@ def source_kind(source: Path) -> SourceKind:
         return "collection"
     if source.is_dir():
         return "folder"
-    if source.is_file() and source.suffix.casefold() == ".npz":
-        return "npz"
-    found = "is neither a folder nor an .npz" if source.exists() else "does not exist"
+    if source.is_file():
+        return "npz" if source.suffix.casefold() == ".npz" else "folder"
+    found = "is neither a folder nor a file" if source.exists() else "does not exist"
     raise StopError("E_SOURCE", found, fix="give a folder of scans or an .npz", path=source)
 
 
 def read_scans(
-    listing: SourceListing, paths: Sequence[str], reading: Reading
-) -> Iterator[Scan | InputError]:
-    """The scans at `paths` of the listed source, or why there is none, in their order."""
+    listing: SourceListing, groups: Sequence[Sequence[str]], reading: Reading
+) -> Iterator[Outcome]:
+    """What each group of paths of the listed source holds, or why nothing, in their order.
+
+    A group is one path, or the paths of the files of a series.
+    """
     if listing.kind == "npz":
-        yield from read_npz(listing.root, paths, reading.request)
+        yield from read_npz(listing.root, [paths[0] for paths in groups], reading.request)
     elif listing.kind == "collection":
-        yield from _read_collection(listing.root, paths, reading.request)
+        for scan in _read_collection(listing.root, [paths[0] for paths in groups], reading.request):
+            yield (scan,)
     else:
-        files = (listing.root / path for path in paths)
-        for _, outcome in decode_files(
+        files = ([str(listing.root / path) for path in paths] for paths in groups)
+        for _, outcome in decode_groups(
             files, request=reading.request, workers=reading.workers, limits=reading.limits
         ):
             yield outcome
@@ -109,8 +122,10 @@ def _read_collection(root: Path, paths: Sequence[str], request: Request) -> Iter
         spacing = table.spacing_mm[index]
         scan = Scan(
             image,
-            (int(table.native_shape[index][0]), int(table.native_shape[index][1])),
-            spacing_mm=None if np.isnan(spacing).any() else (float(spacing[0]), float(spacing[1])),
+            tuple(table.native_shape[index].tolist()),
+            spacing_mm=None if np.isnan(spacing).any() else tuple(spacing.tolist()),
+            orientation=str(table.orientation[index]),
+            acquired=str(table.acquired[index]) or None,
             patient=str(table.patient[index]) or None,
             study=str(table.study[index]) or None,
             series=str(table.series[index]) or None,
@@ -118,6 +133,8 @@ def _read_collection(root: Path, paths: Sequence[str], request: Request) -> Iter
             site=str(table.site[index]) or None,
             covariates=table.covariates[index],
             conversions=table.conversions[index],
+            warnings=table.warnings[index],
+            file_hash=str(table.file_hash[index]),
             content_hash=str(table.content_hash[index]),
         )
         yield request.fit(scan)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from latentdx.collection.columns import (
     METADATA_COLUMNS,
     PIXEL_COLUMNS,
+    as_told,
     from_arrow,
     pixel_schema,
     pixels_from,
@@ -24,18 +27,30 @@ from latentdx.collection.table import CollectionTable, ScanRow
 from latentdx.core.errors import IntegrityError, StopError
 from latentdx.core.hashing import hash_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _KEY = b"latentdx"
 _READ_BYTES = 64 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """Enough of a row to tell whether its file, and what is declared of it, still hold."""
+
+    scan_id: str
+    source: int
+    path: str
+    stamp: str
+    declared: str
+    file_hash: str
+
+
 class Collection:
-    """Scans of one size as rows of a Lance dataset.
+    """Scans of one size, images or volumes, as rows of a Lance dataset.
 
     Pixels are kept as uint16, value x 65535, so images of 8 bits come back exactly. `size`,
-    `channels`, the version of the schema and `info` (what the writer noted, JSON) live in the
-    dataset's metadata.
+    `channels`, `dims` (2 or 3), the version of the schema and `info` (what the writer noted, JSON)
+    live in the dataset's metadata.
 
     Examples
     --------
@@ -55,24 +70,26 @@ class Collection:
         head = json.loads(dataset.schema.metadata[_KEY])
         self.size = int(head["size"])
         self.channels = int(head["channels"])
+        self.dims = int(head["dims"])
         self.is_complete = bool(head["complete"])
         self.info: dict[str, Any] = head["info"]
 
     @classmethod
     def create(
-        cls, path: str | Path, size: int, channels: int, *, complete: bool = True
+        cls, path: str | Path, size: int, channels: int, *, dims: int = 2, complete: bool = True
     ) -> Collection:
-        """A new, empty collection; what lies at `path` as a collection already is replaced.
+        """A new, empty collection of images (or, with `dims` 3, of cubes).
 
+        What lies at `path` as a collection already is replaced.
         `complete=False` keeps `open` from taking it before `mark_complete` is called.
         Raises `StopError` ``E_IO`` where it cannot be written.
         """
         import lance  # half a second that a prediction need not wait for
 
         path = Path(path)
-        head = {"version": SCHEMA_VERSION, "size": size, "channels": channels}
+        head = {"version": SCHEMA_VERSION, "size": size, "channels": channels, "dims": dims}
         text = json.dumps({**head, "complete": complete, "info": {}})
-        schema = pixel_schema(channels * size * size).with_metadata({_KEY: text})
+        schema = pixel_schema(channels * size**dims).with_metadata({_KEY: text})
         mode = "overwrite" if (path / "_versions").is_dir() else "create"
         with _writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,8 +97,10 @@ class Collection:
         return cls(path, dataset)
 
     @classmethod
-    def open(cls, path: str | Path, *, incomplete: bool = False) -> Collection:
-        """A collection that is there.
+    def open(
+        cls, path: str | Path, *, incomplete: bool = False, version: int | None = None
+    ) -> Collection:
+        """A collection that is there, as it is now or as it was in an earlier `version`.
 
         Raises `IntegrityError` ``E_COLLECTION`` where it is missing, damaged, of a newer schema,
         or not finished (unless `incomplete`).
@@ -90,7 +109,7 @@ class Collection:
 
         path = Path(path)
         with _reading(path):
-            dataset = lance.dataset(path)
+            dataset = lance.dataset(path, version=version)
         head = _head(dataset, path)
         if not head["complete"] and not incomplete:
             fix = "run the same command again: it goes on where it stopped"
@@ -98,8 +117,9 @@ class Collection:
         return cls(path, dataset)
 
     @property
-    def _shape(self) -> tuple[int, int, int]:
-        return self.channels, self.size, self.size
+    def shape(self) -> tuple[int, ...]:
+        """(C, size, size) or (C, size, size, size) of each scan."""
+        return (self.channels, *(self.size,) * self.dims)
 
     def __len__(self) -> int:
         return int(self._dataset.count_rows())
@@ -109,7 +129,7 @@ class Collection:
         if not rows:
             return
         with _writing(self.path):
-            self._dataset.insert(to_arrow(rows, self._dataset.schema, self._shape))
+            self._dataset.insert(to_arrow(rows, self._dataset.schema, self.shape))
 
     def delete(self, scan_ids: Sequence[str]) -> None:
         """Remove rows by id in one atomic version."""
@@ -127,23 +147,57 @@ class Collection:
     def metadata(self) -> CollectionTable:
         """Everything but the pixels, in the order of the rows."""
         with _reading(self.path):
-            return from_arrow(self._dataset.to_table(columns=METADATA_COLUMNS))
+            return from_arrow(self._dataset.to_table(columns=METADATA_COLUMNS), self.dims)
 
-    def stamps(self) -> dict[tuple[int, str], tuple[str, str]]:
-        """(source, path) of each row to its (stamp, scan_id)."""
-        names = ["source", "path", "stamp", "scan_id"]
+    def stored(self) -> list[StoredRow]:
+        """What an ingest needs to know of each row, in their order."""
+        names = [item.name for item in fields(StoredRow)]
         with _reading(self.path):
             columns = self._dataset.to_table(columns=names).to_pydict()
-        rows = zip(*(columns[name] for name in names), strict=True)
-        return {(source, path): (stamp, identity) for source, path, stamp, identity in rows}
+        return [StoredRow(*row) for row in zip(*(columns[name] for name in names), strict=True)]
+
+    def rows(self, scan_ids: Sequence[str]) -> list[ScanRow]:
+        """Whole rows, pixels and all, of the scans with these ids."""
+        table = self.metadata()
+        places = {name: index for index, name in enumerate(table.scan_id.tolist())}
+        indices = np.array([places[name] for name in scan_ids], np.int64)
+        with _reading(self.path):
+            columns = self._dataset.take(indices, columns=METADATA_COLUMNS)
+        pixels = self.pixels(indices)
+        return [
+            ScanRow(pixels=image, **told)
+            for image, told in zip(pixels, as_told(columns), strict=True)
+        ]
+
+    def update(self, scan_ids: Sequence[str], columns: Mapping[str, Sequence[Any]]) -> None:
+        """Write new values into `columns` of the rows with these ids, in one atomic version.
+
+        Updated rows may move behind the others. Covariates are given as a dictionary.
+        """
+        schema = self._dataset.schema
+        told = {"scan_id": list(scan_ids), **{name: list(new) for name, new in columns.items()}}
+        if "covariates" in told:
+            told["covariates"] = [json.dumps(new, sort_keys=True) for new in told["covariates"]]
+        table = pa.table(told, schema=pa.schema([schema.field(name) for name in told]))
+        with _writing(self.path):
+            self._dataset.merge_insert("scan_id").when_matched_update_all().execute(table)
+            self._dataset.checkout_latest()
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Every version that is kept: its number and when it was written, oldest first."""
+        with _reading(self.path):
+            found = self._dataset.versions()
+        return [
+            {"version": item["version"], "time": item["timestamp"].isoformat()} for item in found
+        ]
 
     def pixels(self, indices: Sequence[int] | NDArray[Any] | None = None) -> NDArray[np.float32]:
-        """float32 (N, C, size, size) in 0..1 of all rows, or of those at `indices` in that order.
+        """float32 (N, C, *spatial) in 0..1 of all rows, or of those at `indices` in that order.
 
         Raises `IntegrityError` ``E_COLLECTION`` where stored pixels have changed.
         """
         chosen = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
-        found = np.empty((len(chosen), *self._shape), np.float32)
+        found = np.empty((len(chosen), *self.shape), np.float32)
         start = 0
         for batch in self.batches(chosen):
             found[start : start + len(batch)] = batch
@@ -152,18 +206,18 @@ class Collection:
 
     def batches(self, indices: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
         """The same pixels in pieces of some 64 MB."""
-        step = max(1, _READ_BYTES // (2 * math.prod(self._shape)))
+        step = max(1, _READ_BYTES // (2 * math.prod(self.shape)))
         for start in range(0, len(indices), step):
             with _reading(self.path):
                 table = self._dataset.take(indices[start : start + step], columns=PIXEL_COLUMNS)
-            pixels = pixels_from(table, self._shape)
+            pixels = pixels_from(table, self.shape)
             if pixels is None:
                 raise _damaged(self.path, "stored pixels have changed")
             yield pixels
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of shape and contents; the same for every key and order of rows."""
-        head = [SCHEMA_VERSION, self.size, self.channels]
+        head = [SCHEMA_VERSION, self.size, self.channels, self.dims]
         return hash_json([*head, self.metadata().fingerprint()])
 
 
@@ -173,9 +227,11 @@ def _head(dataset: Any, path: Path) -> dict[str, Any]:
         raise IntegrityError("E_COLLECTION", "not a collection of latentdx", path=path)
     with _reading(path):
         head: dict[str, Any] = json.loads(text)
-    if head["version"] > SCHEMA_VERSION:
+    if head["version"] != SCHEMA_VERSION:
         found = f"its schema is {head['version']}, this program knows {SCHEMA_VERSION}"
-        raise IntegrityError("E_COLLECTION", found, fix="update latentdx", path=path)
+        newer = head["version"] > SCHEMA_VERSION
+        fix = "update latentdx" if newer else "make it again with `latentdx ingest`"
+        raise IntegrityError("E_COLLECTION", found, fix=fix, path=path)
     return head
 
 

@@ -21,14 +21,16 @@ class ScanRow:
     Attributes
     ----------
     scan_id: stable and unique in the collection (see `scan_id`).
-    path: posix, relative to the source; in an npz ``name.npz#train/12``.
-    pixels: float32 (C, size, size) in 0..1.
+    path: posix, relative to the source; in an npz ``name.npz#train/12``; a part of a file is named
+        behind it: ``cine.dcm#frame/3``, ``head.nii.gz#slice/12``.
+    pixels: float32 (C, *spatial) in 0..1, all sides of the collection's size.
     source: index of the source.
     patient, study, series, site: pseudonyms (or ``scan:<n>``), None where not known.
     given_part: the part that the source declares, ``val`` included, or None.
     pretrain_only: from a source given as unlabelled.
-    spacing_mm: (row, column) of `pixels`.
-    stamp: tells whether the file or what is declared of it has changed since.
+    spacing_mm, native_shape, orientation, acquired, warnings, file_hash: as in `Scan`.
+    stamp: tells whether the file has changed since it was read.
+    declared: what was said of it outside its file, as JSON (see `Planned.declared`).
     """
 
     scan_id: str
@@ -46,16 +48,21 @@ class ScanRow:
     pretrain_only: bool = False
     covariates: dict[str, str] = field(default_factory=dict)
     conversions: tuple[str, ...] = ()
-    native_shape: tuple[int, int] = (0, 0)
-    spacing_mm: tuple[float, float] | None = None
+    warnings: tuple[str, ...] = ()
+    native_shape: tuple[int, ...] = (0, 0)
+    spacing_mm: tuple[float, ...] | None = None
+    orientation: str = ""
+    acquired: str | None = None
     stamp: str = ""
+    declared: str = "{}"
+    file_hash: str = ""
 
 
 @dataclass(frozen=True)
 class CollectionTable:
     """All that a collection holds but the pixels: arrays of length N, ``""`` where not known.
 
-    `spacing_mm` is (N, 2), NaN where not known; `native_shape` (N, 2) rows and columns.
+    `spacing_mm` is (N, dims), NaN where not known; `native_shape` (N, dims).
     """
 
     scan_id: StrArray
@@ -72,6 +79,10 @@ class CollectionTable:
     pretrain_only: NDArray[np.bool_]
     covariates: tuple[dict[str, str], ...]
     conversions: tuple[tuple[str, ...], ...]
+    warnings: tuple[tuple[str, ...], ...]
+    orientation: StrArray
+    acquired: StrArray
+    file_hash: StrArray
     native_shape: NDArray[np.int64]
     spacing_mm: NDArray[np.float64]
 
@@ -134,22 +145,25 @@ def scan_id(path: str, content_hash: str, *more: str) -> str:
 def table_of(rows: Iterable[ScanRow]) -> CollectionTable:
     """The table of rows that are in memory."""
     rows = list(rows)
-    return table_from({name: [getattr(row, name) for row in rows] for name in _COLUMNS})
+    dims = len(rows[0].native_shape) if rows else 2
+    return table_from({name: [getattr(row, name) for row in rows] for name in _COLUMNS}, dims)
 
 
-def table_from(columns: dict[str, list[Any]]) -> CollectionTable:
+def table_from(columns: dict[str, list[Any]], dims: int = 2) -> CollectionTable:
     """The table of columns of Python values, None where not known."""
     n_rows = len(columns["scan_id"])
     numbers: dict[str, Any] = {
         "source": np.array(columns["source"], np.int64),
         "pretrain_only": np.array(columns["pretrain_only"], np.bool_),
-        "native_shape": np.array(columns["native_shape"], np.int64).reshape(n_rows, 2),
+        "native_shape": np.array(columns["native_shape"], np.int64).reshape(n_rows, dims),
         "spacing_mm": np.array(
-            [(np.nan, np.nan) if value is None else value for value in columns["spacing_mm"]],
+            [(np.nan,) * dims if value is None else value for value in columns["spacing_mm"]],
             np.float64,
-        ).reshape(n_rows, 2),
+        ).reshape(n_rows, dims),
     }
-    lists: dict[str, Any] = {name: tuple(columns[name]) for name in ("covariates", "conversions")}
+    lists: dict[str, Any] = {
+        name: tuple(columns[name]) for name in ("covariates", "conversions", "warnings")
+    }
     texts: dict[str, Any] = {
         name: np.array([value or "" for value in columns[name]], np.str_)
         for name in _COLUMNS

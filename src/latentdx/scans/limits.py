@@ -20,6 +20,7 @@ class Limits:
     archive_bytes: all arrays of one ``.npz`` together.
     archive_members: arrays in one ``.npz``.
     seconds: wall time, and processor time, of one file in a worker (see `decode_files`).
+    frames: frames or pages of one file, slices of one series.
     memory_bytes: address space of one worker.
 
     Examples
@@ -36,6 +37,7 @@ class Limits:
     archive_bytes: int = 8 << 30
     archive_members: int = 1000
     seconds: float = 20.0
+    frames: int = 4000
     memory_bytes: int = 2 << 30
 
     def check_image(
@@ -65,6 +67,15 @@ class Limits:
                 f"{stored} bytes unpack to at least {decoded}: more than {self.ratio} to 1",
                 fix="check where the file comes from, or raise the limits",
             )
+
+    def check_frames(self, n_frames: int) -> None:
+        """Refuse more frames or pages than allowed (``E_SIZE``)."""
+        if n_frames > self.frames:
+            raise InputError("E_SIZE", f"{n_frames} frames; the limit is {self.frames}")
+
+    def seconds_for(self, n_files: int) -> float:
+        """The time allowed for a scan of several files: a tenth more for each beyond the first."""
+        return self.seconds * (1 + (n_files - 1) / 10)
 
     def inflated_cap(self, stored: int) -> int:
         """The most bytes that `stored` compressed bytes may become."""

@@ -75,28 +75,35 @@ def open_scans(
     """
     limits, policy = limits or Limits(), policy or Policy()
     key = user_key() if key is None else key
-    try:
-        with _silenced():
-            data = [_read(Path(path), limits) for path in paths]
-            found = iter(_decode(data, key, limits, policy))
-            file_hash = hash_files(data)
-        while True:
-            with _silenced():
-                scan = next(found, None)
+    with refusals(paths[0]):
+        data = [read_bytes(Path(path), limits) for path in paths]
+        file_hash = hash_files(data)
+        scans = iter(_decode(data, key, limits, policy))
+    while True:
+        with refusals(paths[0]):
+            scan = next(scans, None)
             if scan is None:
                 return
-            yield replace(scan, content_hash=hash_array(scan.pixels), file_hash=file_hash)
+            scan = replace(scan, content_hash=hash_array(scan.pixels), file_hash=file_hash)
+        yield scan
+
+
+@contextmanager
+def refusals(path: str | Path) -> Iterator[None]:
+    """Whatever goes wrong within ends as an `InputError` with the path and no patient's data."""
+    try:
+        with _silenced():
+            yield
     except InputError as error:
-        raise InputError(error.code, error.found, fix=error.fix, path=paths[0]) from None
+        raise InputError(error.code, error.found, fix=error.fix, path=path) from None
     except MemoryError:
-        found_text = "decoding took more memory than allowed"
-        raise InputError("E_MEMORY", found_text, path=paths[0]) from None
+        raise InputError("E_MEMORY", "decoding took more memory than allowed", path=path) from None
     except RecursionError:
-        raise InputError("E_DEPTH", "sequences nest too deep", path=paths[0]) from None
+        raise InputError("E_DEPTH", "sequences nest too deep", path=path) from None
     except Exception as error:
         # A library's message may quote the file's values: only the type of the error is told.
         text = f"cannot be decoded ({type(error).__name__})"
-        raise InputError("E_DECODE", text, path=paths[0]) from None
+        raise InputError("E_DECODE", text, path=path) from None
 
 
 @contextmanager
@@ -115,7 +122,8 @@ def _silenced() -> Iterator[None]:
             logger.disabled = was
 
 
-def _read(path: Path, limits: Limits) -> bytes:
+def read_bytes(path: Path, limits: Limits) -> bytes:
+    """All bytes of a regular file. Raises `InputError` ``E_IO`` or ``E_SIZE``."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > limits.file_bytes:

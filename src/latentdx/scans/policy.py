@@ -28,6 +28,7 @@ class Policy:
     spacing_mm: volumes are resampled to voxels of this side; None keeps the file's.
     crop: volumes are cropped to the body.
     burned_in: of images with text in their pixels: ``quarantine``, ``mask`` or ``keep``.
+    gate: scans that hold nothing to learn from (constant, tiny) are refused, odd ones marked.
 
     Examples
     --------
@@ -43,7 +44,8 @@ class Policy:
     nan: Literal["refuse", "impute"] = "refuse"
     spacing_mm: float | None = None
     crop: bool = False
-    burned_in: BurnedIn = "quarantine"
+    burned_in: BurnedIn = "keep"
+    gate: bool = False
 
     @property
     def takes_volumes(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from latentdx.core.errors import InputError
 from latentdx.scans.geometry import fit_scan
 from latentdx.scans.intensity import to_channels
 from latentdx.scans.policy import Policy
@@ -32,6 +33,16 @@ class Request:
     channels: Literal[1, 3] | None = None
     key: bytes = field(default=b"", repr=False)
     policy: Policy = field(default_factory=Policy)
+
+    def deliver(self, scan: Scan) -> Scan | InputError:
+        """The scan in the shape asked for, or why this frame of its file cannot be used."""
+        try:
+            return self.fit(self._guarded(scan))
+        except InputError as error:
+            return InputError(error.code, error.found, fix=error.fix, path=scan.frame)
+
+    def _guarded(self, scan: Scan) -> Scan:
+        return scan
 
     def fit(self, scan: Scan) -> Scan:
         """The scan in the shape asked for, its conversions recorded."""

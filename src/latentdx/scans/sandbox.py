@@ -6,28 +6,17 @@ worker is killed and replaced, and the file's place in the order is taken by an 
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from latentdx.core.errors import InputError, LatentdxError
+from latentdx.core.errors import InputError
 from latentdx.scans.limits import Limits
+from latentdx.scans.peek import Peek
+from latentdx.scans.pool import Pool
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
-from latentdx.scans.wire import Outcome, receive_json, receive_outcome, send_json, setup_message
-
-_QUEUED = 8  # paths a worker holds: it never waits for its parent between small files
-_AHEAD_BYTES = 256 << 20  # decoded pixels kept while an earlier file is still being decoded
-_START_SECONDS = 60.0
+from latentdx.scans.wire import Outcome, Task
 
 
 def decode_files(
@@ -37,7 +26,7 @@ def decode_files(
     workers: int | None = None,
     limits: Limits | None = None,
 ) -> Iterator[tuple[int, Scan | InputError]]:
-    """Decode files in worker processes; yields (index, scan or error) in the order of `paths`.
+    """Decode files of one scan each in worker processes; yields (index, scan or error) in order.
 
     Besides `open_scan`'s errors a file can end as ``E_TIMEOUT`` (`limits.seconds` passed),
     ``E_MEMORY`` (`limits.memory_bytes` exceeded) or ``E_CRASH`` (the decoder died). `paths` is
@@ -52,191 +41,63 @@ def decode_files(
     ...     print(index, result)
     0 E_IO scan.dcm: cannot be opened: No such file or directory
     """
-    pool = _Pool(request, limits or Limits(), workers or _processors())
+    names = ((os.fspath(path),) for path in paths)
+    for index, outcome in decode_groups(names, request=request, workers=workers, limits=limits):
+        yield index, outcome if isinstance(outcome, InputError) else _only(outcome)
+
+
+def decode_groups(
+    groups: Iterable[Sequence[str]],
+    *,
+    request: Request,
+    workers: int | None = None,
+    limits: Limits | None = None,
+) -> Iterator[tuple[int, tuple[Scan | InputError, ...] | InputError]]:
+    """As `decode_files`, for groups of paths: the files of a series, or one file of many scans.
+
+    Yields (index, all scans of the group or an error) in the order of `groups`; among the scans, a
+    frame that cannot be used is an error. Errors carry the group's first path.
+    """
+    for index, outcome in _run("read", groups, request, workers, limits):
+        assert not isinstance(outcome, Peek)
+        yield index, outcome
+
+
+def peek_files(
+    paths: Iterable[str],
+    *,
+    request: Request,
+    workers: int | None = None,
+    limits: Limits | None = None,
+) -> Iterator[tuple[int, Peek | InputError]]:
+    """As `decode_files`, but only what each file says of itself (see `Peek`)."""
+    for index, outcome in _run("peek", ((path,) for path in paths), request, workers, limits):
+        assert not isinstance(outcome, tuple)
+        yield index, outcome
+
+
+def _run(
+    task: Task,
+    groups: Iterable[Sequence[str]],
+    request: Request,
+    workers: int | None,
+    limits: Limits | None,
+) -> Iterator[tuple[int, Outcome]]:
+    pool = Pool(task, request, limits or Limits(), workers or _processors())
     try:
-        yield from pool.run(enumerate(os.fspath(path) for path in paths))
+        yield from pool.run(enumerate(groups))
     finally:
         pool.close()
+
+
+def _only(scans: tuple[Scan | InputError, ...]) -> Scan | InputError:
+    if len(scans) == 1:
+        return scans[0]
+    found = f"the file holds {len(scans)} scans where one was asked for"
+    return InputError("E_NDIM", found, fix="read them into a collection")
 
 
 def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@dataclass(frozen=True)
-class _Job:
-    index: int
-    path: str
-
-
-@dataclass(eq=False)
-class _Worker:
-    """One process and the files it holds, the first of which it is decoding."""
-
-    process: subprocess.Popen[bytes]
-    connection: Connection
-    jobs: deque[_Job] = field(default_factory=deque)
-    is_ready: bool = False
-    since: float = field(default_factory=time.monotonic)
-
-    @classmethod
-    def start(cls, request: Request, limits: Limits) -> _Worker:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            # -P: a folder called "pydicom" where the user stands must not be imported.
-            command = [sys.executable, "-P", "-m", "latentdx.scans.worker", str(theirs.fileno())]
-            process = subprocess.Popen(
-                command,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            )
-        worker = cls(process, Connection(ours.detach()))
-        with contextlib.suppress(OSError):  # dead at once: the first `wait` will tell
-            send_json(worker.connection, setup_message(request, limits))
-        return worker
-
-    def give(self, job: _Job) -> None:
-        send_json(self.connection, job.path)
-        if not self.jobs:
-            self.since = time.monotonic()
-        self.jobs.append(job)
-
-    def kill(self) -> int:
-        """End the process; minus its signal, or its exit code, where it ended by itself."""
-        self.connection.close()
-        self.process.kill()  # does nothing to a process that has ended
-        return self.process.wait()
-
-
-class _Pool:
-    """Workers, files waiting for one, and results waiting for their turn."""
-
-    def __init__(self, request: Request, limits: Limits, size: int) -> None:
-        self._request, self._limits, self._size = request, limits, size
-        self._workers: list[_Worker] = []
-        self._returned: deque[_Job] = deque()  # files of a worker that died before their turn
-        self._results: dict[int, Outcome] = {}
-        self._ahead_bytes = 0
-        self._next = 0
-        self._given = 0
-
-    def run(self, files: Iterator[tuple[int, str]]) -> Iterator[tuple[int, Outcome]]:
-        jobs = (_Job(index, path) for index, path in files)
-        while True:
-            self._fill(jobs)
-            if self._next in self._results:
-                yield self._next, self._take()
-            elif any(worker.jobs for worker in self._workers):
-                self._collect()
-            elif not self._returned:
-                return
-
-    def close(self) -> None:
-        for worker in self._workers:
-            worker.kill()
-        self._workers.clear()
-
-    def _take(self) -> Outcome:
-        outcome = self._results.pop(self._next)
-        self._next += 1
-        self._ahead_bytes -= _size(outcome)
-        return outcome
-
-    def _fill(self, jobs: Iterator[_Job]) -> None:
-        """Hand out files, those of dead workers first, within the window of results ahead."""
-        while self._returned or self._given - self._next < self._size * _QUEUED:
-            job = self._returned.popleft() if self._returned else next(jobs, None)
-            if job is None:
-                return
-            self._given = max(self._given, job.index + 1)
-            if not self._give(job):
-                self._returned.appendleft(job)
-                return
-
-    def _give(self, job: _Job) -> bool:
-        """To the worker with the fewest files, or a new one; False where none can take it."""
-        worker = min(self._workers, key=lambda worker: len(worker.jobs), default=None)
-        if worker is None or (worker.jobs and len(self._workers) < self._size):
-            worker = _Worker.start(self._request, self._limits)
-            self._workers.append(worker)
-        if len(worker.jobs) >= _QUEUED:
-            return False
-        try:
-            worker.give(job)
-        except OSError:
-            # Dead; what it answered before may still be unread, so `_collect` will bury it.
-            if not worker.jobs:
-                self._workers.remove(worker)
-                worker.kill()
-            return False
-        return True
-
-    def _collect(self) -> None:
-        """Wait for an answer, a death, or the end of a worker's time."""
-        heard = [worker for worker in self._workers if self._may_speak(worker)]
-        left = min(self._deadline(worker) for worker in heard) - time.monotonic()
-        by_connection = {worker.connection: worker for worker in heard}
-        ready = wait(list(by_connection), timeout=max(0.0, left))
-        for connection in ready:
-            self._receive(by_connection[connection])  # type: ignore[index]
-        if not ready:
-            now = time.monotonic()
-            for worker in [worker for worker in heard if self._deadline(worker) <= now]:
-                self._bury(worker, timed_out=True)
-
-    def _may_speak(self, worker: _Worker) -> bool:
-        """Full memory is relieved only by the file whose turn it is: hear its worker alone."""
-        if not worker.jobs:
-            return False
-        holds_next = any(job.index == self._next for job in worker.jobs)
-        return holds_next or self._ahead_bytes < _AHEAD_BYTES
-
-    def _deadline(self, worker: _Worker) -> float:
-        return worker.since + (self._limits.seconds if worker.is_ready else _START_SECONDS)
-
-    def _receive(self, worker: _Worker) -> None:
-        try:
-            if not worker.is_ready:
-                receive_json(worker.connection)
-                worker.is_ready = True
-            else:
-                outcome = receive_outcome(worker.connection, worker.jobs[0].path)
-                self._keep(worker.jobs.popleft(), outcome)
-            worker.since = time.monotonic()
-        except (EOFError, OSError, ValueError):
-            self._bury(worker)
-
-    def _keep(self, job: _Job, outcome: Outcome) -> None:
-        self._results[job.index] = outcome
-        self._ahead_bytes += _size(outcome)
-
-    def _bury(self, worker: _Worker, *, timed_out: bool = False) -> None:
-        """The file at work takes the blame; those behind it go to another worker."""
-        self._workers.remove(worker)
-        status = worker.kill()
-        if not worker.is_ready:
-            raise LatentdxError(
-                "E_WORKER",
-                f"the decoding process could not start (status {status})",
-                fix="check that `python -m latentdx.scans.worker` can be run; raise memory_bytes",
-            )
-        job = worker.jobs.popleft()
-        self._keep(job, _blame(job, status, self._limits, timed_out=timed_out))
-        self._returned.extend(worker.jobs)
-
-
-def _size(outcome: Outcome) -> int:
-    return outcome.pixels.nbytes if isinstance(outcome, Scan) else 0
-
-
-def _blame(job: _Job, status: int, limits: Limits, *, timed_out: bool) -> InputError:
-    if timed_out or status == -signal.SIGXCPU:
-        found = f"not decoded within {limits.seconds:g} seconds"
-        return InputError("E_TIMEOUT", found, fix="raise the time, or look at it", path=job.path)
-    name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-    return InputError("E_CRASH", f"the decoder ended with {name}", path=job.path)

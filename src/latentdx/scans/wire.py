@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, fields
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from latentdx.core.errors import InputError
 from latentdx.scans.limits import Limits
+from latentdx.scans.peek import Peek
+from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
 
-Outcome = Scan | InputError
+Task = Literal["read", "peek"]
+Outcome = tuple[Scan | InputError, ...] | Peek | InputError
 
 _HEADER_BYTES = 1 << 20
 _SCAN_FIELDS = tuple(field.name for field in fields(Scan) if field.name != "pixels")
-_TUPLES = ("native_shape", "spacing_mm", "conversions")
+_TUPLES = ("native_shape", "spacing_mm", "conversions", "warnings")
 
 
 def send_json(connection: Connection, value: Any) -> None:
@@ -31,38 +34,74 @@ def receive_json(connection: Connection) -> Any:
     return json.loads(connection.recv_bytes(_HEADER_BYTES))
 
 
-def setup_message(request: Request, limits: Limits) -> dict[str, Any]:
+def setup_message(task: Task, request: Request, limits: Limits) -> dict[str, Any]:
     """The worker's first message."""
     wanted = {"size": request.size, "channels": request.channels, "key": request.key.hex()}
-    return {"request": wanted, "limits": asdict(limits)}
+    policy = asdict(request.policy)
+    return {"task": task, "request": wanted, "policy": policy, "limits": asdict(limits)}
 
 
-def read_setup(message: dict[str, Any]) -> tuple[Request, Limits]:
+def read_setup(message: dict[str, Any]) -> tuple[Task, Request, Limits]:
     """`setup_message`, undone."""
-    wanted = message["request"]
-    key = bytes.fromhex(wanted["key"])
-    return Request(wanted["size"], wanted["channels"], key), Limits(**message["limits"])
+    wanted, told = message["request"], message["policy"]
+    window = None if told["window"] is None else tuple(told["window"])
+    request = Request(
+        wanted["size"],
+        wanted["channels"],
+        bytes.fromhex(wanted["key"]),
+        Policy(**{**told, "window": window}),
+    )
+    return message["task"], request, Limits(**message["limits"])
 
 
 def send_outcome(connection: Connection, outcome: Outcome) -> None:
-    """A JSON header, and for a scan its pixels as raw float32 bytes."""
-    if isinstance(outcome, InputError):
-        send_json(connection, {"code": outcome.code, "found": outcome.found, "fix": outcome.fix})
+    """A JSON header; then, for each scan, its fields as JSON and its pixels as raw float32."""
+    if isinstance(outcome, Peek):
+        send_json(connection, {"peek": asdict(outcome)})
+    elif isinstance(outcome, InputError):
+        send_json(connection, {"error": _error_json(outcome)})
+    else:
+        send_json(connection, {"n_items": len(outcome)})
+        for item in outcome:
+            _send_item(connection, item)
+
+
+def _send_item(connection: Connection, item: Scan | InputError) -> None:
+    if isinstance(item, InputError):
+        send_json(connection, {"error": _error_json(item)})
         return
-    header = {name: getattr(outcome, name) for name in _SCAN_FIELDS}
-    send_json(connection, {"shape": outcome.pixels.shape, **header})
-    connection.send_bytes(np.ascontiguousarray(outcome.pixels, "<f4").data.cast("B"))
+    told = {name: getattr(item, name) for name in _SCAN_FIELDS}
+    send_json(connection, {"shape": item.pixels.shape, **told})
+    connection.send_bytes(np.ascontiguousarray(item.pixels, "<f4").data.cast("B"))
+
+
+def _error_json(error: InputError) -> dict[str, str | None]:
+    return {"code": error.code, "found": error.found, "fix": error.fix, "frame": error.path}
 
 
 def receive_outcome(connection: Connection, path: str) -> Outcome:
     """What `send_outcome` sent; errors get the path back. `EOFError` where the worker died."""
     header = receive_json(connection)
-    if "code" in header:
-        return InputError(header["code"], header["found"], fix=header["fix"], path=path)
-    pixels = np.empty(header.pop("shape"), "<f4")
+    if "error" in header:
+        return _error(header["error"], path)
+    if "peek" in header:
+        return Peek(**header["peek"])
+    return tuple(_receive_item(connection, path) for _ in range(header["n_items"]))
+
+
+def _error(told: dict[str, str], path: str, *, is_item: bool = False) -> InputError:
+    name = f"{path}#{told['frame']}" if is_item and told["frame"] else path
+    return InputError(told["code"], told["found"], fix=told["fix"], path=name)
+
+
+def _receive_item(connection: Connection, path: str) -> Scan | InputError:
+    told = receive_json(connection)
+    if "error" in told:
+        return _error(told["error"], path, is_item=True)
+    pixels = np.empty(told.pop("shape"), "<f4")
     received = connection.recv_bytes_into(pixels.data.cast("B"))
     if received != pixels.nbytes:
         raise EOFError
     for name in _TUPLES:
-        header[name] = None if header[name] is None else tuple(header[name])
-    return Scan(pixels=pixels, **header)
+        told[name] = None if told[name] is None else tuple(told[name])
+    return Scan(pixels=pixels, **told)

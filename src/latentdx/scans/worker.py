@@ -1,7 +1,7 @@
 """The process in which untrusted files are decoded: ``python -m latentdx.scans.worker FD``.
 
-It reads a setup and then one path a message from the socket FD, answers each in order, and ends
-when the socket closes. It imports only what decoding needs, so that it starts quickly.
+It reads a setup and then a message for each file (or series) from the socket FD, answers each in
+order, and ends when the socket closes. It imports only what decoding needs: it starts quickly.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from multiprocessing.connection import Connection
 
 from latentdx.core.errors import InputError
 from latentdx.scans.limits import Limits
-from latentdx.scans.open import open_scan
+from latentdx.scans.open import open_scans
+from latentdx.scans.peek import peek
 from latentdx.scans.request import Request
-from latentdx.scans.wire import Outcome, read_setup, receive_json, send_json, send_outcome
+from latentdx.scans.wire import Outcome, Task, read_setup, receive_json, send_json, send_outcome
 
 _ROOM_BYTES = 16 << 20  # with less than this to decode in, a worker is of no use
 
@@ -27,21 +28,25 @@ def main(descriptor: int) -> None:
     # Ctrl-C reaches the whole group of processes: the parent decides when the workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(descriptor)
-    request, limits = read_setup(receive_json(connection))
+    task, request, limits = read_setup(receive_json(connection))
     _limit_memory(limits)
     try:
         send_json(connection, "ready")
         while True:
-            path = receive_json(connection)
-            _limit_seconds(limits)
-            send_outcome(connection, _outcome(path, request, limits))
+            paths = receive_json(connection)
+            _limit_seconds(limits, len(paths))
+            send_outcome(connection, _outcome(task, paths, request, limits))
     except (EOFError, OSError):
         return
 
 
-def _outcome(path: str, request: Request, limits: Limits) -> Outcome:
+def _outcome(task: Task, paths: list[str], request: Request, limits: Limits) -> Outcome:
     try:
-        return request.fit(open_scan(path, key=request.key, limits=limits))
+        if task == "peek":
+            return peek(paths[0], key=request.key, limits=limits, policy=request.policy)
+        scans = open_scans(paths, key=request.key, limits=limits, policy=request.policy)
+        found = tuple(request.deliver(scan) for scan in scans)
+        return found[0] if len(found) == 1 and isinstance(found[0], InputError) else found
     except InputError as error:
         return error
     except MemoryError:
@@ -59,10 +64,10 @@ def _limit_memory(limits: Limits) -> None:
     mmap.mmap(-1, _ROOM_BYTES).close()
 
 
-def _limit_seconds(limits: Limits) -> None:
+def _limit_seconds(limits: Limits, n_files: int) -> None:
     """Processor time: ends a hang even while the parent is busy and does not look."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    allowed = math.ceil(usage.ru_utime + usage.ru_stime + limits.seconds) + 1
+    allowed = math.ceil(usage.ru_utime + usage.ru_stime + limits.seconds_for(n_files)) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, resource.RLIM_INFINITY))
 
 
