@@ -1,0 +1,86 @@
+"""From a volume in a scanner's units to scans: turned, cropped, resampled, scaled, cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from latentdx.core.errors import InputError
+from latentdx.scans.body import crop_to_body
+from latentdx.scans.intensity import Pixels, require_finite, stretch, to_unit
+from latentdx.scans.orientation import to_ras, voxel_sizes
+from latentdx.scans.policy import Policy
+from latentdx.scans.resample import to_spacing
+from latentdx.scans.scan import Scan
+from latentdx.scans.slices import slices_of
+from latentdx.scans.volume import Volume
+
+
+def scans_of(volume: Volume, policy: Policy) -> Iterator[Scan]:
+    """One scan (1, X, Y, Z) in RAS+, or with `policy.dims` 2 every N-th of its slices.
+
+    In this order, each step recorded: axes turned to RAS+ (flips and swaps only), cropped to the
+    body and resampled where `policy` asks for it, brought to 0..1 by the volume's window (the
+    policy's, where the volume has none) or else by percentiles of the whole volume, padding to 0.
+
+    Raises `InputError` ``E_AFFINE``, ``E_NAN``, ``E_SIZE``, and ``E_NDIM`` where `policy` takes no
+    volumes.
+
+    Examples
+    --------
+    >>> volume = Volume(np.arange(8).reshape(2, 2, 2), np.diag([-1.0, 1.0, 3.0, 1.0]))
+    >>> scan = next(scans_of(volume, Policy(dims=3)))
+    >>> scan.pixels.shape, scan.spacing_mm, scan.conversions[0]
+    ((1, 2, 2, 2), (1.0, 1.0, 3.0), 'reoriented LAS to RAS')
+    """
+    if not policy.takes_volumes:
+        raise InputError(
+            "E_NDIM", "a volume where 2-D images are read", fix="read it with --dims 3"
+        )
+    turned = to_ras(volume)
+    native_shape = turned.values.shape
+    if policy.crop:
+        turned = crop_to_body(turned)
+    if policy.spacing_mm is not None:
+        turned = to_spacing(turned, policy.spacing_mm)
+    pixels, done = _unit(turned, policy)
+    scan = Scan(
+        pixels,
+        native_shape,
+        spacing_mm=voxel_sizes(turned.affine) if turned.has_spacing else None,
+        orientation="RAS",
+        conversions=(*turned.conversions, *done),
+        warnings=turned.warnings,
+    )
+    scan = replace(scan, **turned.identity)
+    if policy.dims == 3:
+        yield scan
+    elif policy.every is not None:
+        yield from slices_of(scan, policy.every)
+
+
+def _unit(volume: Volume, policy: Policy) -> tuple[Pixels, tuple[str, ...]]:
+    """(1, X, Y, Z) in 0..1, and what was done."""
+    window = volume.window or _window(policy)
+    if window is None:
+        pixels, text = stretch(volume.values, volume.valid)
+    else:
+        require_finite(volume.values)
+        pixels, text = (
+            to_unit(volume.values, *window),
+            f"{window[0]:g}..{window[1]:g} scaled to 0..1",
+        )
+    pixels = np.ascontiguousarray(pixels)
+    if volume.valid is None:
+        return pixels[None], (text,)
+    pixels[~volume.valid] = 0
+    return pixels[None], (text, "padding set to 0")
+
+
+def _window(policy: Policy) -> tuple[float, float] | None:
+    if policy.window is None:
+        return None
+    center, width = policy.window
+    return center - width / 2, center + width / 2
