@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 _SAME_PLACE = 0.01  # of the usual distance of neighbours
 _STRAIGHT = 0.5  # pixels that slices may drift along their planes, first to last
+_DIGITS = 6  # of a drift in pixels: what is less is the rounding of decimal strings
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ def straightened(stack: Stack) -> Stack:
     moved = stack.positions - stack.positions[0]
     # (N, 2): by how many pixels each slice is further down and to the right than the first.
     drift = moved @ np.stack([stack.columns, stack.rows], axis=1) / stack.spacing_mm
+    drift = np.round(drift, _DIGITS)
     extent = np.ptp(drift, axis=0)
     if not extent.max() > _STRAIGHT:
         return stack
@@ -124,8 +126,7 @@ def straightened(stack: Stack) -> Stack:
             fix="give the slices of one stack only",
         )
     corner = np.floor(drift.min(axis=0))
-    height, width = (int(n) for n in np.array(stack.values.shape[1:]) + np.ceil(extent) + 2)
-    values, valid = _shifted(stack, drift - corner, (height, width))
+    values, valid = _shifted(stack, drift - corner)
     down, right = corner * stack.spacing_mm
     start = stack.positions[0] + down * stack.columns + right * stack.rows
     along = (stack.heights - stack.heights[0])[:, None] * stack.normal
@@ -142,9 +143,10 @@ def _tilt(stack: Stack) -> float:
     return math.degrees(math.atan2(math.sqrt(max(0.0, float(way @ way) - up * up)), up))
 
 
-def _shifted(
-    stack: Stack, drift: Array, shape: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _shifted(stack: Stack, drift: Array) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Every slice (down, right) pixels further on in a canvas that holds them all."""
+    grown = np.ceil(drift.max(axis=0)).astype(int) + stack.values.shape[1:]
+    shape = (int(grown[0]), int(grown[1]))
     valid = np.ones(stack.values.shape, bool) if stack.valid is None else stack.valid
     lowest = stack.values[valid].min() if valid.any() else stack.values.min()
     moved = np.empty((len(drift), *shape), np.float32)
@@ -165,6 +167,8 @@ def _shift(
     top, left = int(down), int(right)
     canvas[top : top + image.shape[0], left : left + image.shape[1]] = image
     for axis, part in enumerate((down - top, right - left)):
-        # The last row and column are free: what is rolled over the edge is `fill`.
-        canvas = canvas * np.float32(1 - part) + np.roll(canvas, 1, axis) * np.float32(part)
+        # Between two pixels the last row or column is free: `fill` is rolled over the edge.
+        if part:
+            moved = np.roll(canvas, 1, axis)
+            canvas = canvas * np.float32(1 - part) + moved * np.float32(part)
     return canvas
