@@ -36,8 +36,8 @@ def here(
         from latentdx.collection import sources
         from latentdx.scans import sandbox
 
-        monkeypatch.setattr(sources, "decode_files", decode_here)
-        monkeypatch.setattr(sandbox, "decode_files", decode_here)
+        monkeypatch.setattr(sources, "decode_groups", decode_here)
+        monkeypatch.setattr(sandbox, "decode_groups", decode_here)
         monkeypatch.setattr(sys, "argv", ["latentdx", *map(str, args)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from PIL import Image
 
 from latentdx.core.errors import InputError
 from latentdx.scans.limits import Limits
-from latentdx.scans.open import open_scan
+from latentdx.scans.open import open_scans
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
 
@@ -72,16 +72,17 @@ def killed_when(met: Callable[[str], bool], log: Path, *args: object) -> None:
 
 
 def decode_here(
-    paths: Iterable[Path | str],
+    groups: Iterable[Sequence[str]],
     *,
     request: Request,
     workers: int | None = None,
     limits: Limits | None = None,
-) -> Iterator[tuple[int, Scan | InputError]]:
-    """`decode_files` without its processes, each of which takes most of a second to start."""
-    for index, path in enumerate(paths):
+) -> Iterator[tuple[int, tuple[Scan | InputError, ...] | InputError]]:
+    """`decode_groups` without its processes, each of which takes most of a second to start."""
+    for index, paths in enumerate(groups):
         try:
-            yield index, request.fit(open_scan(path, key=request.key, limits=limits))
+            scans = open_scans(paths, key=request.key, limits=limits, policy=request.policy)
+            yield index, tuple(request.deliver(scan) for scan in scans)
         except InputError as error:
             yield index, error
 

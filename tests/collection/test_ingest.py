@@ -354,6 +354,7 @@ def test_labels_can_be_added_later(
     before = Collection.open(first.path)
     decoded.clear()
     rows = [f"{name},{('ill', 'well')[i % 2]},{i}" for i, name in enumerate(names[:10])]
+    rows += [f"{name},," for name in names[10:]]
     csv.write_text("\n".join(["path,patient_id,label,age", *rows]))
     second = run(folder, labels=csv, **UPDATE)
     assert decoded == []

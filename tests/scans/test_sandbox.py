@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -12,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom_files import KEY, dataset_bytes, dicom_bytes, pydicom_dataset, pydicom_file
+from dicom_files import KEY, dicom_bytes, pydicom_file
 from PIL import Image
-from pydicom.encaps import encapsulate, get_frame
 
 from latentdx.core.errors import InputError, LatentdxError
 from latentdx.scans.limits import Limits
@@ -41,11 +41,12 @@ def write_pngs(folder: Path, count: int) -> list[Path]:
 
 
 def write_hang(path: Path) -> Path:
-    """A JPEG 2000 box of length 0: pydicom's reader of its parameters never gets past it."""
-    ds = pydicom_dataset("MR_small_jp2klossless.dcm")
-    boxes = b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\x14ftypjp2 \0\0\0\0jp2 " + b"\0\0\0\0jp2h"
-    ds.PixelData = encapsulate([boxes + get_frame(ds.PixelData, 0, number_of_frames=1)])
-    path.write_bytes(dataset_bytes(ds))
+    """A progressive JPEG of 150 kB whose thousands of empty scans each cost a pass: a minute."""
+    buffer = io.BytesIO()
+    Image.new("L", (4000, 4000), 90).save(buffer, "jpeg", progressive=True)
+    data = buffer.getvalue()
+    last_scan = data[data.rfind(b"\xff\xda") : -2]
+    path.write_bytes(data[:-2] + 3000 * last_scan + data[-2:])
     return path
 
 
@@ -80,7 +81,7 @@ def test_nothing_to_do() -> None:
 
 def test_a_hang_costs_one_file(tmp_path: Path) -> None:
     paths = write_pngs(tmp_path, 30)
-    paths.insert(3, write_hang(tmp_path / "hang.dcm"))
+    paths.insert(3, write_hang(tmp_path / "hang.jpg"))
     results = list(decode_files(paths, request=REQUEST, workers=2, limits=Limits(seconds=1.0)))
     assert codes(results) == ["ok"] * 3 + ["E_TIMEOUT"] + ["ok"] * 27
     error = results[3][1]
@@ -90,7 +91,7 @@ def test_a_hang_costs_one_file(tmp_path: Path) -> None:
 
 
 def test_hangs_in_a_row_with_one_worker(tmp_path: Path) -> None:
-    hang = write_hang(tmp_path / "hang.dcm")
+    hang = write_hang(tmp_path / "hang.jpg")
     good = write_pngs(tmp_path, 2)
     paths = [hang, good[0], hang, good[1]]
     results = decode_files(paths, request=REQUEST, workers=1, limits=Limits(seconds=0.5))
@@ -98,7 +99,7 @@ def test_hangs_in_a_row_with_one_worker(tmp_path: Path) -> None:
 
 
 def test_processor_time_ends_a_hang_while_the_parent_looks_away(tmp_path: Path) -> None:
-    paths = [*write_pngs(tmp_path, 1), write_hang(tmp_path / "hang.dcm")]
+    paths = [*write_pngs(tmp_path, 1), write_hang(tmp_path / "hang.jpg")]
     results = decode_files(paths, request=REQUEST, workers=1, limits=Limits(seconds=0.2))
     assert codes([next(results)]) == ["ok"]
     (worker,) = children()
@@ -112,7 +113,7 @@ def test_processor_time_ends_a_hang_while_the_parent_looks_away(tmp_path: Path) 
 @pytest.mark.parametrize("fault", [signal.SIGSEGV, signal.SIGKILL])
 def test_a_crash_costs_one_file(fault: signal.Signals, tmp_path: Path) -> None:
     paths: list[Path] = write_pngs(tmp_path, 6)
-    paths.insert(1, write_hang(tmp_path / "hang.dcm"))
+    paths.insert(1, write_hang(tmp_path / "hang.jpg"))
 
     def crash_at_the_hang() -> Iterator[Path]:
         yield from paths
@@ -175,7 +176,7 @@ def test_an_exception_in_the_consumer_leaves_no_orphans(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_leaves_no_orphans(tmp_path: Path) -> None:
-    hang = write_hang(tmp_path / "hang.dcm")
+    hang = write_hang(tmp_path / "hang.jpg")
     code = (
         "from latentdx.scans.sandbox import decode_files\n"
         "from latentdx.scans.request import Request\n"

@@ -33,6 +33,7 @@ from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.machines import machine_from
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.features.whiten import PrincipalComponents, Standardiser
+from latentdx.scans.policy import Policy
 
 _LARGEST = 4 << 30
 _FIX = "copy the bundle again from its source"
@@ -133,6 +134,7 @@ def _model(
         told.flip,
         told.cutoff,
         AnomalyGate(**part("gate")),
+        policy=Policy.from_json(description.reading),
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,7 @@ def _describe(
             cutoff=model.cutoff,
             coverage=COVERAGE,
         ),
+        reading=asdict(model.policy),
         split_hash=split_hash,
         counts=dict(counts),
         seed=seed,

@@ -58,7 +58,7 @@ class HeadDescription(_Strict):
 
 
 class Description(_Strict):
-    """The content of ``bundle.json``."""
+    """The content of ``bundle.json``; `reading` is the `Policy` by which its scans were read."""
 
     format: Literal["latentdx-bundle"] = "latentdx-bundle"
     version: int = VERSION
@@ -66,6 +66,7 @@ class Description(_Strict):
     classes: list[str] = Field(min_length=2)
     encoder: EncoderDescription
     head: HeadDescription
+    reading: dict[str, Any] = Field(default_factory=dict)
     split_hash: str
     counts: dict[str, int]
     seed: int

@@ -32,6 +32,15 @@ def doctor(
     patient_pattern: options.PatternOption = None,
     one_scan_per_patient: options.OneScanFlag = False,
     size: options.SizeOption = None,
+    dims: options.DimsOption = 2,
+    slices: options.SlicesOption = None,
+    frames: options.FramesOption = None,
+    volume_index: options.VolumeIndexOption = None,
+    window: options.WindowOption = None,
+    nan: options.NanOption = "refuse",
+    spacing: options.SpacingOption = None,
+    crop: options.CropFlag = False,
+    burned_in: options.BurnedInOption = "quarantine",
     workers: options.WorkersOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
@@ -45,12 +54,24 @@ def doctor(
     from latentdx.collection.store import Collection
     from latentdx.core.errors import StopError
 
+    policy = options.policy(
+        dims=dims,
+        slices_text=slices,
+        frames=frames,
+        volume_index=volume_index,
+        window_text=window,
+        nan=nan,
+        spacing=spacing,
+        crop=crop,
+        burned_in=burned_in,
+    )
     settings = IngestSettings(
         labels=labels,
         label_map=options.label_map(label_map),
         patient_pattern=patient_pattern,
         one_scan_per_patient=one_scan_per_patient,
         size=size,
+        policy=policy,
         for_training=False,
         workers=workers,
     )

@@ -13,9 +13,16 @@ from latentdx.cli.errors import QUARANTINED
 
 HELP = """Read scans into a collection: de-identified, in one size, resumable.
 
-Example:
+Examples:
 
   latentdx ingest scans --labels labels.csv --to collection
+
+  latentdx ingest ct --dims 3 --spacing 2 --crop --window lung --size 96 --to volumes
+
+  latentdx ingest medmnist:pneumoniamnist@64 --one-scan-per-patient --to collection
+
+The same call after an interruption goes on. Called again with new files or labels it adds them;
+nothing is decoded twice.
 """
 
 
@@ -32,6 +39,15 @@ def ingest(
     patient_pattern: options.PatternOption = None,
     one_scan_per_patient: options.OneScanFlag = False,
     size: options.SizeOption = None,
+    dims: options.DimsOption = 2,
+    slices: options.SlicesOption = None,
+    frames: options.FramesOption = None,
+    volume_index: options.VolumeIndexOption = None,
+    window: options.WindowOption = None,
+    nan: options.NanOption = "refuse",
+    spacing: options.SpacingOption = None,
+    crop: options.CropFlag = False,
+    burned_in: options.BurnedInOption = "quarantine",
     strict: options.StrictFlag = False,
     workers: options.WorkersOption = None,
     as_json: options.JsonFlag = False,
@@ -41,12 +57,25 @@ def ingest(
     from latentdx.collection.ingest import ingest as store
     from latentdx.collection.plan import IngestSettings
 
+    policy = options.policy(
+        dims=dims,
+        slices_text=slices,
+        frames=frames,
+        volume_index=volume_index,
+        window_text=window,
+        nan=nan,
+        spacing=spacing,
+        crop=crop,
+        burned_in=burned_in,
+    )
     settings = IngestSettings(
         labels=labels,
         label_map=options.label_map(label_map),
         patient_pattern=patient_pattern,
         one_scan_per_patient=one_scan_per_patient,
         size=size,
+        policy=policy,
+        may_update=True,
         for_training=False,
         strict=strict,
         workers=workers,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from latentdx.scans.policy import Policy
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, nothing else.")]
 LabelsOption = Annotated[
@@ -38,6 +43,45 @@ SizeOption = Annotated[
     typer.Option("--size", help="Side in pixels; scans are padded, never squashed. Default: the "
                  "data's own, at most 64.", min=8, max=1024),
 ]  # fmt: skip
+DimsOption = Annotated[
+    int, typer.Option("--dims", help="2 for images, 3 for volumes.", min=2, max=3)
+]
+SlicesOption = Annotated[
+    str | None,
+    typer.Option("--slices", help="With --dims 2: cut volumes and take every N-th slice: every:N."),
+]
+FramesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--frames",
+        help="Files with several frames or pages: refuse (default), each (a scan a frame), volume.",
+    ),
+]
+VolumeIndexOption = Annotated[
+    int | None, typer.Option("--volume-index", help="Which volume of 4-D files, from 0.", min=0)
+]
+WindowOption = Annotated[
+    str | None,
+    typer.Option(
+        "--window",
+        help="CENTER,WIDTH in the scan's units for all scans, or soft-tissue, lung, bone, brain. "
+        "Default: the file's own window, else percentiles.",
+    ),
+]
+NanOption = Annotated[
+    str, typer.Option("--nan", help="Files with NaN or infinite values: refuse, or impute.")
+]
+SpacingOption = Annotated[
+    float | None,
+    typer.Option("--spacing", help="Resample volumes to voxels of so many mm.", min=0.05),
+]
+CropFlag = Annotated[bool, typer.Option("--crop", help="Crop volumes to the body.")]
+BurnedInOption = Annotated[
+    str,
+    typer.Option(
+        "--burned-in", help="Text burned into pixels: quarantine (default), mask, or keep."
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.", min=0)]
 StrictFlag = Annotated[bool, typer.Option("--strict", help="Stop at the first unusable file.")]
 WorkersOption = Annotated[
@@ -85,3 +129,72 @@ def label_map(pairs: list[str] | None) -> dict[str, str]:
             raise StopError("E_LABEL_MAP", f"{pair!r} is no pair", fix="write --label-map old=new")
         found[name] = other
     return found
+
+
+def slices(text: str | None) -> int | None:
+    """``every:N`` as N. Raises `StopError` ``E_OPTION``."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(?:every:)?([1-9]\d{0,5})", text)
+    if match is None:
+        raise _refused("--slices", text, "every:N, N from 1")
+    return int(match[1])
+
+
+def window(text: str | None) -> tuple[float, float] | None:
+    """``CENTER,WIDTH`` or the name of a CT window. Raises `StopError` ``E_OPTION``."""
+    from latentdx.scans.policy import WINDOWS
+
+    if text is None or text in WINDOWS:
+        return None if text is None else WINDOWS[text]
+    try:
+        center, width = (float(part) for part in text.split(","))
+    except ValueError:
+        center = width = math.nan
+    if not (math.isfinite(center) and math.isfinite(width) and width >= 1):
+        raise _refused("--window", text, f"CENTER,WIDTH (width 1 or more) or {', '.join(WINDOWS)}")
+    return center, width
+
+
+def choice(name: str, value: str | None, known: tuple[str, ...]) -> Any:
+    """The value, one of `known` or None. Raises `StopError` ``E_OPTION``."""
+    if value is not None and value not in known:
+        raise _refused(name, value, ", ".join(known))
+    return value
+
+
+def policy(  # one argument an option
+    *,
+    dims: int,
+    slices_text: str | None,
+    frames: str | None,
+    volume_index: int | None,
+    window_text: str | None,
+    nan: str,
+    spacing: float | None,
+    crop: bool,
+    burned_in: str,
+) -> Policy:
+    """How files are read, from the options' texts. Raises `StopError` ``E_OPTION``."""
+    from latentdx.scans.policy import Policy
+
+    if dims == 3 and slices_text is not None:
+        raise _refused("--slices", slices_text, "it only with --dims 2")
+    return Policy(
+        dims=3 if dims == 3 else 2,
+        frames=choice("--frames", frames, ("refuse", "each", "volume")),
+        every=slices(slices_text),
+        volume_index=volume_index,
+        window=window(window_text),
+        nan=choice("--nan", nan, ("refuse", "impute")),
+        spacing_mm=spacing,
+        crop=crop,
+        burned_in=choice("--burned-in", burned_in, ("quarantine", "mask", "keep")),
+        gate=True,
+    )
+
+
+def _refused(name: str, value: str, wanted: str) -> Exception:
+    from latentdx.core.errors import StopError
+
+    return StopError("E_OPTION", f"{name} {value!r} is not understood", fix=f"give {wanted}")

@@ -83,7 +83,7 @@ def diagnoses(model: Any, paths: list[str], *, abstain: bool, workers: int | Non
     """Decode in killable workers and diagnose in batches, in the order of the paths."""
     from latentdx.core.errors import InputError
     from latentdx.scans.deidentify import user_key
-    from latentdx.scans.sandbox import decode_files
+    from latentdx.scans.sandbox import decode_groups
 
     held: list[Any] = []
 
@@ -100,11 +100,21 @@ def diagnoses(model: Any, paths: list[str], *, abstain: bool, workers: int | Non
         held.clear()
 
     request = model.request(user_key())
-    for index, outcome in decode_files(paths, request=request, workers=workers):
-        held.append((paths[index], outcome))
-        if len(held) == _BATCH:
+    groups = ((path,) for path in paths)
+    for index, outcome in decode_groups(groups, request=request, workers=workers):
+        items = (outcome,) if isinstance(outcome, InputError) else outcome
+        held += [(_path_of(paths[index], item), item) for item in items]
+        if len(held) >= _BATCH:
             yield from flush()
     yield from flush()
+
+
+def _path_of(path: str, item: Any) -> str:
+    """The file, and which frame or slice of it."""
+    frame = getattr(item, "frame", "")
+    if not frame:
+        return getattr(item, "path", None) or path
+    return f"{path}#{frame}" if frame else path
 
 
 def in_words(diagnosis: Any) -> str:

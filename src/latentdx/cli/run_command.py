@@ -45,6 +45,22 @@ def run(
         typer.Option("--labelled", help="Use only N labelled scans of train, drawn by patient."),
     ] = None,
     size: options.SizeOption = None,
+    dims: Annotated[
+        int | None, typer.Option("--dims", help="2 for images (default), 3 for volumes.")
+    ] = None,
+    slices: options.SlicesOption = None,
+    frames: options.FramesOption = None,
+    volume_index: options.VolumeIndexOption = None,
+    window: options.WindowOption = None,
+    nan: Annotated[
+        str | None, typer.Option("--nan", help="NaN or infinite values: refuse (default), impute.")
+    ] = None,
+    spacing: options.SpacingOption = None,
+    crop: options.CropFlag = False,
+    burned_in: Annotated[
+        str | None,
+        typer.Option("--burned-in", help="Burned-in text: quarantine (default), mask, or keep."),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed (default 0).", min=0)] = None,
     minutes: Annotated[
         float | None,
@@ -93,6 +109,9 @@ def run(
         "label_map": options.label_map(label_map) or None,
         "one_scan_per_patient": one_scan_per_patient or None,
         "strict": strict or None,
+        **{"dims": dims, "slices": options.slices(slices), "frames": frames, "nan": nan},
+        **{"volume_index": volume_index, "window": options.window(window)},
+        **{"spacing_mm": spacing, "crop": crop or None, "burned_in": burned_in},
         **{"labelled": labelled, "size": size, "seed": seed, "minutes": minutes},
         **{"patient_pattern": patient_pattern, "positive": positive, "overlap": overlap},
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},

@@ -77,18 +77,27 @@ def _decoded(table: Any) -> dict[str, list[Any]]:
     return columns
 
 
-def pixels_from(table: Any, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
-    """float32 (N, C, *spatial) of `PIXEL_COLUMNS`; None where a checksum does not fit."""
-    column = table.column("pixels").combine_chunks()
+def levels_from(
+    table: Any, shape: tuple[int, ...], *, verify: bool = True
+) -> NDArray[np.uint16] | None:
+    """uint16 (N, C, *spatial) of `PIXEL_COLUMNS`, a view; None where a checksum does not fit."""
+    column = table.column("pixels")
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     width = column.type.byte_width
     start = column.offset * width
     data = memoryview(column.buffers()[1])[start : start + len(column) * width]
-    for index, expected in enumerate(table.column("pixels_crc").to_pylist()):
+    checksums = table.column("pixels_crc").to_pylist() if verify else ()
+    for index, expected in enumerate(checksums):
         if zlib.crc32(data[index * width : (index + 1) * width]) != expected:
             return None
-    levels = np.frombuffer(data, "<u2").astype(np.float32)
-    levels /= np.float32(_LEVELS)
-    return levels.reshape(-1, *shape)
+    return np.frombuffer(data, "<u2").reshape(-1, *shape)
+
+
+def to_unit_levels(levels: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """float32 in 0..1 of stored levels."""
+    found = levels.astype(np.float32)
+    found /= np.float32(_LEVELS)
+    return found
 
 
 def as_stored(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -227,12 +227,20 @@ class IngestJob:
             "sources": [listing.root.name for listing in self._plan.listings],
             "notes": list(self._plan.notes),
             "key": key_id(self._settings),
-            "policy": asdict(self._settings.policy),
+            "policy": self._policy(),
             "aside": [asdict(item) for item in self._aside],
         }
         if not collection.is_complete or json.dumps(collection.info) != json.dumps(info):
             collection.mark_complete(info)
         return self._report(collection)
+
+    def _policy(self) -> dict[str, Any]:
+        """How the files were read: where the source is a collection, as it was made."""
+        first = self._plan.listings[0]
+        if first.kind == "collection":
+            made: dict[str, Any] = Collection.open(first.root).info.get("policy", {})
+            return made
+        return asdict(self._settings.policy)
 
     def _report(self, collection: Collection) -> IngestReport:
         table = collection.metadata()

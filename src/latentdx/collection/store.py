@@ -19,9 +19,10 @@ from latentdx.collection.columns import (
     PIXEL_COLUMNS,
     as_told,
     from_arrow,
+    levels_from,
     pixel_schema,
-    pixels_from,
     to_arrow,
+    to_unit_levels,
 )
 from latentdx.collection.table import CollectionTable, ScanRow
 from latentdx.core.errors import IntegrityError, StopError
@@ -208,12 +209,33 @@ class Collection:
         """The same pixels in pieces of some 64 MB."""
         step = max(1, _READ_BYTES // (2 * math.prod(self.shape)))
         for start in range(0, len(indices), step):
+            yield to_unit_levels(self.levels(indices[start : start + step]))
+
+    def levels(self, indices: NDArray[Any]) -> NDArray[np.uint16]:
+        """uint16 (N, C, *spatial), value x 65535, of the rows at `indices`; read-only."""
+        with _reading(self.path):
+            table = self._dataset.take(indices, columns=PIXEL_COLUMNS)
+        return self._checked(table)
+
+    def scan_levels(self, *, verify: bool = True) -> Iterator[NDArray[np.uint16]]:
+        """The levels of all rows in their order, piece by piece, as fast as the disk gives them.
+
+        Without `verify` the checksums are not looked at: for a second pass over the same rows.
+        """
+        with _reading(self.path):
+            pieces = self._dataset.to_batches(columns=PIXEL_COLUMNS, batch_readahead=4)
+        while True:
             with _reading(self.path):
-                table = self._dataset.take(indices[start : start + step], columns=PIXEL_COLUMNS)
-            pixels = pixels_from(table, self.shape)
-            if pixels is None:
-                raise _damaged(self.path, "stored pixels have changed")
-            yield pixels
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield self._checked(piece, verify=verify)
+
+    def _checked(self, table: Any, *, verify: bool = True) -> NDArray[np.uint16]:
+        levels = levels_from(table, self.shape, verify=verify)
+        if levels is None:
+            raise _damaged(self.path, "stored pixels have changed")
+        return levels
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of shape and contents; the same for every key and order of rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from latentdx.diagnosis.anomaly import AnomalyGate, reconstruction_errors
 from latentdx.diagnosis.conformal import prediction_sets
 from latentdx.diagnosis.head import Head, score_pixels
 from latentdx.features.extract import FeatureKind, embed, reconstruct
+from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
 
@@ -97,6 +98,7 @@ class DiagnosticModel:
     flip: scores are averaged over a scan and its mirror image.
     cutoff: probability that a class needs to be in a prediction set (see `conformal_cutoff`).
     bundle: SHA-256 (hex) of the bundle it was loaded from, "" before.
+    policy: how the files of its scans were read; those of a diagnosis are read alike.
     """
 
     encoder: Autoencoder
@@ -107,6 +109,7 @@ class DiagnosticModel:
     cutoff: float
     gate: AnomalyGate
     bundle: str = ""
+    policy: Policy = field(default_factory=Policy)
 
     def extract(self, pixels: Pixels) -> NDArray[np.float32]:
         """Embeddings (N, D) of pixels (N, C, S, S)."""
@@ -133,7 +136,8 @@ class DiagnosticModel:
 
     def request(self, key: bytes) -> Request:
         """What scans must be made into before `compute` takes them."""
-        return Request(self.encoder.size, 3 if self.encoder.channels == 3 else 1, key)
+        policy = replace(self.policy, burned_in="keep", gate=False)
+        return Request(self.encoder.size, 3 if self.encoder.channels == 3 else 1, key, policy)
 
     def predict(
         self, scans: Iterable[Scan | str | Path], *, abstain: bool = False
@@ -150,15 +154,15 @@ class DiagnosticModel:
         'diseased'
         """
         from latentdx.scans.deidentify import user_key
-        from latentdx.scans.open import open_scan
 
         request = self.request(user_key())
         found: list[Diagnosis] = []
         for item in scans:
             path = "" if isinstance(item, Scan) else str(item)
             try:
-                scan = item if isinstance(item, Scan) else open_scan(item, key=request.key)
-                found += self.diagnose([path], [request.fit(scan)], abstain=abstain)
+                held = [request.fit(item)] if isinstance(item, Scan) else _opened(item, request)
+                for scan in held:
+                    found += self.diagnose([_name(path, scan)], [scan], abstain=abstain)
             except InputError as error:
                 found.append(self.quarantined(path, error))
         return found
@@ -200,6 +204,18 @@ class DiagnosticModel:
             text = f"{len(inside)} classes remain possible: {', '.join(inside)}"
             return replace(found, status="abstained", reason=Reason("A_AMBIGUOUS", text))
         return replace(found, label=self.classes[int(outputs.decisions[row])])
+
+
+def _opened(path: str | Path, request: Request) -> list[Scan]:
+    from latentdx.scans.open import open_scans
+
+    scans = open_scans([path], key=request.key, policy=request.policy)
+    return [request.fit(scan) for scan in scans]
+
+
+def _name(path: str, scan: Scan) -> str:
+    """The path, and which frame or slice of the file."""
+    return f"{path}#{scan.frame}" if scan.frame else path
 
 
 def _foreign(scan: Scan, is_foreign: bool) -> Reason | None:

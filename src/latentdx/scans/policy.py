@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 FramesPolicy = Literal["refuse", "each", "volume"]
 BurnedIn = Literal["quarantine", "mask", "keep"]
+
+WINDOWS = {
+    "soft-tissue": (40.0, 400.0),
+    "lung": (-600.0, 1500.0),
+    "bone": (400.0, 1800.0),
+    "brain": (40.0, 80.0),
+}
+"""CT windows by name: (center, width) in HU, as radiologists commonly set them."""
 
 
 @dataclass(frozen=True)
@@ -56,3 +64,11 @@ class Policy:
     def several(self) -> FramesPolicy:
         """What becomes of a file with several frames."""
         return self.frames or ("volume" if self.takes_volumes else "refuse")
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> Policy:
+        """`dataclasses.asdict` undone; names that are not known are left out."""
+        known = {item.name for item in fields(cls)}
+        values = {name: value for name, value in told.items() if name in known}
+        window = values.get("window")
+        return cls(**{**values, "window": None if window is None else tuple(window)})

@@ -43,13 +43,12 @@ def setup_message(task: Task, request: Request, limits: Limits) -> dict[str, Any
 
 def read_setup(message: dict[str, Any]) -> tuple[Task, Request, Limits]:
     """`setup_message`, undone."""
-    wanted, told = message["request"], message["policy"]
-    window = None if told["window"] is None else tuple(told["window"])
+    wanted = message["request"]
     request = Request(
         wanted["size"],
         wanted["channels"],
         bytes.fromhex(wanted["key"]),
-        Policy(**{**told, "window": window}),
+        Policy.from_json(message["policy"]),
     )
     return message["task"], request, Limits(**message["limits"])
 

@@ -26,6 +26,7 @@ from latentdx.diagnosis.conformal import conformal_cutoff
 from latentdx.diagnosis.head import HeadSettings, score_pixels, train_head
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.features.extract import embed, reconstruct
+from latentdx.scans.policy import Policy
 from latentdx.study.folder import RunFolder
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
@@ -130,6 +131,7 @@ def fit_step(
             head.whitened(embed(network, calibrate, settings.features)),
             reconstruction_errors(calibrate, reconstruct(network, calibrate)),
         ),
+        policy=Policy.from_json(prepared.collection.info.get("policy", {})),
     )
     return replace(model, cutoff=_cutoff(model, labelled.part("tune")))
 

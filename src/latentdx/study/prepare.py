@@ -106,6 +106,7 @@ def ingest_settings(settings: RunSettings) -> IngestSettings:
         unlabelled=tuple(Path(source) for source in settings.unlabelled),
         size=settings.size,
         channels=settings.channels,
+        policy=settings.policy(),
         strict=settings.strict,
     )
 

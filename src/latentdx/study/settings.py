@@ -14,6 +14,7 @@ from latentdx.autoencoder.family import AutoencoderName
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.features.extract import FeatureKind
+from latentdx.scans.policy import BurnedIn, FramesPolicy, Policy
 
 
 class RunSettings(BaseModel):
@@ -33,6 +34,15 @@ class RunSettings(BaseModel):
     labelled: int | None = Field(default=None, ge=2)
     size: int | None = Field(default=None, ge=8, le=1024)
     channels: Literal[1, 3] | None = None
+    dims: Literal[2, 3] = 2
+    slices: int | None = Field(default=None, ge=1)
+    frames: FramesPolicy | None = None
+    volume_index: int | None = Field(default=None, ge=0)
+    window: tuple[float, float] | None = None
+    nan: Literal["refuse", "impute"] = "refuse"
+    spacing_mm: float | None = Field(default=None, gt=0)
+    crop: bool = False
+    burned_in: BurnedIn = "quarantine"
     seed: int = Field(default=0, ge=0)
     minutes: float | None = Field(default=None, gt=0)
     patient_pattern: str | None = None
@@ -48,6 +58,21 @@ class RunSettings(BaseModel):
     classifier: ClassifierName = "svm"
     features: FeatureKind = "pooled"
     flip: bool = True
+
+    def policy(self) -> Policy:
+        """How files are read."""
+        return Policy(
+            dims=self.dims,
+            frames=self.frames,
+            every=self.slices,
+            volume_index=self.volume_index,
+            window=self.window,
+            nan=self.nan,
+            spacing_mm=self.spacing_mm,
+            crop=self.crop,
+            burned_in=self.burned_in,
+            gate=True,
+        )
 
     def to_toml(self) -> str:
         """The text of ``config.toml``; what is not set is left out."""
