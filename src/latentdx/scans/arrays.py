@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -51,7 +52,7 @@ def read_npy(data: bytes, limits: Limits, policy: Policy) -> Iterator[Scan]:
     from latentdx.scans.volume import Volume
     from latentdx.scans.volume_scans import scans_of
 
-    require_room(space.shape, space.dtype.itemsize, limits, stored_bytes=len(data))
+    require_room(space.shape, space.dtype.itemsize, limits, packed_bytes=None)
     space, done = finite(space, policy)
     window = _window(space)
     volume = Volume(space, np.eye(4), window=window, has_spacing=False, conversions=done)
@@ -78,7 +79,14 @@ def open_npz_arrays(path: str | Path, limits: Limits | None = None) -> dict[str,
             return {_name(member): _member(archive, member) for member in members}
     except InputError as error:
         raise InputError(error.code, error.found, fix=error.fix, path=path) from None
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        ValueError,
+    ) as error:
         raise InputError("E_ARCHIVE", f"unreadable ({type(error).__name__})", path=path) from None
     except Exception as error:
         raise InputError("E_DECODE", f"unreadable ({type(error).__name__})", path=path) from None
@@ -134,6 +142,8 @@ def _header(stream: Any) -> Header:
     try:
         version = npy.read_magic(stream)
         shape, fortran, dtype = _READ_HEADER[version](stream)
+    except (zipfile.BadZipFile, zlib.error):
+        raise InputError("E_ARCHIVE", "a member is damaged", fix="copy it again") from None
     except Exception as error:  # numpy reads headers with the tokenizer, whose errors are many
         raise InputError("E_FORMAT", f"not a valid npy header ({type(error).__name__})") from None
     if dtype.hasobject:

@@ -12,13 +12,13 @@ from latentdx.core.errors import InputError
 from latentdx.scans.intensity import Pixels
 from latentdx.scans.limits import Limits
 from latentdx.scans.picture import Picture
-from latentdx.scans.picture_header import damaged
+from latentdx.scans.picture_header import damaged, truncated
 from latentdx.scans.tiff_outline import CMYK, GREY, PALETTE, RGB, WHITE_IS_ZERO, YCBCR, Page, pages
 
 _COLOURS = {WHITE_IS_ZERO: 1, GREY: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3}
 # None, CCITT, LZW, JPEG, Deflate, PackBits, LZMA, Zstandard, WebP: what libtiff bounds by itself.
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34925, 50000, 50001})
-_FLOAT, _COMPLEX = 3, (5, 6)
+_UNCOMPRESSED, _COMPLEX = 1, (5, 6)
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # TIFF 6.0, section 18: ExtraSamples
 
 
@@ -43,6 +43,11 @@ def _check(page: Page, stored: int, limits: Limits) -> None:
     )
     if page.tile is not None:  # libtiff allocates a whole tile, however small the page
         limits.check_image(*page.tile, pixel_bytes=sample_bytes * page.samples, stored_bytes=stored)
+    rows_bytes = (page.width * page.bits * page.samples + 7) // 8 * page.height
+    if page.compression == _UNCOMPRESSED and page.stored < rows_bytes // (
+        8 if page.photometric == YCBCR else 1
+    ):
+        raise truncated(rows_bytes, page.stored)
     if page.compression not in _COMPRESSIONS or page.photometric not in _COLOURS:
         raise damaged(
             f"a TIFF of compression {page.compression} and colours {page.photometric}, "

@@ -39,6 +39,7 @@ class Page:
     Attributes
     ----------
     index: its number among all directories.
+    stored: bytes of all its strips or tiles together.
     tile: (height, width) of a tile, or None for strips.
     extra: what the samples beyond the colours are.
     colours: the palette, (3 * 2**bits,), or empty.
@@ -54,6 +55,7 @@ class Page:
     sample_format: int
     is_planar: bool
     orientation: int
+    stored: int
     tile: tuple[int, int] | None
     extra: tuple[int, ...]
     colours: Numbers
@@ -146,7 +148,7 @@ def _page(form: _Form, tags: dict[int, Numbers], index: int) -> Page:
     if _WIDTH not in tags or _HEIGHT not in tags or _PHOTOMETRIC not in tags:
         raise damaged("a page of the TIFF has no size or no colours")
     is_tiled = _TILES in tags
-    _require_data(form, tags, is_tiled)
+    stored = _stored_bytes(form, tags, is_tiled)
     bits = tags.get(_BITS, np.ones(1, np.int64))[:_MOST_SAMPLES]
     if len(set(bits.tolist())) != 1 or not 1 <= bits[0] <= 64:
         raise damaged("the samples of the TIFF differ in bits")
@@ -162,6 +164,7 @@ def _page(form: _Form, tags: dict[int, Numbers], index: int) -> Page:
         sample_format=_first(tags, _FORMAT, 1),
         is_planar=_first(tags, _PLANAR, 1) == 2,
         orientation=_first(tags, _ORIENTATION, 1),
+        stored=stored,
         tile=tile,
         extra=tuple(tags.get(_EXTRA, np.zeros(0, np.int64))[:_MOST_SAMPLES].tolist()),
         colours=tags.get(_COLOURS, np.zeros(0, np.int64)),
@@ -169,7 +172,7 @@ def _page(form: _Form, tags: dict[int, Numbers], index: int) -> Page:
     )
 
 
-def _require_data(form: _Form, tags: dict[int, Numbers], is_tiled: bool) -> None:
+def _stored_bytes(form: _Form, tags: dict[int, Numbers], is_tiled: bool) -> int:
     """Every strip or tile lies in the file: libtiff reads absent ones as zeros."""
     empty = np.zeros(0, np.int64)
     starts = tags.get(_TILES if is_tiled else _STRIPS, empty)
@@ -182,3 +185,4 @@ def _require_data(form: _Form, tags: dict[int, Numbers], is_tiled: bool) -> None
     end = int((starts + sizes).max())
     if end > len(form.data):
         raise truncated(end, len(form.data))
+    return int(sizes.sum())
