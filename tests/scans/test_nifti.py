@@ -324,6 +324,7 @@ except InputError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "code"),
     [((500, 500, 500), "E_BOMB"), ((2000, 2000, 2000), "E_SIZE"), ((50, 50, 50), "E_SIZE")],

@@ -86,7 +86,9 @@ def parse_nrrd(data: bytes) -> TextHeader | None:
 def _fields(data: bytes) -> tuple[Fields, int]:
     """Fields by name, and where the voxels begin: after the first empty line."""
     fields: Fields = {}
-    for line, end in lines_of(data)[1:]:
+    lines = lines_of(data)
+    next(lines, None)  # the magic
+    for line, end in lines:
         if not line:
             _require_attached(fields)
             return fields, end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,10 +41,12 @@ class TextHeader:
     oriented: bool = True
 
 
-def lines_of(data: bytes) -> list[tuple[bytes, int]]:
+def lines_of(data: bytes) -> Iterator[tuple[bytes, int]]:
     """Lines of the first `MOST_BYTES`, each with the byte after its end; ends are LF or CRLF."""
-    found = re.finditer(rb"([^\n]*)\n", data[:MOST_BYTES])
-    return [(match[1].rstrip(b"\r"), match.end()) for match in found]
+    start, most = 0, min(len(data), MOST_BYTES)
+    while (end := data.find(b"\n", start, most)) >= 0:
+        yield data[start:end].rstrip(b"\r"), end + 1
+        start = end + 1
 
 
 def wrong(found: str) -> InputError:
