@@ -84,6 +84,8 @@ class _Profile:
                 continue
             try:
                 element = self._element(ds, tag, action)
+            except RecursionError:
+                raise
             except Exception:  # a broken value: what cannot be read cannot be cleaned either
                 continue
             if element is not None:

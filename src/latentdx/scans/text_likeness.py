@@ -1,0 +1,133 @@
+"""Where a picture holds a line of drawn text: sharp, even strokes of one level in a row.
+
+Text that software draws into pixels has edges of one pixel where anatomy is smooth. So the picture
+is first searched, in tiles, for many sharp steps from column to column; only what lies there is cut
+into connected parts, and parts become a line where they stand in a row, are alike in height, and
+have strokes of one width and one level. Nothing is learned, and nothing is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.scans.text_likeness_lines import Line, lines_of
+
+Grey = NDArray[np.float32]
+
+SMALLEST = 96
+"""Sides below this many pixels leave no legible text."""
+
+_STEP = 0.2  # a sharp step between neighbouring columns, of the whole range 0..1
+_TILE = (8, 16)  # rows, columns
+_REDUCED = 3
+_STEPS_PER_TILE = 8  # up, and as many down
+_LEVELS = (25, 50, 75)  # percentiles of the values in the middle of sharp steps
+_WIDE = 60_000  # pixels of a region that is texture all over: only its extreme levels are tried
+_MARGIN = 6
+_MOST_REGIONS = 64
+
+
+@dataclass(frozen=True)
+class Box:
+    """Rows top..bottom and columns left..right (ends not included) of a picture."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+def find_text(pixels: Grey) -> list[Box]:
+    """Boxes around lines of at least five glyphs in a grey picture (H, W) of values 0..1.
+
+    Upright, horizontal text of glyphs some 7 to 80 pixels tall, light on dark or dark on light, at
+    the scan's native resolution: text that was blurred by resizing is missed. Pictures with a
+    side under `SMALLEST` have no boxes.
+
+    Examples
+    --------
+    >>> find_text(np.zeros((128, 128), np.float32))
+    []
+    """
+    if min(pixels.shape) < SMALLEST:
+        return []
+    found = [*_boxes(pixels, 1), *_boxes(_reduced(pixels, _REDUCED), _REDUCED)]
+    return list(dict.fromkeys(found))
+
+
+def _boxes(pixels: Grey, scale: int) -> Iterator[Box]:
+    for region in _regions(pixels):
+        for line in _lines_in(pixels, region):
+            yield Box(
+                scale * (region.top + line.top),
+                scale * (region.left + line.left),
+                scale * (region.top + line.bottom),
+                scale * (region.left + line.right),
+            )
+
+
+def _reduced(pixels: Grey, scale: int) -> Grey:
+    """Means of `scale` x `scale` pixels: tall text becomes small, in a ninth of the pixels."""
+    height, width = (side // scale for side in pixels.shape)
+    rows = pixels[: height * scale, : width * scale].reshape(height, scale, width * scale)
+    columns = rows[:, 0] + rows[:, 1] + rows[:, 2]
+    small: Grey = columns[:, 0::3] + columns[:, 1::3] + columns[:, 2::3]
+    small *= np.float32(1 / scale**2)
+    return small
+
+
+def _regions(pixels: Grey) -> Iterator[Box]:
+    """Groups of neighbouring tiles with many sharp steps, wide enough for a line."""
+    from scipy import ndimage
+
+    change = pixels[:, 1:] - pixels[:, :-1]
+    # A stroke has a step up and a step down: the rim of an organ has one of the two.
+    hot = np.minimum(_per_tile(change > _STEP), _per_tile(change < -_STEP)) >= _STEPS_PER_TILE
+    if not hot.any():
+        return
+    # A line is at least two tiles long; what stands alone is the side of an organ.
+    in_row = np.zeros_like(hot)
+    in_row[:, 1:] = hot[:, 1:] & hot[:, :-1]
+    in_row[:, :-1] |= in_row[:, 1:]
+    joined = in_row.copy()
+    joined[:, 1:] |= in_row[:, :-1]
+    joined[:, :-1] |= in_row[:, 1:]
+    labels, _ = ndimage.label(joined)
+    for down, across in ndimage.find_objects(labels)[:_MOST_REGIONS]:
+        if across.stop - across.start > 1:
+            yield _around(down, across, pixels.shape)
+
+
+def _per_tile(steps: NDArray[np.bool_]) -> NDArray[np.uint16]:
+    """How many are True in each tile."""
+    rows, columns = (side // tile for side, tile in zip(steps.shape, _TILE, strict=True))
+    cut = steps[: rows * _TILE[0], : columns * _TILE[1]].view(np.uint8)
+    in_column = cut.reshape(rows, _TILE[0], -1).sum(axis=1, dtype=np.uint8)
+    counts: NDArray[np.uint16] = in_column.reshape(rows, columns, _TILE[1]).sum(2, dtype=np.uint16)
+    return counts
+
+
+def _around(down: slice, across: slice, shape: tuple[int, ...]) -> Box:
+    return Box(
+        max(0, down.start * _TILE[0] - _MARGIN),
+        max(0, across.start * _TILE[1] - _MARGIN),
+        min(shape[0], down.stop * _TILE[0] + _MARGIN),
+        min(shape[1], across.stop * _TILE[1] + _MARGIN),
+    )
+
+
+def _lines_in(pixels: Grey, region: Box) -> Iterator[Line]:
+    crop = pixels[region.top : region.bottom, region.left : region.right]
+    left, right = crop[:, :-1], crop[:, 1:]
+    steps = np.abs(right - left) > _STEP
+    middles = (left[steps] + right[steps]) / 2
+    low, middle, high = (float(level) for level in np.percentile(middles, _LEVELS))
+    wide = crop.size > _WIDE
+    for level in (high,) if wide else sorted({low, middle, high}):
+        yield from lines_of(crop, crop > level)
+    for level in (low,) if wide else sorted({low, middle, high}):
+        yield from lines_of(1 - crop, crop < level)
