@@ -41,10 +41,11 @@ def user_key() -> bytes:
     cannot be written, the key lives in this process only: pseudonyms then differ between runs.
     Raises `StopError` ``E_KEY`` where the file is there but is no key.
     """
-    return _key_at(_key_path())
+    return _key_at(key_path())
 
 
-def _key_path() -> Path:
+def key_path() -> Path:
+    """Where the user's key lies (see `user_key`); what belongs to it lies beside it."""
     if named := os.environ.get("LATENTDX_KEY_FILE"):
         return Path(named)
     config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"

@@ -23,7 +23,6 @@ SMALLEST = 96
 
 _STEP = 0.2  # a sharp step between neighbouring columns, of the whole range 0..1
 _TILE = (8, 16)  # rows, columns
-_REDUCED = 3
 _STEPS_PER_TILE = 8  # up, and as many down
 _LEVELS = (25, 50, 75)  # percentiles of the values in the middle of sharp steps
 _WIDE = 60_000  # pixels of a region that is texture all over: only its extreme levels are tried
@@ -55,7 +54,7 @@ def find_text(pixels: Grey) -> list[Box]:
     """
     if min(pixels.shape) < SMALLEST:
         return []
-    found = [*_boxes(pixels, 1), *_boxes(_reduced(pixels, _REDUCED), _REDUCED)]
+    found = [*_boxes(pixels, 1), *_boxes(_third(pixels), 3)]
     return list(dict.fromkeys(found))
 
 
@@ -70,13 +69,13 @@ def _boxes(pixels: Grey, scale: int) -> Iterator[Box]:
             )
 
 
-def _reduced(pixels: Grey, scale: int) -> Grey:
-    """Means of `scale` x `scale` pixels: tall text becomes small, in a ninth of the pixels."""
-    height, width = (side // scale for side in pixels.shape)
-    rows = pixels[: height * scale, : width * scale].reshape(height, scale, width * scale)
+def _third(pixels: Grey) -> Grey:
+    """Means of 3 x 3 pixels: tall text becomes small, in a ninth of the pixels."""
+    height, width = (side // 3 for side in pixels.shape)
+    rows = pixels[: height * 3, : width * 3].reshape(height, 3, width * 3)
     columns = rows[:, 0] + rows[:, 1] + rows[:, 2]
     small: Grey = columns[:, 0::3] + columns[:, 1::3] + columns[:, 2::3]
-    small *= np.float32(1 / scale**2)
+    small *= np.float32(1 / 9)
     return small
 
 
@@ -112,11 +111,13 @@ def _per_tile(steps: NDArray[np.bool_]) -> NDArray[np.uint16]:
 
 
 def _around(down: slice, across: slice, shape: tuple[int, ...]) -> Box:
+    """The pixels of some tiles and a margin; whole tiles end before the picture does."""
+    bottom, right = down.stop * _TILE[0] + _MARGIN, across.stop * _TILE[1] + _MARGIN
     return Box(
         max(0, down.start * _TILE[0] - _MARGIN),
         max(0, across.start * _TILE[1] - _MARGIN),
-        min(shape[0], down.stop * _TILE[0] + _MARGIN),
-        min(shape[1], across.stop * _TILE[1] + _MARGIN),
+        shape[0] if bottom + _TILE[0] > shape[0] else bottom,
+        shape[1] if right + _TILE[1] > shape[1] else right,
     )
 
 
