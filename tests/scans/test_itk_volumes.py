@@ -263,7 +263,7 @@ def test_truncated_and_too_long() -> None:
 
 def test_headers_without_an_end() -> None:
     for start, kind in [(b"NRRD0004\n", "nrrd"), (b"NDims = 3\n", "metaimage")]:
-        for line in (b"x" * (2 << 20), b"x\n" * (1 << 20), b"\r" * (2 << 20)):
+        for line in (b"x" * (2 << 20), b"x\n" * (1 << 15), b" " * (2 << 20)):
             assert refused(start + line, kind).code == "E_FORMAT"
     assert refused(b"NRRD0004\ntype: short\n", "nrrd").code == "E_FORMAT"
     assert refused(b"NDims = 3\n" * 300_000, "metaimage").code == "E_FORMAT"

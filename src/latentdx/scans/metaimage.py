@@ -32,7 +32,7 @@ _TYPES = {
 _TURN = ("TransformMatrix", "Rotation", "Orientation")
 _ORIGIN = ("Offset", "Position", "Origin")
 _ORDER = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
-_SEPARATOR = re.compile(r"\s*[=:]\s*")
+_SEPARATOR = re.compile("[=:]")
 
 
 def parse_metaimage(data: bytes) -> TextHeader | None:
@@ -72,7 +72,7 @@ def _fields(data: bytes) -> tuple[Fields, int]:
     """Fields by name, and where the voxels begin: after the line that names their file."""
     fields: Fields = {}
     for line, end in lines_of(data):
-        name, *rest = _SEPARATOR.split(line.decode("latin-1").strip(), maxsplit=1)
+        name, *rest = (part.strip() for part in _SEPARATOR.split(line.decode("latin-1"), 1))
         value = rest[0] if rest else ""
         if name == "ElementDataFile":
             if value.upper() != "LOCAL":

@@ -54,8 +54,8 @@ def parse_nrrd(data: bytes) -> TextHeader | None:
     """
     fields, start = _fields(data)
     sizes = counts(_needed(fields, "sizes"), "sizes")
-    if len(sizes) != counts(_needed(fields, "dimension"), "dimension")[0]:
-        raise wrong("'sizes' and 'dimension' differ")
+    if len(sizes) != counts(_needed(fields, "dimension"), "dimension")[0] or len(sizes) > 16:
+        raise wrong("'sizes' and 'dimension' differ, or are more than 16")
     if any(numbers(fields.get(skip, "0"), skip).any() for skip in ("line skip", "byte skip")):
         raise wrong("'line skip' and 'byte skip' are not supported")
     kinds = _kinds(fields, len(sizes))
