@@ -53,6 +53,26 @@ def test_volumes_and_arrays() -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "kind"),
+    [(b"NRRD0005\ntype: short\n", "nrrd"), (b"NRRD0001\n", "nrrd"),
+     (b"ObjectType = Image\nNDims = 3\n", "metaimage"), (b"NDims = 3\r\n", "metaimage"),
+     (b"\n ObjectType=Image\n", "metaimage"), (b"NDims : 2\n", "metaimage")],
+)  # fmt: skip
+def test_text_headers(head: bytes, kind: str) -> None:
+    assert sniff(head) == kind
+
+
+@pytest.mark.parametrize(
+    "head", [b"NRRD\n", b"ObjectType = Tube\n", b"ObjectType = Images\n", b"NDims = x\n",
+             b"a,NDims = 3\n", b"object type: image\n"]
+)  # fmt: skip
+def test_texts_that_are_no_headers(head: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        sniff(head)
+    assert caught.value.code == "E_FORMAT"
+
+
+@pytest.mark.parametrize(
     ("data", "code"),
     [(b"", "E_EMPTY"), (b"patient,label\n1,2\n" * 40, "E_FORMAT"), (b"BM text", "E_FORMAT"),
      (b"\0" * 2000, "E_FORMAT"), (b"\x08", "E_FORMAT"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -46,15 +46,15 @@ def scans_of(volume: Volume, policy: Policy) -> Iterator[Scan]:
     if policy.spacing_mm is not None:
         turned = to_spacing(turned, policy.spacing_mm)
     pixels, done = _unit(turned, policy)
-    scan = Scan(
-        pixels,
-        native_shape,
-        spacing_mm=voxel_sizes(turned.affine) if turned.has_spacing else None,
-        orientation="RAS",
-        conversions=(*turned.conversions, *done),
-        warnings=turned.warnings,
-    )
-    scan = replace(scan, **turned.identity)
+    told: dict[str, Any] = {
+        "native_shape": native_shape,
+        "spacing_mm": voxel_sizes(turned.affine) if turned.has_spacing else None,
+        "orientation": "RAS",
+        "conversions": (*turned.conversions, *done),
+        "warnings": turned.warnings,
+    }
+    # What one file said of its own slice gives way to what the volume says.
+    scan = Scan(pixels, **{**turned.identity, **told})
     if policy.dims == 3:
         yield scan
     elif policy.every is not None:
