@@ -26,7 +26,7 @@ _TILE = (8, 16)  # rows, columns
 _STEPS_PER_TILE = 8  # up, and as many down
 _LEVELS = (25, 50, 75)  # percentiles of the values in the middle of sharp steps
 _WIDE = 60_000  # pixels of a region that is texture all over: only its extreme levels are tried
-_MARGIN = 6
+_MARGIN = (12, 6)  # rows, columns
 _MOST_REGIONS = 64
 
 
@@ -112,10 +112,10 @@ def _per_tile(steps: NDArray[np.bool_]) -> NDArray[np.uint16]:
 
 def _around(down: slice, across: slice, shape: tuple[int, ...]) -> Box:
     """The pixels of some tiles and a margin; whole tiles end before the picture does."""
-    bottom, right = down.stop * _TILE[0] + _MARGIN, across.stop * _TILE[1] + _MARGIN
+    bottom, right = down.stop * _TILE[0] + _MARGIN[0], across.stop * _TILE[1] + _MARGIN[1]
     return Box(
-        max(0, down.start * _TILE[0] - _MARGIN),
-        max(0, across.start * _TILE[1] - _MARGIN),
+        max(0, down.start * _TILE[0] - _MARGIN[0]),
+        max(0, across.start * _TILE[1] - _MARGIN[1]),
         shape[0] if bottom + _TILE[0] > shape[0] else bottom,
         shape[1] if right + _TILE[1] > shape[1] else right,
     )

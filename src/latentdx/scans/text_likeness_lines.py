@@ -160,6 +160,6 @@ def _is_drawn(crop: Grey, mask: NDArray[Any], line: Line) -> bool:
         and even >= 0.68
         and contrast >= 0.25
         and sharp >= (0.42 if is_plain else 0.53)
-        and level >= 0.5
+        and level >= (0.2 if sharp >= 0.75 else 0.5)
         and 0.12 <= cover <= 0.6
     )
