@@ -31,20 +31,28 @@ _PARTIAL = (16.0, _RANGE, *(weight * _CHROMA for weight in _FULL[2:]))
 def colour_pixels(native: Native, ds: Any, done: list[str]) -> Pixels:
     """float32 (3, H, W) in 0..1, or (1, H, W) where the channels are equal but for noise.
 
-    Raises `InputError` ``E_PI`` where a palette is missing or contradictory.
+    What was done is added to `done`. Raises `InputError` ``E_PI`` as `rgb_values` does.
     """
-    values, stored = native.values, native.stored
-    if native.interpretation == "PALETTE COLOR":
-        values, stored = _from_palette(values, ds)
-        done.append("palette resolved to RGB")
-    elif native.interpretation != "RGB":
-        values = _from_ybr(values, native.interpretation, stored)
-        done.append(f"{native.interpretation} converted to RGB")
-    pixels = to_unit(values.transpose(2, 0, 1), 0, 2.0**stored - 1)
+    values, bits = rgb_values(native, ds, done)
+    pixels = to_unit(values.transpose(2, 0, 1), 0, 2.0**bits - 1)
     merged = merge_equal_channels(pixels)
     if len(merged) != len(pixels):
         done.append("colour channels are equal: one channel kept")
     return np.ascontiguousarray(merged)
+
+
+def rgb_values(native: Native, ds: Any, done: list[str]) -> tuple[NDArray[Any], int]:
+    """(H, W, 3) whole numbers of red, green and blue, and the bits that make white.
+
+    Raises `InputError` ``E_PI`` where a palette is missing or contradictory.
+    """
+    if native.interpretation == "RGB":
+        return native.values, native.stored
+    if native.interpretation == "PALETTE COLOR":
+        done.append("palette resolved to RGB")
+        return _from_palette(native.values, ds)
+    done.append(f"{native.interpretation} converted to RGB")
+    return _from_ybr(native.values, native.interpretation, native.stored), native.stored
 
 
 def _from_ybr(values: NDArray[Any], interpretation: str, stored: int) -> NDArray[Any]:

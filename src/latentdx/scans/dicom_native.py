@@ -167,6 +167,13 @@ def _cells(ds: Any, header: PixelHeader, index: int, little: bool) -> NDArray[An
         swapped = not little and element.VR == "OW"
         raw = _bytes(element.value, start, length, swapped)
         return raw.view(f"{kind}1")
+    if not little and header.allocated > 16 and element.VR == "OW":
+        # By the letter their words are swapped and keep their order; common writers turn them over.
+        raise InputError(
+            "E_DECODE",
+            f"big endian pixels of {header.allocated} bits, which writers store in two ways",
+            fix="export the image again in little endian",
+        )
     order = "<" if little else ">"
     cells = np.frombuffer(element.value, f"{order}{kind}{header.allocated // 8}",
                           length * 8 // header.allocated, start)  # fmt: skip
