@@ -49,13 +49,15 @@ class Decoded:
     """Samples (H, W) or (H, W, 3) as the stream holds them.
 
     `precision` counts the bits that the stream gives each sample; `signed` is None where the
-    format cannot say; `interpretation` is what the samples are now.
+    format cannot say; `interpretation` is what the samples are now; `note` tells what the stream
+    says against the DICOM header.
     """
 
     samples: Samples
     precision: int
     signed: bool | None
     interpretation: str
+    note: str = ""
 
 
 def decode_frame(stream: bytes, syntax: str, expected: Expected) -> Decoded:
@@ -104,7 +106,10 @@ def _jpeg(stream: bytes, found: Codestream, expected: Expected) -> Decoded:
     require_whole_scan(stream, found, samples, lambda data: jpeg8_decode(data, **spaces))
     is_done = found.components == 3 and not found.is_lossless
     after = "RGB" if is_done else expected.interpretation
-    return Decoded(samples, found.precision, None, after)
+    is_told = expected.interpretation in (*_YBR, "RGB")
+    is_other = is_done and is_told and is_ybr != (expected.interpretation in _YBR)
+    note = f"the stream's own colours ({found.colour}), not the header's" if is_other else ""
+    return Decoded(samples, found.precision, None, after, note)
 
 
 def _jpeg_ls(stream: bytes, found: Codestream, expected: Expected) -> Decoded:

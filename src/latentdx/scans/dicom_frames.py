@@ -88,7 +88,8 @@ def _decoded(
         masks.append(valid_mask(values, ds))
         frames.append(units.whole())
         done.update(dict.fromkeys((*native.conversions, *imputed, *units.conversions)))
-    return _stacked(frames), _stacked_masks(masks, frames[0].shape), tuple(done)
+    whole = _stacked(frames)
+    return whole, _stacked_masks(masks, whole.shape[1:]), tuple(done)
 
 
 def _stacked(frames: list[NDArray[Any]]) -> NDArray[Any]:

@@ -104,7 +104,9 @@ def _streams(ds: Any, header: PixelHeader) -> Iterator[bytes]:
 def _from_codec(decoded: Decoded, header: PixelHeader, syntax: Any) -> Native:
     """The codec's samples as the header's integers, disagreements settled and recorded."""
     done = [] if syntax == uid.RLELossless else [f"decoded from {syntax.name}"]
-    if decoded.interpretation != header.interpretation:
+    if decoded.note:
+        done.append(decoded.note)
+    elif decoded.interpretation != header.interpretation:
         done.append(f"{header.interpretation} converted to {decoded.interpretation}")
     if header.samples > 1:
         return Native(decoded.samples, decoded.interpretation, _depth(decoded, header), tuple(done))
