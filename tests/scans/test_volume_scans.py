@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from volume_files import LPS, VOLUMES, itk_image, itk_values, nifti_bytes, ramp,
 from latentdx.core.errors import InputError
 from latentdx.scans.body import body_box, crop_to_body
 from latentdx.scans.limits import Limits
+from latentdx.scans.memory_order import in_c_order, inverse_axes, memory_axes
 from latentdx.scans.open import open_scan, open_scans
 from latentdx.scans.orientation import to_ras
 from latentdx.scans.policy import Policy
@@ -255,6 +257,18 @@ def test_coarser_grids_keep_the_mean(factor: int) -> None:
     steps = (float(factor),) * 3
     coarse = resample_axes(values, tuple(side // factor for side in values.shape), steps)
     assert coarse.mean() == pytest.approx(values.mean(), abs=0.01)
+
+
+@pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
+def test_any_order_in_memory_is_copied_to_numpys(axes: tuple[int, ...]) -> None:
+    for flip in (1, -1):
+        values = ramp((40, 17, 33)).transpose(axes)[::flip, :, ::flip]
+        ordered = in_c_order(values)
+        assert ordered.flags.c_contiguous
+        np.testing.assert_array_equal(ordered, values)
+        walked = values.transpose(memory_axes(values))
+        assert sorted(map(abs, walked.strides), reverse=True) == list(map(abs, walked.strides))
+        np.testing.assert_array_equal(walked.transpose(inverse_axes(memory_axes(values))), values)
 
 
 def test_memory_order_changes_nothing() -> None:

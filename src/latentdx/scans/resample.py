@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from latentdx.core.errors import InputError
 from latentdx.scans.limits import Limits
+from latentdx.scans.memory_order import inverse_axes, memory_axes
 from latentdx.scans.orientation import voxel_sizes
 from latentdx.scans.volume import Volume
 
@@ -36,9 +37,9 @@ def resample_axes(values: NDArray[Any], shape: Sides, steps: tuple[float, ...]) 
     >>> resample_axes(np.array([0.0, 2.0, 4.0, 6.0]), (2,), (2.0,)).tolist()
     [1.4285714626312256, 4.5714287757873535]
     """
-    if values.flags.f_contiguous and not values.flags.c_contiguous:
-        # Transposed, memory is read in its own order: three times as fast.
-        return resample_axes(values.T, shape[::-1], steps[::-1]).T
+    order = memory_axes(values)
+    values = values.transpose(order)
+    shape, steps = tuple(shape[axis] for axis in order), tuple(steps[axis] for axis in order)
     axes = [
         axis
         for axis, (old, new, step) in enumerate(zip(values.shape, shape, steps, strict=True))
@@ -47,7 +48,7 @@ def resample_axes(values: NDArray[Any], shape: Sides, steps: tuple[float, ...]) 
     # The axis that shrinks most comes first: the others then have less to do.
     for axis in sorted(axes, key=lambda axis: shape[axis] / values.shape[axis]):
         values = _resample_axis(values, axis, shape[axis], steps[axis])
-    return values.astype(np.float32, copy=False)
+    return values.astype(np.float32, copy=False).transpose(inverse_axes(order))
 
 
 def _resample_axis(values: NDArray[Any], axis: int, length: int, step: float) -> Pixels:
