@@ -16,6 +16,7 @@ from raster_files import (
     oriented,
     picture,
     png,
+    retagged,
     tiff,
     tiff_by_hand,
     tiff_pages,
@@ -75,16 +76,10 @@ def tiff_ring() -> bytes:
     return patched(data, 10 + 12 * 9, struct.pack("<I", 8))
 
 
-def tiff_with(tag: int, kind: int, count: int, value: int) -> bytes:
+def tiff_with(*entry: int) -> bytes:
     """A small TIFF, one of whose entries is another."""
-    data = tiff(NOISE)
-    (start,) = struct.unpack_from("<I", data, 4)
-    (entries,) = struct.unpack_from("<H", data, start)
-    for number in range(entries):
-        at = start + 2 + 12 * number
-        if struct.unpack_from("<H", data, at)[0] == tag:
-            return patched(data, at, struct.pack("<HHII", tag, kind, count, value))
-    raise AssertionError(f"no tag {tag}")
+    tag, kind, count, value = entry
+    return retagged(tiff(NOISE), (tag, kind, count, value))
 
 
 def _truncated() -> list[Row]:

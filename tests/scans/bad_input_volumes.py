@@ -99,7 +99,7 @@ def _nifti() -> list[Row]:
             volume(f"cut-{kept}.nii.gz", cut(zipped(nifti()), kept), "E_TRUNCATED")
             for kept in (0.7, 0.97)
         ),
-        volume("gzip-checksum.nii.gz", _other_checksum(zipped(nifti())), "E_DECODE"),
+        volume("gzip-checksum.nii.gz", _other_checksum(zipped(nifti(np.tile(VOXELS, 2)))), "E_DECODE"),
         volume("bomb.nii.gz", nifti_bomb, "E_BOMB", hostile=True, limits=HASTY),
     ]
 

@@ -63,6 +63,16 @@ def tiff_by_hand(entries: list[tuple[int, int, int, int]], data: bytes = b"") ->
     return head + struct.pack("<H", len(entries)) + body + struct.pack("<I", 0) + data
 
 
+def retagged(data: bytes, entry: tuple[int, int, int, int]) -> bytes:
+    """A little endian TIFF whose entry of the same tag is `entry` (tag, type, count, value)."""
+    (start,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, start)
+    for at in range(start + 2, start + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", data, at)[0] == entry[0]:
+            return data[:at] + struct.pack("<HHII", *entry) + data[at + 12 :]
+    raise AssertionError(f"no tag {entry[0]}")
+
+
 def bmp(width: int, height: int, bits: int, pixels: bytes) -> bytes:
     info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, 0, len(pixels), 0, 0, 0, 0)
     return b"BM" + struct.pack("<IHHI", 54 + len(pixels), 0, 0, 54) + info + pixels

@@ -111,6 +111,7 @@ def _checked_members(archive: zipfile.ZipFile, limits: Limits) -> list[zipfile.Z
     total = sum(member.file_size for member in members)
     if total > limits.archive_bytes:
         raise InputError("E_SIZE", f"{total} bytes unpacked; the limit is {limits.archive_bytes}")
+    limits.check_ratio(total, sum(member.compress_size for member in members))
     return members
 
 
