@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from latentdx_command import QUICK, Ended, decode_here, latentdx
+from latentdx_command import QUICK, Ended, latentdx, read_here
 from phantom_hospital import Cohort, Study, write_hospital
 
 from latentdx.collection.ingest import ingest
@@ -33,11 +33,9 @@ def here(
 
     def call(*args: object) -> Ended:
         from latentdx.cli.app import run
-        from latentdx.collection import sources
-        from latentdx.scans import sandbox
+        from latentdx.scans.sandbox import Sandbox
 
-        monkeypatch.setattr(sources, "decode_groups", decode_here)
-        monkeypatch.setattr(sandbox, "decode_groups", decode_here)
+        monkeypatch.setattr(Sandbox, "read", read_here)
         monkeypatch.setattr(sys, "argv", ["latentdx", *map(str, args)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:

@@ -18,10 +18,9 @@ import numpy as np
 from PIL import Image
 
 from latentdx.core.errors import InputError
-from latentdx.scans.limits import Limits
 from latentdx.scans.open import open_scans
 from latentdx.scans.request import Request
-from latentdx.scans.scan import Scan
+from latentdx.scans.sandbox import Found, Sandbox
 
 COMMAND = [sys.executable, "-m", "latentdx"]
 RESULTS = {
@@ -71,20 +70,16 @@ def killed_when(met: Callable[[str], bool], log: Path, *args: object) -> None:
             process.send_signal(signal.SIGKILL)
 
 
-def decode_here(
-    groups: Iterable[Sequence[str]],
-    *,
-    request: Request,
-    workers: int | None = None,
-    limits: Limits | None = None,
-) -> Iterator[tuple[int, tuple[Scan | InputError, ...] | InputError]]:
-    """`decode_groups` without its processes, each of which takes most of a second to start."""
-    for index, paths in enumerate(groups):
+def read_here(
+    sandbox: Sandbox, groups: Iterable[Sequence[str]], request: Request
+) -> Iterator[Found]:
+    """`Sandbox.read` without its processes, each of which takes most of a second to start."""
+    for paths in groups:
         try:
-            scans = open_scans(paths, key=request.key, limits=limits, policy=request.policy)
-            yield index, tuple(request.deliver(scan) for scan in scans)
+            scans = open_scans(paths, key=request.key, policy=request.policy)
+            yield tuple(request.deliver(scan) for scan in scans)
         except InputError as error:
-            yield index, error
+            yield error
 
 
 def png(path: Path, seed: int, *, bright: bool = False, side: int = 16) -> Path:

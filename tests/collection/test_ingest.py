@@ -17,16 +17,14 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 
 from latentdx.collection import ingest_job as job_module
-from latentdx.collection import sources as sources_module
 from latentdx.collection.ingest import IngestReport, ingest
 from latentdx.collection.plan import IngestSettings
-from latentdx.collection.sources import Outcome
 from latentdx.collection.split import split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.core.errors import InputError, LatentdxError, StopError
-from latentdx.scans.limits import Limits
 from latentdx.scans.open import open_scans
 from latentdx.scans.request import Request
+from latentdx.scans.sandbox import Found, Sandbox
 
 Settings = Callable[..., IngestSettings]
 Png = Callable[..., Path]
@@ -34,22 +32,22 @@ Png = Callable[..., Path]
 ONE_EACH = {"one_scan_per_patient": True}
 
 
-def decode_here(
-    groups: Iterable[Sequence[str]], *, request: Request, workers: int | None, limits: Limits | None
-) -> Iterator[tuple[int, Outcome]]:
-    """`decode_groups` without its processes, each of which takes most of a second to start."""
-    for index, paths in enumerate(groups):
+def read_here(
+    sandbox: Sandbox, groups: Iterable[Sequence[str]], request: Request
+) -> Iterator[Found]:
+    """`Sandbox.read` without its processes, each of which takes most of a second to start."""
+    for paths in groups:
         try:
-            scans = open_scans(paths, key=request.key, limits=limits, policy=request.policy)
-            yield index, tuple(request.deliver(scan) for scan in scans)
+            scans = open_scans(paths, key=request.key, policy=request.policy)
+            yield tuple(request.deliver(scan) for scan in scans)
         except InputError as error:
-            yield index, error
+            yield error
 
 
 @pytest.fixture(autouse=True)
 def quick_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     """test_sandbox.py holds the processes to these results; the killed ingest here uses them."""
-    monkeypatch.setattr(sources_module, "decode_groups", decode_here)
+    monkeypatch.setattr(Sandbox, "read", read_here)
 
 
 @pytest.fixture
@@ -76,14 +74,13 @@ def refuse(run: Callable[..., IngestReport], tmp_path: Path) -> Callable[..., St
 def decoded(quick_decoding: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that are decoded from now on."""
     names: list[str] = []
-    real = sources_module.decode_groups
 
-    def watched(groups: Any, **options: Any) -> Any:
+    def watched(sandbox: Sandbox, groups: Any, request: Request) -> Any:
         listed = list(groups)
         names.extend(Path(path).name for paths in listed for path in paths)
-        return real(listed, **options)
+        return read_here(sandbox, listed, request)
 
-    monkeypatch.setattr(sources_module, "decode_groups", watched)
+    monkeypatch.setattr(Sandbox, "read", watched)
     return names
 
 

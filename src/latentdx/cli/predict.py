@@ -83,7 +83,7 @@ def diagnoses(model: Any, paths: list[str], *, abstain: bool, workers: int | Non
     """Decode in killable workers and diagnose in batches, in the order of the paths."""
     from latentdx.core.errors import InputError
     from latentdx.scans.deidentify import user_key
-    from latentdx.scans.sandbox import decode_groups
+    from latentdx.scans.sandbox import Sandbox
 
     held: list[Any] = []
 
@@ -101,11 +101,12 @@ def diagnoses(model: Any, paths: list[str], *, abstain: bool, workers: int | Non
 
     request = model.request(user_key())
     groups = ((path,) for path in paths)
-    for index, outcome in decode_groups(groups, request=request, workers=workers):
-        items = (outcome,) if isinstance(outcome, InputError) else outcome
-        held += [(_path_of(paths[index], item), item) for item in items]
-        if len(held) >= _BATCH:
-            yield from flush()
+    with Sandbox(workers) as sandbox:
+        for path, outcome in zip(paths, sandbox.read(groups, request), strict=True):
+            items = (outcome,) if isinstance(outcome, InputError) else outcome
+            held += [(_path_of(path, item), item) for item in items]
+            if len(held) >= _BATCH:
+                yield from flush()
     yield from flush()
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from latentdx.collection.ingest_job import IngestJob, IngestReport, Progress
 from latentdx.collection.plan import IngestSettings, make_plan
-from latentdx.collection.resume import Stored
 from latentdx.core.errors import StopError
+from latentdx.scans.sandbox import Sandbox
 
 __all__ = ["IngestReport", "Progress", "ingest"]
 
@@ -43,7 +43,7 @@ def ingest(
     settings = settings or IngestSettings()
     if not sources:
         raise StopError("E_SOURCE", "no source was given", fix="give a folder of scans or an .npz")
-    plan = make_plan(sources, settings)
-    stored = Stored.find(destination, plan, settings)
-    job = IngestJob(destination, plan, settings, stored)
-    return job.run(progress or (lambda done, total: None))
+    with Sandbox(settings.workers, settings.limits) as sandbox:
+        plan = make_plan(sources, settings, sandbox)
+        job = IngestJob(destination, plan, settings, sandbox)
+        return job.run(progress or (lambda done, total: None))

@@ -20,11 +20,12 @@ from latentdx.collection.plan import IngestSettings, Plan, Planned
 from latentdx.collection.resume import Quarantined, Stored, key_id
 from latentdx.collection.rows import DECLARED, declare, make_row, row_path
 from latentdx.collection.shape import choose_shape
-from latentdx.collection.sources import Outcome, Reading, read_scans
+from latentdx.collection.sources import Reading, read_scans
 from latentdx.collection.store import Collection
 from latentdx.collection.table import ScanRow, scan_id
 from latentdx.core.errors import InputError, StopError
 from latentdx.scans.request import Request
+from latentdx.scans.sandbox import Found, Sandbox
 
 Progress = Callable[[int, int], None]
 
@@ -72,9 +73,11 @@ class IngestJob:
     """One ingest at work."""
 
     def __init__(
-        self, destination: Path, plan: Plan, settings: IngestSettings, stored: Stored
+        self, destination: Path, plan: Plan, settings: IngestSettings, sandbox: Sandbox
     ) -> None:
         self._destination, self._plan, self._settings = destination, plan, settings
+        self._sandbox = sandbox
+        stored = Stored.find(destination, plan, settings)
         self._stored = stored
         self._collection = stored.collection
         self._stale = set(stored.stale)
@@ -145,21 +148,21 @@ class IngestJob:
 
     def _open(self) -> None:
         if self._collection is None:
-            self._shape = choose_shape(self._plan, self._settings)
+            self._shape = choose_shape(self._plan, self._settings, self._sandbox)
         else:
             self._shape = (self._collection.size, 3 if self._collection.channels == 3 else 1)
 
-    def _outcomes(self, pending: Sequence[Planned]) -> Iterator[tuple[Planned, Outcome]]:
+    def _outcomes(self, pending: Sequence[Planned]) -> Iterator[tuple[Planned, Found]]:
         size, channels = self._shape
         request = Request(size, channels, self._settings.secret(), self._settings.policy)
-        reading = Reading(request, self._settings.workers, self._settings.limits)
+        reading = Reading(request, self._sandbox)
         for source, group in groupby(pending, key=lambda scan: scan.source):
             scans = list(group)
             paths = [scan.paths for scan in scans]
             found = read_scans(self._plan.listings[source], paths, reading)
             yield from zip(scans, found, strict=True)
 
-    def _take(self, planned: Planned, outcome: Outcome) -> None:
+    def _take(self, planned: Planned, outcome: Found) -> None:
         if isinstance(outcome, InputError):
             self._refuse(outcome, planned)
             return

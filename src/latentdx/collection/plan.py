@@ -26,6 +26,7 @@ from latentdx.scans.deidentify import pseudonym, user_key
 from latentdx.scans.limits import Limits
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
+from latentdx.scans.sandbox import Sandbox
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class IngestSettings:
         it such a collection is left alone (``E_DESTINATION``).
     for_training: stop where labels are too few for a classifier; misspellings stop always.
     strict: stop at the first scan that cannot be used.
-    workers, limits: see `decode_files`.
+    workers, limits: see `Sandbox`.
     key: secret of the pseudonyms, or None for the user's own.
     """
 
@@ -116,8 +117,8 @@ class Plan:
         return sum(listing.n_skipped for listing in self.listings)
 
 
-def make_plan(sources: Sequence[Path], settings: IngestSettings) -> Plan:
-    """List the sources, join the table, check labels and patients.
+def make_plan(sources: Sequence[Path], settings: IngestSettings, sandbox: Sandbox) -> Plan:
+    """List the sources, join the table, check labels and patients; `sandbox` tells series apart.
 
     Raises `StopError`: those of `list_source`, `read_manifest`, `check_labels`; ``E_PATTERN``;
     ``E_PATIENT`` where labelled scans have no patient and no file to tell it.
@@ -125,14 +126,14 @@ def make_plan(sources: Sequence[Path], settings: IngestSettings) -> Plan:
     rule = PatientRule(
         settings.secret(), compile_pattern(settings.patient_pattern), settings.one_scan_per_patient
     )
-    labelled = [_listing(source, settings) for source in sources]
+    labelled = [_listing(source, settings, sandbox) for source in sources]
     manifests = read_manifests(labelled, settings.labels)
     listings = [
         *(
             with_rows(listing, manifest)
             for listing, manifest in zip(labelled, manifests, strict=True)
         ),
-        *(_listing(source, settings) for source in settings.unlabelled),
+        *(_listing(source, settings, sandbox) for source in settings.unlabelled),
     ]
     scans: list[Planned] = []
     for number, listing in enumerate(listings):
@@ -149,12 +150,12 @@ def make_plan(sources: Sequence[Path], settings: IngestSettings) -> Plan:
     )
 
 
-def _listing(source: Path, settings: IngestSettings) -> SourceListing:
+def _listing(source: Path, settings: IngestSettings, sandbox: Sandbox) -> SourceListing:
     listing = list_source(Path(source), settings.policy.dims)
     if listing.kind != "folder" or not settings.policy.takes_volumes:
         return listing
     request = Request(key=settings.secret(), policy=settings.policy)
-    return group_series(listing, Reading(request, settings.workers, settings.limits))
+    return group_series(listing, Reading(request, sandbox))
 
 
 def _planned(

@@ -8,7 +8,6 @@ from dataclasses import replace
 from latentdx.collection.listing import Entry, SourceListing
 from latentdx.collection.sources import Reading
 from latentdx.core.errors import InputError
-from latentdx.scans.sandbox import peek_files
 
 
 def group_series(listing: SourceListing, reading: Reading) -> SourceListing:
@@ -21,10 +20,8 @@ def group_series(listing: SourceListing, reading: Reading) -> SourceListing:
     series: dict[tuple[str, str | None, str | None], list[str]] = defaultdict(list)
     lone: list[Entry] = []
     paths = (str(listing.root / entry.path) for entry in listing.entries)
-    found = peek_files(
-        paths, request=reading.request, workers=reading.workers, limits=reading.limits
-    )
-    for entry, (_, outcome) in zip(listing.entries, found, strict=True):
+    found = reading.sandbox.peek(paths, reading.request)
+    for entry, outcome in zip(listing.entries, found, strict=True):
         if isinstance(outcome, InputError) or outcome.is_lone or outcome.series is None:
             lone.append(entry)
         else:

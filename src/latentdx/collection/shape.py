@@ -10,6 +10,7 @@ from latentdx.collection.plan import IngestSettings, Plan
 from latentdx.collection.sources import Reading, read_scans
 from latentdx.core.errors import InputError
 from latentdx.scans.request import Request
+from latentdx.scans.sandbox import Sandbox
 from latentdx.scans.scan import Scan
 
 SMALLEST, LARGEST = 16, 64
@@ -22,7 +23,7 @@ _DRAWN, _DRAWN_VOLUMES, _FRAMES = 32, 8, 4
 Channels = Literal[1, 3]
 
 
-def choose_shape(plan: Plan, settings: IngestSettings) -> tuple[int, Channels]:
+def choose_shape(plan: Plan, settings: IngestSettings, sandbox: Sandbox) -> tuple[int, Channels]:
     """(size, channels): the settings' or the data's own.
 
     An npz or a collection is kept as it is. Of a folder at most 32 evenly drawn files are decoded:
@@ -36,12 +37,12 @@ def choose_shape(plan: Plan, settings: IngestSettings) -> tuple[int, Channels]:
     if first.side is not None:
         side, channels = first.side, first.channels or 1
     else:
-        side, channels = _of_folder(plan, settings)
+        side, channels = _of_folder(plan, settings, sandbox)
     return settings.size or side, settings.channels or (3 if channels == 3 else 1)
 
 
-def _of_folder(plan: Plan, settings: IngestSettings) -> tuple[int, int]:
-    scans = _drawn_scans(plan, settings)
+def _of_folder(plan: Plan, settings: IngestSettings, sandbox: Sandbox) -> tuple[int, int]:
+    scans = _drawn_scans(plan, settings, sandbox)
     if not scans:
         return DEFAULT_SIZE if settings.policy.dims == 2 else LARGEST_CUBE, 1
     sides = [max(scan.pixels.shape[1:]) for scan in scans]
@@ -56,13 +57,13 @@ def _largest(settings: IngestSettings) -> int:
     return LARGEST_CUBE if settings.policy.spacing_mm is None else LARGEST_SPACED_CUBE
 
 
-def _drawn_scans(plan: Plan, settings: IngestSettings) -> list[Scan]:
+def _drawn_scans(plan: Plan, settings: IngestSettings, sandbox: Sandbox) -> list[Scan]:
     listing = plan.listings[0]
     planned = [scan for scan in plan.scans if scan.source == 0]
     n_drawn = _DRAWN if settings.policy.dims == 2 else _DRAWN_VOLUMES
     drawn = np.linspace(0, len(planned) - 1, min(n_drawn, len(planned))).astype(int)
     request = Request(key=settings.secret(), policy=settings.policy)
-    reading = Reading(request, settings.workers, settings.limits)
+    reading = Reading(request, sandbox)
     outcomes = read_scans(listing, [planned[index].paths for index in drawn], reading)
     return [
         item

@@ -13,23 +13,18 @@ from latentdx.collection.folders import list_folder
 from latentdx.collection.listing import Entry, SourceKind, SourceListing
 from latentdx.collection.npz import list_npz, read_npz
 from latentdx.collection.store import Collection
-from latentdx.core.errors import InputError, StopError
-from latentdx.scans.limits import Limits
+from latentdx.core.errors import StopError
 from latentdx.scans.request import Request
-from latentdx.scans.sandbox import decode_groups
+from latentdx.scans.sandbox import Found, Sandbox
 from latentdx.scans.scan import Scan
-
-Outcome = tuple[Scan | InputError, ...] | InputError
-"""All scans of one file or series (a frame that cannot be used is an error), or why nothing."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How scans are read: the shape wanted, the worker processes, the limits of one file."""
+    """How scans are read: the shape wanted, and the processes that decode files."""
 
     request: Request
-    workers: int | None = None
-    limits: Limits | None = None
+    sandbox: Sandbox
 
 
 def list_source(source: Path, dims: int = 2) -> SourceListing:
@@ -68,7 +63,7 @@ def source_kind(source: Path) -> SourceKind:
 
 def read_scans(
     listing: SourceListing, groups: Sequence[Sequence[str]], reading: Reading
-) -> Iterator[Outcome]:
+) -> Iterator[Found]:
     """What each group of paths of the listed source holds, or why nothing, in their order.
 
     A group is one path, or the paths of the files of a series.
@@ -80,10 +75,7 @@ def read_scans(
             yield (scan,)
     else:
         files = ([str(listing.root / path) for path in paths] for paths in groups)
-        for _, outcome in decode_groups(
-            files, request=reading.request, workers=reading.workers, limits=reading.limits
-        ):
-            yield outcome
+        yield from reading.sandbox.read(files, reading.request)
 
 
 def _list_collection(source: Path) -> SourceListing:

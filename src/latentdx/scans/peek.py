@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from latentdx.scans.dicom_dataset import read_dataset
+from latentdx.scans.dicom_tags import identity
 from latentdx.scans.limits import Limits
-from latentdx.scans.policy import Policy
+from latentdx.scans.open import read_bytes, refusals
+from latentdx.scans.sniff import HEAD_BYTES, sniff
 
 
 @dataclass(frozen=True)
@@ -25,17 +28,14 @@ class Peek:
     is_lone: bool = True
 
 
-def peek(path: str | Path, *, key: bytes, limits: Limits, policy: Policy) -> Peek:
+def peek(path: str | Path, *, key: bytes, limits: Limits) -> Peek:
     """Look into one file. Raises `InputError`, as `open_scan` does, where it is no scan."""
-    from latentdx.scans.open import read_bytes, refusals
-    from latentdx.scans.sniff import HEAD_BYTES, sniff
-
     with refusals(path):
         data = read_bytes(Path(path), limits)
         kind = sniff(data[:HEAD_BYTES])
         if kind != "dicom":
             return Peek(kind)
-        from latentdx.scans.dicom import peek_dicom
-
-        series, n_frames = peek_dicom(data, limits, key=key)
-        return Peek(kind, series, is_lone=series is None or n_frames > 1)
+        dataset = read_dataset(data, limits)
+        series = identity(dataset, key)["series"]
+        several = str(dataset.get("NumberOfFrames") or 1).strip() != "1"
+        return Peek(kind, series, is_lone=series is None or several)

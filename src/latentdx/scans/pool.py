@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection, wait
 
 from latentdx.core.errors import InputError, LatentdxError
@@ -21,14 +21,16 @@ from latentdx.scans.scan import Scan
 from latentdx.scans.wire import (
     Outcome,
     Task,
+    order_message,
     receive_json,
     receive_outcome,
     send_json,
-    setup_message,
 )
 
 RECYCLED_AFTER = 2000
 """Files after which a worker is replaced by a new one."""
+
+Order = tuple[Task, Request]
 
 _QUEUED = 8  # files a worker holds: it never waits for its parent between small ones
 _AHEAD_BYTES = 256 << 20  # decoded pixels kept while an earlier file is still being decoded
@@ -54,13 +56,14 @@ class Worker:
 
     process: subprocess.Popen[bytes]
     connection: Connection
+    order: Order
     jobs: deque[Job] = field(default_factory=deque)
     is_ready: bool = False
     n_given: int = 0
     since: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def start(cls, task: Task, request: Request, limits: Limits) -> Worker:
+    def start(cls, order: Order, limits: Limits) -> Worker:
         """A new process, told what is wanted."""
         ours, theirs = socket.socketpair()
         with theirs:
@@ -74,13 +77,17 @@ class Worker:
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
-        worker = cls(process, Connection(ours.detach()))
+        worker = cls(process, Connection(ours.detach()), order)
         with contextlib.suppress(OSError):  # dead at once: the first `wait` will tell
-            send_json(worker.connection, setup_message(task, request, limits))
+            send_json(worker.connection, asdict(limits))
+            send_json(worker.connection, order_message(*order))
         return worker
 
-    def give(self, job: Job) -> None:
+    def give(self, job: Job, order: Order) -> None:
         """One more file. Raises `OSError` where the process is dead."""
+        if order is not self.order:
+            send_json(self.connection, order_message(*order))
+            self.order = order
         send_json(self.connection, job.paths)
         if not self.jobs:
             self.since = time.monotonic()
@@ -102,18 +109,20 @@ class Worker:
 class Pool:
     """Workers, files waiting for one, and results waiting for their turn."""
 
-    def __init__(self, task: Task, request: Request, limits: Limits, size: int) -> None:
-        self._task, self._request, self._limits, self._size = task, request, limits, size
+    def __init__(self, limits: Limits, size: int) -> None:
+        self._limits, self._size = limits, size
         self._workers: list[Worker] = []
         self._returned: deque[Job] = deque()  # files of a worker that died before their turn
         self._results: dict[int, Outcome] = {}
-        self._ahead_bytes = 0
-        self._next = 0
-        self._given = 0
+        self._ahead_bytes = self._next = self._given = 0
 
-    def run(self, groups: Iterator[tuple[int, Sequence[str]]]) -> Iterator[tuple[int, Outcome]]:
-        """Outcomes in the order of the groups."""
-        jobs = (Job(index, tuple(paths)) for index, paths in groups)
+    def run(
+        self, task: Task, request: Request, groups: Iterable[Sequence[str]]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Outcomes in the order of the groups; one run must end before the next begins."""
+        self._order = (task, request)
+        self._ahead_bytes = self._next = self._given = 0
+        jobs = (Job(index, tuple(paths)) for index, paths in enumerate(groups))
         while True:
             self._fill(jobs)
             if self._next in self._results:
@@ -148,21 +157,21 @@ class Pool:
 
     def _give(self, job: Job) -> bool:
         """To the worker with the fewest files, or a new one; False where none can take it."""
-        for worker in [worker for worker in self._workers if worker.is_spent and not worker.jobs]:
-            self._workers.remove(worker)
-            worker.kill()
+        for spent in [worker for worker in self._workers if worker.is_spent and not worker.jobs]:
+            self._workers.remove(spent)
+            spent.kill()
         able = [worker for worker in self._workers if not worker.is_spent]
         if not able and len(self._workers) >= self._size:
             return False
         worker = min(able, key=lambda worker: len(worker.jobs), default=None)
         if worker is None or (worker.jobs and len(self._workers) < self._size):
-            worker = Worker.start(self._task, self._request, self._limits)
+            worker = Worker.start(self._order, self._limits)
             self._workers.append(worker)
         # Many paths fill the socket: they wait until their worker is listening.
         if len(worker.jobs) >= _QUEUED or (worker.jobs and len(job.paths) > _QUEUED):
             return False
         try:
-            worker.give(job)
+            worker.give(job, self._order)
         except OSError:
             # Dead; what it answered before may still be unread, so `_collect` will bury it.
             if not worker.jobs:

@@ -1,4 +1,4 @@
-"""`decode_files`: untrusted files decoded in processes that can be killed.
+"""`Sandbox`: untrusted files decoded in processes that can be killed.
 
 A decoder can hang, crash, or take all memory. Here that costs exactly the file that did it: its
 worker is killed and replaced, and the file's place in the order is taken by an `InputError`.
@@ -16,7 +16,52 @@ from latentdx.scans.peek import Peek
 from latentdx.scans.pool import Pool
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
-from latentdx.scans.wire import Outcome, Task
+
+Found = tuple[Scan | InputError, ...] | InputError
+"""All scans of one file or series (a frame that cannot be used is an error), or why nothing."""
+
+
+class Sandbox:
+    """Decoding processes that live as long as this context; each takes a while to start.
+
+    `workers` defaults to the processors at hand. Besides `open_scan`'s errors a file can end as
+    ``E_TIMEOUT`` (`limits.seconds` passed), ``E_MEMORY`` (`limits.memory_bytes` exceeded) or
+    ``E_CRASH`` (the decoder died). POSIX only.
+
+    Examples
+    --------
+    >>> with Sandbox() as sandbox:
+    ...     request = Request(size=64, channels=1, key=b"secret")
+    ...     for outcome in sandbox.read([["scan.dcm"]], request):
+    ...         print(outcome)
+    E_IO scan.dcm: cannot be opened: No such file or directory
+    """
+
+    def __init__(self, workers: int | None = None, limits: Limits | None = None) -> None:
+        self._pool = Pool(limits or Limits(), workers or _processors())
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.close()
+
+    def read(self, groups: Iterable[Sequence[str]], request: Request) -> Iterator[Found]:
+        """All scans of each group of paths, in order.
+
+        A group is one file, or the files of a series. `groups` is read as needed and results are
+        made only a little ahead of the consumer: memory stays bounded for any number of files.
+        Errors carry the group's first path. One call must be read to its end before the next.
+        """
+        for _, outcome in self._pool.run("read", request, groups):
+            assert not isinstance(outcome, Peek)
+            yield outcome
+
+    def peek(self, paths: Iterable[str], request: Request) -> Iterator[Peek | InputError]:
+        """What each file says of itself, in order; nothing is decoded."""
+        for _, outcome in self._pool.run("peek", request, ((path,) for path in paths)):
+            assert not isinstance(outcome, tuple)
+            yield outcome
 
 
 def decode_files(
@@ -26,13 +71,10 @@ def decode_files(
     workers: int | None = None,
     limits: Limits | None = None,
 ) -> Iterator[tuple[int, Scan | InputError]]:
-    """Decode files of one scan each in worker processes; yields (index, scan or error) in order.
+    """Decode files of one scan each in a `Sandbox` of their own.
 
-    Besides `open_scan`'s errors a file can end as ``E_TIMEOUT`` (`limits.seconds` passed),
-    ``E_MEMORY`` (`limits.memory_bytes` exceeded) or ``E_CRASH`` (the decoder died). `paths` is
-    read as needed and results are made only a little ahead of the consumer, so memory stays
-    bounded for any number of files. Closing the generator, or an exception in the consumer, ends
-    all workers. `workers` defaults to the processors at hand. POSIX only.
+    Yields (index, scan or error) in the order of `paths`. Closing the generator, or an exception
+    in the consumer, ends all workers.
 
     Examples
     --------
@@ -41,9 +83,10 @@ def decode_files(
     ...     print(index, result)
     0 E_IO scan.dcm: cannot be opened: No such file or directory
     """
-    names = ((os.fspath(path),) for path in paths)
-    for index, outcome in decode_groups(names, request=request, workers=workers, limits=limits):
-        yield index, outcome if isinstance(outcome, InputError) else _only(outcome)
+    groups = ((os.fspath(path),) for path in paths)
+    with Sandbox(workers, limits) as sandbox:
+        for index, outcome in enumerate(sandbox.read(groups, request)):
+            yield index, outcome if isinstance(outcome, InputError) else _only(outcome)
 
 
 def decode_groups(
@@ -52,42 +95,13 @@ def decode_groups(
     request: Request,
     workers: int | None = None,
     limits: Limits | None = None,
-) -> Iterator[tuple[int, tuple[Scan | InputError, ...] | InputError]]:
-    """As `decode_files`, for groups of paths: the files of a series, or one file of many scans.
+) -> Iterator[tuple[int, Found]]:
+    """As `decode_files`, for groups of paths; yields (index, all scans of the group or an error).
 
-    Yields (index, all scans of the group or an error) in the order of `groups`; among the scans, a
-    frame that cannot be used is an error. Errors carry the group's first path.
+    A group is the files of a series, or one file of any number of scans.
     """
-    for index, outcome in _run("read", groups, request, workers, limits):
-        assert not isinstance(outcome, Peek)
-        yield index, outcome
-
-
-def peek_files(
-    paths: Iterable[str],
-    *,
-    request: Request,
-    workers: int | None = None,
-    limits: Limits | None = None,
-) -> Iterator[tuple[int, Peek | InputError]]:
-    """As `decode_files`, but only what each file says of itself (see `Peek`)."""
-    for index, outcome in _run("peek", ((path,) for path in paths), request, workers, limits):
-        assert not isinstance(outcome, tuple)
-        yield index, outcome
-
-
-def _run(
-    task: Task,
-    groups: Iterable[Sequence[str]],
-    request: Request,
-    workers: int | None,
-    limits: Limits | None,
-) -> Iterator[tuple[int, Outcome]]:
-    pool = Pool(task, request, limits or Limits(), workers or _processors())
-    try:
-        yield from pool.run(enumerate(groups))
-    finally:
-        pool.close()
+    with Sandbox(workers, limits) as sandbox:
+        yield from enumerate(sandbox.read(groups, request))
 
 
 def _only(scans: tuple[Scan | InputError, ...]) -> Scan | InputError:

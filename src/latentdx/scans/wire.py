@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 
 from latentdx.core.errors import InputError
-from latentdx.scans.limits import Limits
 from latentdx.scans.peek import Peek
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
@@ -34,15 +33,14 @@ def receive_json(connection: Connection) -> Any:
     return json.loads(connection.recv_bytes(_HEADER_BYTES))
 
 
-def setup_message(task: Task, request: Request, limits: Limits) -> dict[str, Any]:
-    """The worker's first message."""
+def order_message(task: Task, request: Request) -> dict[str, Any]:
+    """What is wanted of the files that follow."""
     wanted = {"size": request.size, "channels": request.channels, "key": request.key.hex()}
-    policy = asdict(request.policy)
-    return {"task": task, "request": wanted, "policy": policy, "limits": asdict(limits)}
+    return {"task": task, "request": wanted, "policy": asdict(request.policy)}
 
 
-def read_setup(message: dict[str, Any]) -> tuple[Task, Request, Limits]:
-    """`setup_message`, undone."""
+def read_order(message: dict[str, Any]) -> tuple[Task, Request]:
+    """`order_message`, undone."""
     wanted = message["request"]
     request = Request(
         wanted["size"],
@@ -50,7 +48,7 @@ def read_setup(message: dict[str, Any]) -> tuple[Task, Request, Limits]:
         bytes.fromhex(wanted["key"]),
         Policy.from_json(message["policy"]),
     )
-    return message["task"], request, Limits(**message["limits"])
+    return message["task"], request
 
 
 def send_outcome(connection: Connection, outcome: Outcome) -> None:

@@ -1,7 +1,8 @@
 """The process in which untrusted files are decoded: ``python -m latentdx.scans.worker FD``.
 
-It reads a setup and then a message for each file (or series) from the socket FD, answers each in
-order, and ends when the socket closes. It imports only what decoding needs: it starts quickly.
+From the socket FD it reads the limits, then orders (what is wanted of the files that follow) and
+the paths of one file or series a message. It answers each of these in order, and ends when the
+socket closes. It imports only what decoding needs: it starts quickly.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from latentdx.scans.limits import Limits
 from latentdx.scans.open import open_scans
 from latentdx.scans.peek import peek
 from latentdx.scans.request import Request
-from latentdx.scans.wire import Outcome, Task, read_setup, receive_json, send_json, send_outcome
+from latentdx.scans.wire import Outcome, Task, read_order, receive_json, send_json, send_outcome
 
 _ROOM_BYTES = 16 << 20  # with less than this to decode in, a worker is of no use
 
@@ -28,14 +29,18 @@ def main(descriptor: int) -> None:
     # Ctrl-C reaches the whole group of processes: the parent decides when the workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(descriptor)
-    task, request, limits = read_setup(receive_json(connection))
+    limits = Limits(**receive_json(connection))
     _limit_memory(limits)
+    task, request = read_order(receive_json(connection))
     try:
         send_json(connection, "ready")
         while True:
-            paths = receive_json(connection)
-            _limit_seconds(limits, len(paths))
-            send_outcome(connection, _outcome(task, paths, request, limits))
+            message = receive_json(connection)
+            if isinstance(message, dict):
+                task, request = read_order(message)
+                continue
+            _limit_seconds(limits, len(message))
+            send_outcome(connection, _outcome(task, message, request, limits))
     except (EOFError, OSError):
         return
 
@@ -43,7 +48,7 @@ def main(descriptor: int) -> None:
 def _outcome(task: Task, paths: list[str], request: Request, limits: Limits) -> Outcome:
     try:
         if task == "peek":
-            return peek(paths[0], key=request.key, limits=limits, policy=request.policy)
+            return peek(paths[0], key=request.key, limits=limits)
         scans = open_scans(paths, key=request.key, limits=limits, policy=request.policy)
         found = tuple(request.deliver(scan) for scan in scans)
         return found[0] if len(found) == 1 and isinstance(found[0], InputError) else found
