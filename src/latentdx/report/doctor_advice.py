@@ -24,7 +24,7 @@ ADVICE: dict[str, str] = {
 }
 
 MEANING: dict[str, str] = {
-    "W_BINARY": "Nearly all pixels are at one of two levels: a mask, not an image?",
+    "W_BINARY": "Nearly all pixels are at one of two levels: a mask, or clipped by a window?",
     "W_INVERTED": "Looks more like the others as a negative.",
     "W_MODALITY": "Several modalities lie in one collection.",
     "W_NEAR_EMPTY": "Nearly all pixels are at one level: is there anything to see?",

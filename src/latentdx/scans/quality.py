@@ -13,7 +13,7 @@ SMALLEST_SIDE = 8
 """Pixels. The second-longest side counts: a volume may have few slices."""
 
 BINARY_ABOVE = 0.95
-"""Share of pixels at the darkest or the brightest level together: a mask."""
+"""Share of pixels at the darkest and the brightest level together."""
 
 SATURATED_ABOVE = 0.5
 """Share of pixels at the brightest level. Not of the darkest: air is black in CT and MR."""
@@ -35,10 +35,10 @@ def check_quality(
     """Refuse a scan without a picture; the codes of what a reader should look at.
 
     `pixels` is float32 (C, *spatial) in 0..1 as read, before padding or resizing, `native_shape`
-    the file's, `modality` DICOM's code. The codes are ``W_BINARY`` (a mask), ``W_SATURATED`` (half
-    of it white) and ``W_NEAR_EMPTY`` (almost one level everywhere); the limits are the constants
-    of this module, chosen on real scans (docs/quality.md). Large scans are judged by some 65,000
-    evenly drawn pixels.
+    the file's, `modality` DICOM's code. The codes: ``W_BINARY`` (a mask, or a display window that
+    clips the rest), ``W_SATURATED`` (half of it white), ``W_NEAR_EMPTY`` (almost one level
+    everywhere). The limits are the constants of this module, chosen on real scans (see
+    docs/quality.md). Large scans are judged by some 65,000 evenly drawn pixels.
 
     Raises `InputError`: ``E_TINY`` where the second-longest side is below `SMALLEST_SIDE`,
     ``E_CONSTANT`` where all pixels of each channel are the same.
