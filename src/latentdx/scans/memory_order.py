@@ -5,12 +5,13 @@ Walked across its memory, a volume of 512 x 512 x 300 voxels takes four to ten t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCK = 16  # samples of the last axis that are copied together: they share lines of the cache
+_THICK = 16  # samples: a line of the cache is filled before it is left
 
 
 def memory_axes(values: NDArray[Any]) -> tuple[int, ...]:
@@ -36,12 +37,16 @@ def inverse_axes(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(axis) for axis in np.argsort(axes))
 
 
-def in_c_order(values: NDArray[Any]) -> NDArray[Any]:
-    """The same array, C-contiguous, as ``numpy.ascontiguousarray``; copied block by block."""
-    if values.flags.c_contiguous:
-        return values
-    copy = np.empty(values.shape, values.dtype)
-    for start in range(0, values.shape[-1], _BLOCK):
-        block = slice(start, start + _BLOCK)
-        copy[..., block] = values[..., block]
-    return copy
+def slabs(values: NDArray[Any]) -> Iterator[tuple[slice, ...]]:
+    """Indices of pieces that are each in one place in memory, and together are the whole array.
+
+    Examples
+    --------
+    >>> [slab[2] for slab in slabs(np.zeros((2, 3, 20), order="F"))]
+    [slice(0, 16, None), slice(16, 32, None)]
+    """
+    axis = memory_axes(values)[0]
+    for start in range(0, values.shape[axis], _THICK):
+        slab = [slice(None)] * values.ndim
+        slab[axis] = slice(start, start + _THICK)
+        yield tuple(slab)

@@ -86,7 +86,10 @@ def _header(head: bytes) -> Any:
             raise InputError("E_TRUNCATED", f"{size} bytes of header expected, {len(head)} found")
         kind = Nifti1Header if size == 348 else Nifti2Header
         header = kind(head[:size], endianness=endian, check=False)
-        if bytes(header["magic"])[:3] not in (b"n+1", b"n+2"):
+        magic = bytes(header["magic"])[:3]
+        if magic not in (b"n+1", b"n+2", b"ni1", b"ni2"):
+            raise _contradiction("it lacks NIfTI's mark (an Analyze file?)")
+        if magic in (b"ni1", b"ni2"):
             raise InputError(
                 "E_FORMAT",
                 "one file of a pair (.hdr and .img), which keeps its voxels in the other",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from latentdx.scans.gaps import evened
 from latentdx.scans.one_series import require_one_series
 from latentdx.scans.orientation import LPS_TO_RAS, require_affine
 from latentdx.scans.policy import Policy
-from latentdx.scans.stack import Stack, in_order, straightened, without_copies
+from latentdx.scans.stack import Stack, sorted_by, straightened, without_copies
 from latentdx.scans.volume import Volume
 
 _AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -70,7 +69,8 @@ def _placed(frames: Sequence[Frames]) -> tuple[Stack, float | None]:
     positions = np.concatenate([part.positions for part in frames if part.positions is not None])
     if not np.isfinite(positions).all():
         raise InputError("E_AFFINE", "places of slices that are no numbers", fix="export it again")
-    stack = without_copies(in_order(_stack(frames, positions)))
+    order, done = sorted_by(positions @ np.cross(*_axes(frames)))
+    stack = without_copies(_stack(frames, positions, order).noted(done))
     if frames[0].spacing_mm is not None:
         stack = straightened(stack)
     stack, step = evened(stack)
@@ -80,16 +80,16 @@ def _placed(frames: Sequence[Frames]) -> tuple[Stack, float | None]:
 def _unplaced(frames: Sequence[Frames]) -> tuple[Stack, float | None]:
     step = frames[0].spacing_between_mm
     count = sum(len(part.values) for part in frames)
-    stack = _stack(frames, np.zeros((count, 3)))
     done = ["the files tell no places: slices in the order given"]
     if frames[0].orientations is None:
         done.append("the files tell no orientation: axial assumed")
     if step is None:
         done.append("the files tell no distance of slices: spacing unknown")
-    return stack.noted(*done), step
+    return _stack(frames, np.zeros((count, 3)), np.arange(count)).noted(*done), step
 
 
-def _stack(frames: Sequence[Frames], positions: NDArray[np.float64]) -> Stack:
+def _axes(frames: Sequence[Frames]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Unit vectors along which the column and the row index run."""
     told = frames[0].orientations
     axes = np.asarray(_AXIAL if told is None else told[0], np.float64).reshape(2, 3)
     lengths = np.linalg.norm(axes, axis=1, keepdims=True)
@@ -97,25 +97,34 @@ def _stack(frames: Sequence[Frames], positions: NDArray[np.float64]) -> Stack:
         raise InputError(
             "E_AFFINE", "the axes of a slice are not at right angles", fix="export it again"
         )
-    rows, columns = axes / lengths
-    spacing = frames[0].spacing_mm or (1.0, 1.0)
-    return Stack(_values(frames), _valid(frames), positions, rows, columns, spacing)
+    along, down = axes / lengths
+    return along, down
 
 
-def _values(frames: Sequence[Frames]) -> NDArray[Any]:
-    """(N, H, W) of all files, in their common type."""
-    if len(frames) == 1:
-        return frames[0].values
-    kind = np.result_type(*{part.values.dtype for part in frames})
-    return np.concatenate([part.values for part in frames], dtype=kind)
+def _stack(
+    frames: Sequence[Frames], positions: NDArray[np.float64], order: NDArray[np.intp]
+) -> Stack:
+    """The slices in `order`, each copied once."""
+    values = [image for part in frames for image in part.values]
+    kind = np.result_type(*{image.dtype for image in values})
+    along, down = _axes(frames)
+    return Stack(
+        np.stack([values[k] for k in order], dtype=kind),
+        _valid(frames, order),
+        positions[order],
+        along,
+        down,
+        frames[0].spacing_mm or (1.0, 1.0),
+    )
 
 
-def _valid(frames: Sequence[Frames]) -> NDArray[np.bool_] | None:
+def _valid(frames: Sequence[Frames], order: NDArray[np.intp]) -> NDArray[np.bool_] | None:
     if all(part.valid is None for part in frames):
         return None
-    return np.concatenate(
-        [np.ones(part.values.shape, bool) if part.valid is None else part.valid for part in frames]
-    )
+    masks: list[NDArray[np.bool_]] = []
+    for part in frames:
+        masks.extend(np.ones(part.values.shape, bool) if part.valid is None else part.valid)
+    return np.stack([masks[k] for k in order])
 
 
 def _affine(stack: Stack, step: float) -> NDArray[np.float64]:

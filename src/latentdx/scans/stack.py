@@ -67,14 +67,14 @@ class Stack:
         )
 
 
-def in_order(stack: Stack) -> Stack:
-    """Sorted along the normal."""
-    order = np.argsort(stack.heights, kind="stable")
+def sorted_by(heights: Array) -> tuple[NDArray[np.intp], str]:
+    """The order of slices along their normal, and what was done."""
+    order = np.argsort(heights, kind="stable")
     count = len(order)
     text = f"{count} slices sorted by position"
     if count > 1 and np.array_equal(order, np.arange(count)[::-1]):
         text += " (they came in reverse order)"
-    return stack.taken(order).noted(text)
+    return order, text
 
 
 def without_copies(stack: Stack) -> Stack:

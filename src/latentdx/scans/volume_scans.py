@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from latentdx.core.errors import InputError
 from latentdx.scans.body import crop_to_body
-from latentdx.scans.intensity import Pixels, require_finite, stretch, to_unit
-from latentdx.scans.memory_order import in_c_order, inverse_axes, memory_axes
+from latentdx.scans.intensity import Pixels, levels, require_finite, to_unit
+from latentdx.scans.memory_order import memory_axes, slabs
 from latentdx.scans.orientation import to_ras, voxel_sizes
 from latentdx.scans.policy import Policy
 from latentdx.scans.resample import to_spacing
@@ -29,7 +31,6 @@ def scans_of(volume: Volume, policy: Policy) -> Iterator[Scan]:
 
     Examples
     --------
-    >>> import numpy as np
     >>> volume = Volume(np.arange(8).reshape(2, 2, 2), np.diag([-1.0, 1.0, 3.0, 1.0]))
     >>> scan = next(scans_of(volume, Policy(dims=3)))
     >>> scan.pixels.shape, scan.spacing_mm, scan.conversions[0]
@@ -63,20 +64,27 @@ def scans_of(volume: Volume, policy: Policy) -> Iterator[Scan]:
 
 def _unit(volume: Volume, policy: Policy) -> tuple[Pixels, tuple[str, ...]]:
     """(1, X, Y, Z) in 0..1, and what was done."""
-    order = memory_axes(volume.values)
-    values = volume.values.transpose(order)
-    valid = None if volume.valid is None else volume.valid.transpose(order)
     window = volume.window or _window(policy)
     if window is None:
-        pixels, text = stretch(values, valid)
+        low, high, done = _levels(volume)
     else:
-        require_finite(values)
-        pixels, text = to_unit(values, *window), f"{window[0]:g}..{window[1]:g} scaled to 0..1"
-    done: tuple[str, ...] = (text,)
-    if valid is not None:
-        pixels[~valid] = 0
-        done = (*done, "padding set to 0")
-    return in_c_order(pixels.transpose(inverse_axes(order)))[None], done
+        require_finite(volume.values)
+        (low, high), done = window, f"{window[0]:g}..{window[1]:g} scaled to 0..1"
+    pixels = np.zeros(volume.values.shape, np.float32)
+    if high > low:
+        for slab in slabs(volume.values):
+            pixels[slab] = to_unit(volume.values[slab], low, high)
+    if volume.valid is None:
+        return pixels[None], (done,)
+    pixels[~volume.valid] = 0
+    return pixels[None], (done, "padding set to 0")
+
+
+def _levels(volume: Volume) -> tuple[float, float, str]:
+    """As `latentdx.scans.intensity.stretch` has them, read in the order of memory."""
+    axes = memory_axes(volume.values)
+    valid = None if volume.valid is None else volume.valid.transpose(axes)
+    return levels(volume.values.transpose(axes), valid)
 
 
 def _window(policy: Policy) -> tuple[float, float] | None:
