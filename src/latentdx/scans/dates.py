@@ -55,7 +55,7 @@ def shift_datetime(text: str, days: int) -> str | None:
     >>> shift_datetime("20200301123000.5+0100", -366)
     '20190301123000.5+0100'
     """
-    match = re.fullmatch(r"(\d{8})(\d{0,6}(?:\.\d{1,6})?(?:[+-]\d{4})?)", text.strip(" \0"))
+    match = re.fullmatch(r"(?a)(\d{8})(\d{0,6}(?:\.\d{1,6})?(?:[+-]\d{4})?)", text.strip(" \0"))
     moved = shift_date(match[1], days) if match else None
     return None if match is None or moved is None else moved + match[2]
 
@@ -68,7 +68,7 @@ def is_time(text: str) -> bool:
     >>> is_time("123000.25"), is_time("noon")
     (True, False)
     """
-    return re.fullmatch(r"\d{2,6}(?:\.\d{1,6})?|\d{2}(?::\d{2}){1,2}", text) is not None
+    return re.fullmatch(r"(?a)\d{2,6}(?:\.\d{1,6})?|\d{2}(?::\d{2}){1,2}", text) is not None
 
 
 def iso_date(text: str | None) -> str | None:
@@ -80,7 +80,7 @@ def iso_date(text: str | None) -> str | None:
 def parse_date(text: str | None) -> date | None:
     """The day of a DICOM date, None where it is none."""
     clean = (text or "").strip(" \0").replace(".", "")
-    if not re.fullmatch(r"\d{8}", clean):
+    if not re.fullmatch(r"(?a)\d{8}", clean):
         return None
     try:
         return date(int(clean[:4]), int(clean[4:6]), int(clean[6:]))
@@ -98,7 +98,7 @@ def age_string(age: str | None, born: str | None = None, seen: str | None = None
     >>> age_string("095Y"), age_string(None, "19600615", "20200614"), age_string("old")
     ('090Y', '059Y', None)
     """
-    match = re.fullmatch(r"(\d{1,3})([DWMY])", (age or "").strip(" \0").upper())
+    match = re.fullmatch(r"(?a)(\d{1,3})([DWMY])", (age or "").strip(" \0").upper())
     if match is not None:
         years = float(match[1]) * _YEARS[match[2]]
         if years >= 130:
@@ -110,7 +110,7 @@ def age_string(age: str | None, born: str | None = None, seen: str | None = None
 
 def age_years(age: str | None) -> str | None:
     """Whole years as text of a DICOM age."""
-    match = re.fullmatch(r"(\d{3})([DWMY])", age or "")
+    match = re.fullmatch(r"(?a)(\d{3})([DWMY])", age or "")
     return None if match is None else str(int(float(match[1]) * _YEARS[match[2]] + 1e-9))
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
+import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
@@ -45,7 +49,8 @@ def deidentify_file(
     >>> clean = deidentify_file(Path("chest.dcm").read_bytes(), options, key)  # doctest: +SKIP
     """
     try:
-        return _written(data, options, key, limits or Limits())
+        with _silenced():
+            return _written(data, options, key, limits or Limits())
     except InputError:
         raise
     except RecursionError:
@@ -53,6 +58,19 @@ def deidentify_file(
     except Exception as error:  # a library's message may quote the file's values
         text = f"cannot be de-identified ({type(error).__name__})"
         raise InputError("E_DECODE", text) from None
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """The library's warnings and log lines quote tag values."""
+    logger = logging.getLogger("pydicom")
+    before, logger.disabled = logger.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = before
 
 
 def _written(data: bytes, options: ProfileOptions, key: bytes, limits: Limits) -> bytes:

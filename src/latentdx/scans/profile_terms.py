@@ -197,7 +197,9 @@ def cleaned_words(text: str) -> str:
     'T1 ax post GD 5 mm'
     """
     words = re.split(r"[\s,;:/_+()\-^=]+", text)
-    kept = [word for word in words if word.upper() in DESCRIPTORS or re.fullmatch(r"\d{1,3}", word)]
+    kept = [
+        word for word in words if word.upper() in DESCRIPTORS or re.fullmatch(r"(?a)\d{1,3}", word)
+    ]
     return " ".join(kept)
 
 

@@ -23,12 +23,12 @@ BINARIES = frozenset(
 
 # A code is kept where its scheme is public and it looks like one of that scheme (PS3.16 section 8).
 _CODES = {
-    "DCM": re.compile(r"\d{6}"),
-    "SCT": re.compile(r"\d{6,18}"),
+    "DCM": re.compile(r"(?a)\d{6}"),
+    "SCT": re.compile(r"(?a)\d{6,18}"),
     "SRT": re.compile(r"[A-Z][A-Z0-9]?-[A-F0-9]{4,5}"),
-    "LN": re.compile(r"\d{4,5}-\d"),
-    "FMA": re.compile(r"\d{4,6}"),
-    "RADLEX": re.compile(r"RID\d{2,6}"),
+    "LN": re.compile(r"(?a)\d{4,5}-\d"),
+    "FMA": re.compile(r"(?a)\d{4,6}"),
+    "RADLEX": re.compile(r"(?a)RID\d{2,6}"),
     "UCUM": re.compile(r"1|%|mm2?|cm[23]?|ml|g|kg|s|ms|min|Hz|kV|mA|mGy|Gy|HU|\[hnsf'U\]|Bq/ml"),
 }
 _DUMMIES: dict[str, Any] = {
