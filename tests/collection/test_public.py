@@ -50,6 +50,12 @@ class Quiet(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
+        if "_224" in self.path:  # breaks off in the middle
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"PK")
+            return
         super().do_GET()
 
     def log_message(self, *_: object) -> None:
@@ -164,6 +170,14 @@ def test_an_answer_that_is_no_file_is_told_with_its_status(
 ) -> None:
     with pytest.raises(StopError, match=r"^E_NETWORK breastmnist_128\.npz: .*HTTP 404"):
         fetch(SOURCE + "@128")
+    assert list((tmp_path / "cache" / "medmnist").iterdir()) == []
+
+
+def test_a_download_that_breaks_off_leaves_nothing(
+    fetch: Callable[..., Path], tmp_path: Path
+) -> None:
+    with pytest.raises(StopError, match=r"^E_(NETWORK|CHECKSUM) breastmnist_224\.npz: "):
+        fetch(SOURCE + "@224")
     assert list((tmp_path / "cache" / "medmnist").iterdir()) == []
 
 
