@@ -8,13 +8,21 @@ from typing import Annotated, Any
 import typer
 
 from latentdx.cli import options
-from latentdx.cli.errors import QUARANTINED
+from latentdx.cli.errors import QUARANTINED, UNUSABLE
 
-HELP = """Tell what would be read, converted and set aside, and why. Nothing is written.
+HELP = """Tell what would be read, converted and set aside, and why. The source is left alone.
 
-Example:
+With --out a page with pictures (doctor.html) and the same as JSON (doctor.json) are written.
+With --phi a folder of outputs (a collection, a run) is searched for names and identifiers instead;
+exit code 2 where a name of --names is found.
 
-  latentdx doctor scans --labels labels.csv
+Examples:
+
+  latentdx doctor scans --labels labels.csv --out findings
+
+  latentdx doctor ct --dims 3
+
+  latentdx doctor --phi study --names patients.txt
 """
 
 _SHOWN = 30
@@ -26,7 +34,19 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    source: Annotated[Path, typer.Argument(help="Folder, .npz or collection.")],
+    source: Annotated[
+        Path | None, typer.Argument(help="Folder, file, .npz or collection.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for doctor.html and doctor.json.")
+    ] = None,
+    phi: Annotated[
+        Path | None, typer.Option("--phi", help="Search this folder of outputs for identifiers.")
+    ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option("--names", help="Text file of names and identifiers to search, one a line."),
+    ] = None,
     labels: options.LabelsOption = None,
     label_map: options.LabelMapOption = None,
     patient_pattern: options.PatternOption = None,
@@ -46,14 +66,17 @@ def doctor(
 ) -> None:
     """See `HELP`."""
     import json
-    import tempfile
 
     from latentdx.cli.console import ConsoleReporter
-    from latentdx.collection.ingest import ingest
     from latentdx.collection.plan import IngestSettings
-    from latentdx.collection.store import Collection
     from latentdx.core.errors import StopError
+    from latentdx.study.examine import examine, write_examination
 
+    if phi is not None:
+        search(phi, names, as_json)
+        return
+    if source is None:
+        raise StopError("E_SOURCE", "no source was given", fix="latentdx doctor SOURCE")
     policy = options.policy(
         dims=dims,
         slices_text=slices,
@@ -75,59 +98,57 @@ def doctor(
         for_training=False,
         workers=workers,
     )
-    with tempfile.TemporaryDirectory() as folder, ConsoleReporter() as reporter:
+    with ConsoleReporter() as reporter:
         reporter.step("doctor", "Looking at every file")
-        try:
-            report = ingest(
-                [source],
-                Path(folder) / "collection",
-                settings,
-                lambda done, total: reporter.progress(done, total),
-            )
-        except StopError as error:
-            if error.code != "E_NOTHING_USABLE":
-                raise
-            # Its advice is to call this very command.
-            raise StopError(error.code, error.found, path=source) from None
-        found = describe(report, Collection.open(Path(folder) / "collection").metadata())
+        content = examine(source, settings, lambda done, total: reporter.progress(done, total))
+    if out is not None:
+        write_examination(content, out)
+    found = content.as_json()
     typer.echo(json.dumps(found) if as_json else in_words(found))
-    if report.quarantine:
+    if out is not None and not as_json:
+        typer.echo(f"Page: {out / 'doctor.html'}")
+    if found["quarantine"]:
         raise typer.Exit(QUARANTINED)
 
 
-def describe(report: Any, table: Any) -> dict[str, Any]:
-    """What an ingest found, as plain values."""
+def search(folder: Path, names: Path | None, as_json: bool) -> None:
+    """Print where identifiers are, or may be, in a folder of outputs; never the identifiers."""
+    import json
     from collections import Counter
+    from dataclasses import asdict
 
-    return {
-        "n_scans": report.n_scans,
-        "n_patients": report.n_patients,
-        "n_skipped": report.n_skipped,
-        "size": report.size,
-        "channels": report.channels,
-        "labels": dict(Counter(table.label[table.is_labelled].tolist())),
-        "modalities": dict(Counter(table.modality.tolist())),
-        "sizes": dict(Counter(f"{height}x{width}" for height, width in table.native_shape)),
-        "conversions": dict(Counter(text for done in table.conversions for text in done)),
-        "quarantine": [
-            {"path": item.path, "code": item.code, "text": item.text} for item in report.quarantine
-        ],
-        "not_images": [item.path for item in report.not_images],
-        "notes": list(report.notes),
-    }
+    from latentdx.collection.phi import search_phi
+
+    listed = options.lines_of(names) if names is not None else []
+    findings = search_phi(folder, listed)
+    if as_json:
+        typer.echo(json.dumps({"n_names": len(listed), "findings": [*map(asdict, findings)]}))
+    else:
+        counts = Counter(item.severity for item in findings)
+        typer.echo(
+            f"{counts['error']} places with one of {len(listed)} names; "
+            f"{counts['warning']} that look like identifiers"
+        )
+        for item in findings[:_SHOWN]:
+            which = f" (name {item.name} of the list)" if item.name else ""
+            typer.echo(f"  {item.severity}: {item.kind}{which}: {item.path}, {item.where}, "
+                       f"at {item.offset}")  # fmt: skip
+    if any(item.severity == "error" for item in findings):
+        raise typer.Exit(UNUSABLE)
 
 
 def in_words(found: dict[str, Any]) -> str:
     """The same for people."""
     head = f"{found['n_scans']} scans of {found['n_patients']} patients would be read"
-    lines = [f"{head}, as {found['size']} x {found['size']} pixels"]
-    for name in ("labels", "modalities", "sizes", "conversions"):
+    lines = [f"{head}, as {' x '.join([str(found['size'])] * found['dims'])} pixels"]
+    for name in ("labels", "modalities", "sizes", "conversions", "warnings"):
         common = sorted(found[name].items(), key=lambda item: -item[1])
         lines += [f"{name}:"] + [
             f"  {count:>7}  {text or 'not known'}" for text, count in common[:8]
         ]
         if len(common) > 8:
             lines.append(f"           and {len(common) - 8} more")
+    lines += [f"{item['severity']}: {item['code']}: {item['text']}" for item in found["findings"]]
     lines.append(f"{len(found['quarantine'])} would be set aside:")
     lines += [f"  {i['code']} {i['path']}: {i['text']}" for i in found["quarantine"][:_SHOWN]]
     lines.append(

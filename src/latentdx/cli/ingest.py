@@ -97,10 +97,14 @@ def print_report(report: Any, as_json: bool) -> None:
         return
     typer.echo(
         f"{report.n_scans} scans of {report.n_patients} patients, {report.n_labelled} labelled, "
-        f"{report.size} x {report.size} pixels, {report.channels} channel(s)"
+        f"{' x '.join([str(report.size)] * report.dims)} pixels, {report.channels} channel(s)"
     )
     typer.echo(f"{len(report.quarantine)} set aside, {report.n_skipped} other files skipped")
     for item in report.quarantine[:20]:
         typer.echo(f"  {item.code} {item.path}: {item.text}")
+    if report.n_reused or report.n_updated:
+        typer.echo(f"{report.n_reused} were stored already, {report.n_updated} of them newly told")
+    for code, count in sorted(report.warnings.items()):
+        typer.echo(f"warning: {code}: {count} scans")
     for note in report.notes:
         typer.echo(f"note: {note}")

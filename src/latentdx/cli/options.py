@@ -131,6 +131,17 @@ def label_map(pairs: list[str] | None) -> dict[str, str]:
     return found
 
 
+def lines_of(path: Path) -> list[str]:
+    """The lines of a text file that hold something. Raises `StopError` ``E_IO``."""
+    from latentdx.core.errors import StopError
+
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise StopError("E_IO", f"cannot be read: {error.strerror}", path=path) from None
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
 def slices(text: str | None) -> int | None:
     """``every:N`` as N. Raises `StopError` ``E_OPTION``."""
     if text is None:

@@ -170,7 +170,9 @@ def _volume(data: bytes, kind: str, limits: Limits, policy: Policy) -> Iterator[
         return scans_of(read_nifti(data, limits, policy), policy)
     from latentdx.scans.itk import read_itk
 
-    return scans_of(read_itk(data, kind, limits, policy), policy)
+    return scans_of(
+        read_itk(data, "nrrd" if kind == "nrrd" else "metaimage", limits, policy), policy
+    )
 
 
 def _dicom_volume(files: list[bytes], key: bytes, limits: Limits, policy: Policy) -> Iterator[Scan]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from latentdx.scans.dicom_dataset import read_dataset
-from latentdx.scans.dicom_tags import identity
+from latentdx.scans.dicom import peek_dicom
 from latentdx.scans.limits import Limits
 from latentdx.scans.open import read_bytes, refusals
 from latentdx.scans.sniff import HEAD_BYTES, sniff
@@ -35,7 +34,5 @@ def peek(path: str | Path, *, key: bytes, limits: Limits) -> Peek:
         kind = sniff(data[:HEAD_BYTES])
         if kind != "dicom":
             return Peek(kind)
-        dataset = read_dataset(data, limits)
-        series = identity(dataset, key)["series"]
-        several = str(dataset.get("NumberOfFrames") or 1).strip() != "1"
-        return Peek(kind, series, is_lone=series is None or several)
+        series, n_frames = peek_dicom(data, limits, key=key)
+        return Peek(kind, series, is_lone=series is None or n_frames > 1)
