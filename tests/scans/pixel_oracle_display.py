@@ -28,7 +28,7 @@ def distances(path: Path, key: bytes) -> Iterator[tuple[str, float]]:
     try:
         ds = read_dataset(data, Limits())
         header = read_header(ds)
-        syntax = str(ds.file_meta.TransferSyntaxUID)
+        syntax = str(ds.syntax)
         if header.interpretation not in GREY or header.allocated == 1 or header.is_float:
             return
         if syntax in JPEG2000TransferSyntaxes or syntax.startswith("1.2.840.10008.1.2.4.20"):

@@ -83,13 +83,13 @@ def _allowed(ds: Any, native: Native, header: PixelHeader, oracle: str) -> float
     """
     if "YBR" in native.interpretation and oracle == "dcmtk":
         return 2.0
-    return 1.0 if ds.file_meta.TransferSyntaxUID in _LOSSY else 0.0
+    return 1.0 if ds.syntax in _LOSSY else 0.0
 
 
 def _distance(
     path: Path, index: int, native: Native, ds: Any, header: PixelHeader
 ) -> tuple[float, str]:
-    syntax = str(ds.file_meta.TransferSyntaxUID)
+    syntax = str(ds.syntax)
     is_grey = native.interpretation in GREY
     if syntax in (HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL) or header.is_float:
         raise dcmtk.OracleError("neither oracle reads it")
@@ -108,7 +108,7 @@ def _grey_dcmtk(path: Path, index: int, native: Native, ds: Any, header: PixelHe
     bits = 8 * size if size <= 2 else 32
     # A signed value of few bits in an unsigned container is still signed to DCMTK.
     oracle = dcmtk.stored_values(
-        path, index, syntax=str(ds.file_meta.TransferSyntaxUID), bits=bits,
+        path, index, syntax=str(ds.syntax), bits=bits,
         signed=header.signed, inverted=native.interpretation == "MONOCHROME1",
     )  # fmt: skip
     return _furthest(native.values, oracle)
@@ -117,7 +117,7 @@ def _grey_dcmtk(path: Path, index: int, native: Native, ds: Any, header: PixelHe
 def _colour_dcmtk(path: Path, index: int, native: Native, ds: Any, header: PixelHeader) -> float:
     values, bits = rgb_values(native, ds, [])
     deep = bits > 8
-    oracle = dcmtk.colours(path, index, syntax=str(ds.file_meta.TransferSyntaxUID), deep=deep)
+    oracle = dcmtk.colours(path, index, syntax=str(ds.syntax), deep=deep)
     scale = ((1 << 16) - 1 if deep else 255) / ((1 << bits) - 1)
     return _furthest(values * scale, oracle)
 

@@ -97,19 +97,23 @@ def _damaged(error: Exception) -> InputError:
 def _jpeg(stream: bytes, found: Codestream, expected: Expected) -> Decoded:
     from imagecodecs import jpeg8_decode
 
-    is_ybr = found.colour == "YBR" or (found.colour is None and expected.interpretation in _YBR)
-    spaces: dict[str, str] = {}
+    is_header_ybr = expected.interpretation in _YBR
+    is_ybr = found.colour == "YBR" or (found.colour is None and is_header_ybr)
+    is_turned = found.components == 3 and not found.is_lossless
+    source, target = None, None
     if found.components == 3:
-        from_ybr = is_ybr and not found.is_lossless
-        spaces = {"colorspace": "YCBCR" if from_ybr else "RGB", "outcolorspace": "RGB"}
-    samples = jpeg8_decode(stream, **spaces)
-    require_whole_scan(stream, found, samples, lambda data: jpeg8_decode(data, **spaces))
-    is_done = found.components == 3 and not found.is_lossless
-    after = "RGB" if is_done else expected.interpretation
-    is_told = expected.interpretation in (*_YBR, "RGB")
-    is_other = is_done and is_told and is_ybr != (expected.interpretation in _YBR)
+        source, target = ("YCBCR" if is_ybr and is_turned else "RGB"), "RGB"
+
+    def decode(data: bytes) -> Samples:
+        return jpeg8_decode(data, colorspace=source, outcolorspace=target)
+
+    samples = decode(stream)
+    require_whole_scan(stream, found, samples, decode)
+    if not is_turned:
+        return Decoded(samples, found.precision, None, expected.interpretation)
+    is_other = is_ybr != is_header_ybr
     note = f"the stream's own colours ({found.colour}), not the header's" if is_other else ""
-    return Decoded(samples, found.precision, None, after, note)
+    return Decoded(samples, found.precision, None, "RGB", note)
 
 
 def _jpeg_ls(stream: bytes, found: Codestream, expected: Expected) -> Decoded:

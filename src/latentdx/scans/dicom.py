@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from latentdx.core.errors import InputError
 from latentdx.scans import dicom_geometry, dicom_tags
@@ -11,6 +10,7 @@ from latentdx.scans.dicom_dataset import read_dataset
 from latentdx.scans.dicom_header import PixelHeader, count_frames, read_header, require_size
 from latentdx.scans.dicom_native import native_frames
 from latentdx.scans.dicom_pixels import frame_pixels
+from latentdx.scans.dicom_told import Told
 from latentdx.scans.limits import Limits
 from latentdx.scans.policy import Policy
 from latentdx.scans.scan import Scan
@@ -60,12 +60,12 @@ def peek_dicom(data: bytes, limits: Limits, *, key: bytes) -> tuple[str | None, 
     Raises what `read_dicom` raises before it decodes.
     """
     ds = read_dataset(data, limits)
-    return dicom_tags.identity(ds, key)["series"], count_frames(ds)
+    return dicom_tags.identity(ds.ds, key)["series"], count_frames(ds)
 
 
-def _scans(ds: Any, header: PixelHeader, key: bytes, policy: Policy) -> Iterator[Scan]:
-    modality = dicom_tags.modality(ds)
-    identity = dicom_tags.identity(ds, key)
+def _scans(ds: Told, header: PixelHeader, key: bytes, policy: Policy) -> Iterator[Scan]:
+    modality = dicom_tags.modality(ds.ds)
+    identity = dicom_tags.identity(ds.ds, key)
     for index, native in enumerate(native_frames(ds, header)):
         pixels, done = frame_pixels(native, ds, index, modality=modality, policy=policy)
         if (aspect := dicom_geometry.aspect_ratio(ds)) is not None:

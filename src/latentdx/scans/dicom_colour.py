@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from latentdx.core.errors import InputError
 from latentdx.scans.dicom_lut import words
 from latentdx.scans.dicom_native import Native
+from latentdx.scans.dicom_told import Told
 from latentdx.scans.intensity import Pixels, merge_equal_channels, to_unit
 
 _COLOURS = ("Red", "Green", "Blue")
@@ -28,7 +29,7 @@ _RANGE, _CHROMA = 255 / 219, 255 / 224
 _PARTIAL = (16.0, _RANGE, *(weight * _CHROMA for weight in _FULL[2:]))
 
 
-def colour_pixels(native: Native, ds: Any, done: list[str]) -> Pixels:
+def colour_pixels(native: Native, ds: Told, done: list[str]) -> Pixels:
     """float32 (3, H, W) in 0..1, or (1, H, W) where the channels are equal but for noise.
 
     What was done is added to `done`. Raises `InputError` ``E_PI`` as `rgb_values` does.
@@ -41,7 +42,7 @@ def colour_pixels(native: Native, ds: Any, done: list[str]) -> Pixels:
     return np.ascontiguousarray(merged)
 
 
-def rgb_values(native: Native, ds: Any, done: list[str]) -> tuple[NDArray[Any], int]:
+def rgb_values(native: Native, ds: Told, done: list[str]) -> tuple[NDArray[Any], int]:
     """(H, W, 3) whole numbers of red, green and blue, and the bits that make white.
 
     Raises `InputError` ``E_PI`` where a palette is missing or contradictory.
@@ -61,15 +62,15 @@ def _from_ybr(values: NDArray[Any], interpretation: str, stored: int) -> NDArray
     weights = _PARTIAL if "PARTIAL" in interpretation else _FULL
     black, luma, red, green_b, green_r, blue = weights
     unit = 2.0 ** (stored - 8)
-    samples = values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
+    samples: NDArray[Any] = values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
     y = (samples[..., 0] - black * unit) * luma
     cb, cr = samples[..., 1] - 128 * unit, samples[..., 2] - 128 * unit
     rgb = np.stack([y + red * cr, y - green_b * cb - green_r * cr, y + blue * cb], axis=-1)
-    whole = np.rint(rgb, out=rgb)
-    return np.clip(whole, 0, 2.0**stored - 1, out=whole)
+    whole: NDArray[Any] = np.clip(np.rint(rgb), 0, 2.0**stored - 1)
+    return whole
 
 
-def _from_palette(values: NDArray[Any], ds: Any) -> tuple[NDArray[Any], int]:
+def _from_palette(values: NDArray[Any], ds: Told) -> tuple[NDArray[Any], int]:
     """Entries (H, W, 3) and their bits (PS3.3 C.7.6.3.1.5 and C.7.6.3.1.6)."""
     tables, firsts, bits = zip(*(_table(ds, colour) for colour in _COLOURS), strict=True)
     if len(set(bits)) > 1:
@@ -81,7 +82,7 @@ def _from_palette(values: NDArray[Any], ds: Any) -> tuple[NDArray[Any], int]:
     return np.stack(channels, axis=-1), bits[0]
 
 
-def _table(ds: Any, colour: str) -> tuple[NDArray[np.uint16], int, int]:
+def _table(ds: Told, colour: str) -> tuple[NDArray[np.uint16], int, int]:
     """Entries, the value that the first is for, and bits an entry."""
     descriptor = ds.get(f"{colour}PaletteColorLookupTableDescriptor")
     if descriptor is None or len(descriptor) != 3:
@@ -92,7 +93,7 @@ def _table(ds: Any, colour: str) -> tuple[NDArray[np.uint16], int, int]:
         first -= 1 << 16
     if bits not in (8, 16):
         raise InputError("E_PI", f"a palette of {bits} bits an entry")
-    little = bool(ds.original_encoding[1])
+    little = ds.little
     data = ds.get(f"{colour}PaletteColorLookupTableData")
     if data:
         table = words(data, count, little=little)
@@ -132,7 +133,8 @@ class _Unrolling:
         at = 0
         while at + 1 < len(self.segments) and len(self.entries) < self.limit:
             at = self.step(at, may_jump=True)
-        return np.rint(np.asarray(self.entries)).astype(np.uint16)
+        whole: NDArray[np.uint16] = np.rint(np.asarray(self.entries)).astype(np.uint16)
+        return whole
 
     def step(self, at: int, *, may_jump: bool) -> int:
         """Unroll the segment at `at`; return where the next begins."""

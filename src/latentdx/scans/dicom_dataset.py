@@ -8,7 +8,6 @@ import zlib
 from typing import Any
 
 from pydicom import dcmread
-from pydicom.tag import Tag
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -19,6 +18,7 @@ from pydicom.uid import (
 from latentdx.core.errors import InputError
 from latentdx.scans import dicom_geometry, dicom_pixels, dicom_tags
 from latentdx.scans.dicom_header import PIXEL_KEYWORDS
+from latentdx.scans.dicom_told import Told, tags_of
 from latentdx.scans.limits import Limits
 from latentdx.scans.outline import Outline, outline
 
@@ -27,29 +27,36 @@ _WITHOUT_PIXELS = frozenset({"SR", "KO", "PR", "REG", "FID", "RTPLAN", "RTSTRUCT
 _BLOCK = 1 << 20
 
 # Made once: pydicom looks up every keyword anew for every file.
-_TAGS = [
-    Tag(keyword)
-    for keyword in (
-        *dicom_tags.TAGS, *dicom_pixels.TAGS, *dicom_geometry.TAGS, *PIXEL_KEYWORDS,
-    )
-]  # fmt: skip
+_TAGS = tags_of(*dicom_tags.TAGS, *dicom_pixels.TAGS, *dicom_geometry.TAGS, *PIXEL_KEYWORDS)
 
 
-def read_dataset(data: bytes, limits: Limits) -> Any:
-    """The pydicom data set of an image, with or without preamble and meta information.
+def read_dataset(data: bytes, limits: Limits) -> Told:
+    """What the file of an image says, with or without preamble and meta information.
 
     Raises `InputError`: ``N_NOT_IMAGE`` (an object without pixels), ``E_TRUNCATED``, ``E_BOMB``,
-    ``E_DEPTH``.
+    ``E_DEPTH``, ``E_DECODE`` (a header or transfer syntax that cannot be read).
     """
     start, syntax = _meta_end(data)
     if syntax == DeflatedExplicitVRLittleEndian:
         data, start, syntax = _inflate(data[start:], limits), 0, ExplicitVRLittleEndian
     implicit, little = _encoding(data, start, syntax)
     found = outline(data, start, implicit=implicit, little=little, depth=limits.depth)
-    ds = dcmread(io.BytesIO(data), force=True, specific_tags=_TAGS)
+    ds = _parsed(data)
     _require_pixels(ds, found)
-    _require_syntax(ds, syntax)
-    return ds
+    return Told(ds, _syntax(ds, syntax), bool(ds.original_encoding[1]), _TAGS)
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return dcmread(io.BytesIO(data), force=True, specific_tags=list(_TAGS.values()))
+    except RecursionError:
+        raise
+    except Exception as error:  # pydicom raises many kinds, whose words may quote the file
+        raise InputError(
+            "E_DECODE",
+            f"the header cannot be read ({type(error).__name__})",
+            fix="the file is damaged: export the image again",
+        ) from None
 
 
 def _meta_end(data: bytes) -> tuple[int, str]:
@@ -75,7 +82,7 @@ def _inflate(packed: bytes, limits: Limits) -> bytes:
     unpacked = bytearray()
     rest = packed
     while rest and not machine.eof:
-        unpacked += machine.decompress(rest, _BLOCK)
+        unpacked += _next_block(machine, rest)
         rest = machine.unconsumed_tail
         if len(unpacked) > cap:
             raise InputError(
@@ -91,6 +98,17 @@ def _inflate(packed: bytes, limits: Limits) -> bytes:
             fix="copy the file again from its source",
         )
     return bytes(unpacked)
+
+
+def _next_block(machine: Any, rest: bytes) -> bytes:
+    try:
+        return bytes(machine.decompress(rest, _BLOCK))
+    except zlib.error:
+        raise InputError(
+            "E_DECODE",
+            "the deflated data are damaged",
+            fix="copy the file again from its source",
+        ) from None
 
 
 def _encoding(data: bytes, start: int, syntax: str) -> tuple[bool, bool]:
@@ -126,10 +144,13 @@ def _require_pixels(ds: Any, found: Outline) -> None:
         )
 
 
-def _require_syntax(ds: Any, syntax: str) -> None:
-    """Give a data set without meta information the transfer syntax that it was read with."""
+def _syntax(ds: Any, syntax: str) -> Any:
+    """The transfer syntax; of a data set without meta information the one it was read with."""
     if ds.file_meta.get("TransferSyntaxUID") and syntax == ds.file_meta.TransferSyntaxUID:
-        return
+        told = ds.file_meta.TransferSyntaxUID
+        if not told.is_transfer_syntax:
+            raise InputError("E_DECODE", "unknown transfer syntax", fix="export the image again")
+        return told
     implicit, little = ds.original_encoding
     known = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-    ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else known
+    return ImplicitVRLittleEndian if implicit else known

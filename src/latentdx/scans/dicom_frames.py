@@ -13,6 +13,7 @@ from latentdx.scans import dicom_geometry, dicom_tags
 from latentdx.scans.dicom_dataset import read_dataset
 from latentdx.scans.dicom_header import GREY, PixelHeader, read_header, require_size
 from latentdx.scans.dicom_native import native_frames
+from latentdx.scans.dicom_told import Told
 from latentdx.scans.dicom_units import modality_units, valid_mask
 from latentdx.scans.dicom_window import file_window
 from latentdx.scans.frames import Frames, Window
@@ -38,7 +39,7 @@ def read_frames(data: bytes, limits: Limits, *, key: bytes, policy: Policy) -> F
     _require_room(header, limits)
     values, valid, done = _decoded(ds, header, policy)
     window, more = _window(ds, header.frames)
-    identity = dicom_tags.identity(ds, key)
+    identity = dicom_tags.identity(ds.ds, key)
     return Frames(
         values,
         valid,
@@ -76,7 +77,7 @@ def _require_room(header: PixelHeader, limits: Limits) -> None:
 
 
 def _decoded(
-    ds: Any, header: PixelHeader, policy: Policy
+    ds: Told, header: PixelHeader, policy: Policy
 ) -> tuple[NDArray[Any], NDArray[np.bool_] | None, tuple[str, ...]]:
     """(F, H, W) values, their mask, and all conversions, each once."""
     frames: list[NDArray[Any]] = []
@@ -111,7 +112,7 @@ def _stacked_masks(
     return np.stack([np.ones(shape, np.bool_) if mask is None else mask for mask in masks])
 
 
-def _window(ds: Any, n_frames: int) -> tuple[Window | None, tuple[str, ...]]:
+def _window(ds: Told, n_frames: int) -> tuple[Window | None, tuple[str, ...]]:
     first, count = file_window(ds, 0)
     done = (f"first of {count} windows",) if count > 1 else ()
     if any(file_window(ds, index)[0] != first for index in range(1, n_frames)):

@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 from latentdx.core.errors import InputError
+from latentdx.scans.dicom_told import Told
 
 TAGS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 
 
-def frame_group(ds: Any, index: int, keyword: str) -> Any:
+def frame_group(ds: Told, index: int, keyword: str) -> Any:
     """The item of one functional group, of frame `index` or else shared, or None.
 
     >>> from pydicom.dataset import Dataset
@@ -28,7 +29,7 @@ def frame_group(ds: Any, index: int, keyword: str) -> Any:
     return None
 
 
-def frame_value(ds: Any, index: int, group: str, keyword: str) -> Any:
+def frame_value(ds: Told, index: int, group: str, keyword: str) -> Any:
     """A tag from a functional group where there is one, else from the data set itself, or None."""
     item = frame_group(ds, index, group)
     value = None if item is None else item.get(keyword)

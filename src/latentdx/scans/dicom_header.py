@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from latentdx.core.errors import InputError
+from latentdx.scans.dicom_told import Told
 from latentdx.scans.limits import Limits
 
 TAGS = (
@@ -65,7 +65,7 @@ class PixelHeader:
         return self.rows * self.columns * samples * self.allocated
 
 
-def read_header(ds: Any) -> PixelHeader:
+def read_header(ds: Told) -> PixelHeader:
     """The pixel description of a data set.
 
     Raises `InputError` ``E_PI`` (unknown or contradictory colours), ``E_SIZE`` or ``E_DECODE``
@@ -76,15 +76,18 @@ def read_header(ds: Any) -> PixelHeader:
     allocated = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(keyword) or ds.get(
         "BitsAllocated"
     )
-    if allocated not in _BITS or not ds.get("Columns") or not ds.get("Rows"):
+    rows, columns = _whole(ds, "Rows"), _whole(ds, "Columns")
+    if allocated not in _BITS or not rows or not columns:
         raise InputError("E_SIZE", "rows, columns or bits allocated are missing or wrong")
+    if allocated == 1 and samples > 1:
+        raise InputError("E_PI", "colours of one bit a sample")
     stored = _whole(ds, "BitsStored") or allocated
     stored = stored if 0 < stored <= allocated else allocated
     high = _whole(ds, "HighBit")
     is_placed = high is not None and stored - 1 <= high < allocated
     return PixelHeader(
-        rows=int(ds.Rows),
-        columns=int(ds.Columns),
+        rows=rows,
+        columns=columns,
         samples=samples,
         frames=count_frames(ds),
         allocated=allocated,
@@ -97,7 +100,7 @@ def read_header(ds: Any) -> PixelHeader:
     )
 
 
-def count_frames(ds: Any) -> int:
+def count_frames(ds: Told) -> int:
     """Frames of a file, 1 where it does not say. Raises `InputError` ``E_DECODE``, ``E_SIZE``."""
     try:
         frames = int(ds.get("NumberOfFrames") or 1)
@@ -112,7 +115,7 @@ def count_frames(ds: Any) -> int:
     return frames
 
 
-def require_size(ds: Any, header: PixelHeader, limits: Limits, stored_bytes: int) -> None:
+def require_size(ds: Told, header: PixelHeader, limits: Limits, stored_bytes: int) -> None:
     """Sizes by the header alone, before a decoder sees the data; one frame counts for memory.
 
     Raises `InputError` ``E_SIZE`` or ``E_BOMB``.
@@ -122,9 +125,9 @@ def require_size(ds: Any, header: PixelHeader, limits: Limits, stored_bytes: int
         header.rows, header.columns, pixel_bytes=pixel_bytes, stored_bytes=stored_bytes
     )
     limits.check_frames(header.frames)
-    if ds.file_meta.TransferSyntaxUID.is_encapsulated:
+    if ds.syntax.is_encapsulated:
         return
-    expected, found = -(-header.frame_bits * header.frames // 8), len(ds[header.keyword].value)
+    expected, found = -(-header.frame_bits * header.frames // 8), len(ds.get(header.keyword))
     if found < expected:
         frames = f"{header.frames} frames of " if header.frames > 1 else ""
         raise InputError(
@@ -135,8 +138,8 @@ def require_size(ds: Any, header: PixelHeader, limits: Limits, stored_bytes: int
         )
 
 
-def _keyword(ds: Any) -> str:
-    held = [keyword for keyword in PIXEL_KEYWORDS if keyword in ds]
+def _keyword(ds: Told) -> str:
+    held = [keyword for keyword in PIXEL_KEYWORDS if ds.holds(keyword)]
     if len(held) != 1:
         raise InputError(
             "E_DECODE",
@@ -146,7 +149,7 @@ def _keyword(ds: Any) -> str:
     return held[0]
 
 
-def _colours(ds: Any) -> tuple[str, int]:
+def _colours(ds: Told) -> tuple[str, int]:
     interpretation = str(ds.get("PhotometricInterpretation") or "").strip()
     samples = _whole(ds, "SamplesPerPixel") or 1
     if interpretation not in _KNOWN or samples != (3 if interpretation in _COLOUR else 1):
@@ -159,6 +162,6 @@ def _colours(ds: Any) -> tuple[str, int]:
     return interpretation, samples
 
 
-def _whole(ds: Any, keyword: str) -> int | None:
+def _whole(ds: Told, keyword: str) -> int | None:
     value = ds.get(keyword)
     return value if isinstance(value, int) else None

@@ -17,6 +17,7 @@ from pydicom.encaps import generate_frames
 from latentdx.core.errors import InputError
 from latentdx.scans.codecs import Decoded, Expected, decode_frame
 from latentdx.scans.dicom_header import HALF, PixelHeader
+from latentdx.scans.dicom_told import Told
 
 # What these hold is a memory cell as it was, with all its bits: the unused ones are masked.
 _WHOLE_CELLS = frozenset(
@@ -43,13 +44,15 @@ class Native:
     conversions: tuple[str, ...] = ()
 
 
-def native_frames(ds: Any, header: PixelHeader) -> Iterator[Native]:
+def native_frames(ds: Told, header: PixelHeader) -> Iterator[Native]:
     """The frames of a data set whose header was checked, one decoded at a time.
 
     Raises `InputError` as `latentdx.scans.codecs.decode_frame` does, and ``E_TRUNCATED`` where
     fewer frames are there than announced.
     """
-    if ds.file_meta.TransferSyntaxUID.is_encapsulated:
+    if ds.syntax.is_encapsulated and header.is_float:
+        raise InputError("E_DECODE", "compressed floating point pixels have no defined form")
+    if ds.syntax.is_encapsulated:
         yield from _compressed(ds, header)
     else:
         header = _unhalved(ds, header)
@@ -57,18 +60,18 @@ def native_frames(ds: Any, header: PixelHeader) -> Iterator[Native]:
             yield _plain(ds, header, index)
 
 
-def _unhalved(ds: Any, header: PixelHeader) -> PixelHeader:
+def _unhalved(ds: Told, header: PixelHeader) -> PixelHeader:
     """Colours that claim half the chrominance and hold it all are what they hold."""
     if header.interpretation == "YBR_PARTIAL_420":
         raise InputError("E_PI", "YBR_PARTIAL_420 is for compressed data only", fix=_WRONG_HEADER)
     whole = header.rows * header.columns * 3 * header.allocated // 8 * header.frames
-    if header.interpretation not in HALF or len(ds[header.keyword].value) < whole:
+    if header.interpretation not in HALF or len(ds.get(header.keyword)) < whole:
         return header
     return replace(header, interpretation=HALF[header.interpretation])
 
 
-def _compressed(ds: Any, header: PixelHeader) -> Iterator[Native]:
-    syntax = ds.file_meta.TransferSyntaxUID
+def _compressed(ds: Told, header: PixelHeader) -> Iterator[Native]:
+    syntax = ds.syntax
     expected = Expected(
         header.rows, header.columns, header.samples, header.allocated, header.interpretation
     )
@@ -85,11 +88,11 @@ def _compressed(ds: Any, header: PixelHeader) -> Iterator[Native]:
     )
 
 
-def _streams(ds: Any, header: PixelHeader) -> Iterator[bytes]:
+def _streams(ds: Told, header: PixelHeader) -> Iterator[bytes]:
     offsets, lengths = ds.get("ExtendedOffsetTable"), ds.get("ExtendedOffsetTableLengths")
     extended = (offsets, lengths) if offsets and lengths else None
     frames = generate_frames(
-        ds.PixelData, number_of_frames=header.frames, extended_offsets=extended
+        ds.get(header.keyword), number_of_frames=header.frames, extended_offsets=extended
     )
     try:
         yield from frames
@@ -136,12 +139,13 @@ def _resigned(values: NDArray[Any], bits: int, signed: bool) -> NDArray[Any]:
     """Integers of `bits` bits read anew, as signed or unsigned ones."""
     unused = 8 * values.dtype.itemsize - bits
     shifted = _signed(np.left_shift(values, unused), signed)
-    return np.right_shift(shifted, unused)
+    anew: NDArray[Any] = np.right_shift(shifted, unused)
+    return anew
 
 
-def _plain(ds: Any, header: PixelHeader, index: int) -> Native:
+def _plain(ds: Told, header: PixelHeader, index: int) -> Native:
     """One uncompressed frame."""
-    little = bool(ds.file_meta.TransferSyntaxUID.is_little_endian)
+    little = bool(ds.syntax.is_little_endian)
     done: list[str] = []
     interpretation = header.interpretation
     if header.allocated == 1:
@@ -158,18 +162,18 @@ def _plain(ds: Any, header: PixelHeader, index: int) -> Native:
     return Native(values, interpretation, header.stored, tuple(done))
 
 
-def _cells(ds: Any, header: PixelHeader, index: int, little: bool) -> NDArray[Any]:
+def _cells(ds: Told, header: PixelHeader, index: int, little: bool) -> NDArray[Any]:
     """The cells of a frame, flat, in this machine's byte order."""
-    element = ds[header.keyword]
+    data = ds.get(header.keyword)
     length = header.frame_bits // 8
     start = index * length
     kind = "f" if header.is_float else "iu"[not header.signed or header.samples > 1]
     if header.allocated == 8:
         # Bytes stored as big endian words come in swapped pairs (PS3.5 section 8.1.1, Annex A.3).
-        swapped = not little and element.VR == "OW"
-        raw = _bytes(element.value, start, length, swapped)
+        swapped = not little and ds.is_words(header.keyword)
+        raw = _bytes(data, start, length, swapped)
         return raw.view(f"{kind}1")
-    if not little and header.allocated > 16 and element.VR == "OW":
+    if not little and header.allocated > 16 and ds.is_words(header.keyword):
         # By the letter their words are swapped and keep their order; common writers turn them over.
         raise InputError(
             "E_DECODE",
@@ -177,7 +181,7 @@ def _cells(ds: Any, header: PixelHeader, index: int, little: bool) -> NDArray[An
             fix="export the image again in little endian",
         )
     order = "<" if little else ">"
-    cells = np.frombuffer(element.value, f"{order}{kind}{header.allocated // 8}",
+    cells = np.frombuffer(data, f"{order}{kind}{header.allocated // 8}",
                           length * 8 // header.allocated, start)  # fmt: skip
     return cells.astype(cells.dtype.newbyteorder("="), copy=False)
 
@@ -190,12 +194,12 @@ def _bytes(data: bytes, start: int, length: int, swapped: bool) -> NDArray[np.ui
     return words.view(np.uint8)[start - first : start - first + length]
 
 
-def _bits(ds: Any, header: PixelHeader, index: int, little: bool) -> NDArray[np.uint8]:
+def _bits(ds: Told, header: PixelHeader, index: int, little: bool) -> NDArray[np.uint8]:
     """A frame of one bit a pixel, packed from the lowest bit up, frames end to end."""
-    element, n_pixels = ds[header.keyword], header.rows * header.columns
+    data, n_pixels = ds.get(header.keyword), header.rows * header.columns
     first = index * n_pixels
     start, end = first // 8, -(-(first + n_pixels) // 8)
-    packed = _bytes(element.value, start, end - start, not little and element.VR == "OW")
+    packed = _bytes(data, start, end - start, not little and ds.is_words(header.keyword))
     return np.unpackbits(packed, bitorder="little")[first % 8 : first % 8 + n_pixels]
 
 

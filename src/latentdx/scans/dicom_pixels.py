@@ -10,6 +10,7 @@ from latentdx.scans import dicom_colour, dicom_groups, dicom_header, dicom_units
 from latentdx.scans.dicom_colour import colour_pixels
 from latentdx.scans.dicom_header import GREY
 from latentdx.scans.dicom_native import Native
+from latentdx.scans.dicom_told import Told
 from latentdx.scans.dicom_units import Units, modality_units, valid_mask
 from latentdx.scans.dicom_window import display, file_voi
 from latentdx.scans.frames import Window
@@ -24,7 +25,7 @@ TAGS = (
 
 
 def frame_pixels(
-    native: Native, ds: Any, index: int, *, modality: str, policy: Policy
+    native: Native, ds: Told, index: int, *, modality: str, policy: Policy
 ) -> tuple[Pixels, list[str]]:
     """float32 (1 or 3, H, W) of frame `index`, and what was done, in order.
 
@@ -48,7 +49,7 @@ def frame_pixels(
     return pixels[None], done
 
 
-def _voi(units: Units, ds: Any, index: int, modality: str, policy: Policy, done: list[str]) -> Any:
+def _voi(units: Units, ds: Told, index: int, modality: str, policy: Policy, done: list[str]) -> Any:
     """The policy's window for every modality, else the file's."""
     if policy.window is not None:
         done.append("the window asked for, in place of the file's")

@@ -12,6 +12,7 @@ from latentdx.core.errors import InputError
 from latentdx.scans.dicom_groups import frame_value, number
 from latentdx.scans.dicom_lut import read_lut
 from latentdx.scans.dicom_native import Native
+from latentdx.scans.dicom_told import Told
 
 TAGS = ("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence",
         "PixelPaddingValue", "PixelPaddingRangeLimit")  # fmt: skip
@@ -48,7 +49,7 @@ class Units:
         return (unit - self.intercept) / self.slope
 
 
-def modality_units(native: Native, ds: Any, index: int) -> Units:
+def modality_units(native: Native, ds: Told, index: int) -> Units:
     """Frame `index` with its modality LUT or rescale, its own or the file's.
 
     Raises `InputError` ``E_DECODE`` where the slope is 0 or a number is not finite.
@@ -56,7 +57,7 @@ def modality_units(native: Native, ds: Any, index: int) -> Units:
     values = native.values
     if items := ds.get("ModalityLUTSequence"):
         signed = values.dtype.kind != "u"
-        lut = read_lut(items[0], little=bool(ds.original_encoding[1]), signed=signed)
+        lut = read_lut(items[0], little=ds.little, signed=signed)
         return Units(lut.apply(values), conversions=("modality LUT applied",))
     slope = number(frame_value(ds, index, _GROUP, "RescaleSlope"), 1.0)
     intercept = number(frame_value(ds, index, _GROUP, "RescaleIntercept"), 0.0)
@@ -70,7 +71,7 @@ def modality_units(native: Native, ds: Any, index: int) -> Units:
     return Units(values, slope, intercept, done)
 
 
-def valid_mask(values: NDArray[Any], ds: Any) -> NDArray[np.bool_] | None:
+def valid_mask(values: NDArray[Any], ds: Told) -> NDArray[np.bool_] | None:
     """Where the stored value is not padding (PS3.3 C.7.5.1.1.2); None where nothing is."""
     padding, limit = ds.get("PixelPaddingValue"), ds.get("PixelPaddingRangeLimit")
     if not isinstance(padding, int) or values.dtype.kind not in "iu":

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from latentdx.scans.dicom_groups import frame_value, numbers
 from latentdx.scans.dicom_lut import read_lut
+from latentdx.scans.dicom_told import Told
 from latentdx.scans.dicom_units import Units
 from latentdx.scans.frames import Window
 from latentdx.scans.intensity import Pixels, levels, to_unit
@@ -62,7 +63,7 @@ def _sigmoid(units: Units, window: Window) -> Pixels:
     return np.asarray(1 / (1 + np.exp(np.clip(scaled, -80, 80))), np.float32)
 
 
-def file_voi(ds: Any, index: int, modality: str, signed: bool, done: list[str]) -> Any:
+def file_voi(ds: Told, index: int, modality: str, signed: bool, done: list[str]) -> Any:
     """What the file shows frame `index` with: a `Lut`, a `Window`, CT's default, or None."""
     if modality not in WINDOWED:
         return None
@@ -70,7 +71,7 @@ def file_voi(ds: Any, index: int, modality: str, signed: bool, done: list[str]) 
     if items and "LUTData" in items[0]:
         if len(items) > 1:
             done.append(f"first of {len(items)} VOI LUTs")
-        return read_lut(items[0], little=bool(ds.original_encoding[1]), signed=signed)
+        return read_lut(items[0], little=ds.little, signed=signed)
     window, count = file_window(ds, index)
     if window is not None:
         if count > 1:
@@ -82,7 +83,7 @@ def file_voi(ds: Any, index: int, modality: str, signed: bool, done: list[str]) 
     return None
 
 
-def file_window(ds: Any, index: int) -> tuple[Window | None, int]:
+def file_window(ds: Told, index: int) -> tuple[Window | None, int]:
     """The first window of frame `index`, None where it gives no usable one; and how many it gives.
 
     A width below 1 has no meaning for LINEAR, nor one of 0 for the others.

@@ -30,8 +30,8 @@ def to_unit(values: NDArray[Any], low: float, high: float) -> Pixels:
     # float32 holds 24 bits: wider integers, and borders out of its range, are computed in float64.
     is_wide = values.dtype.itemsize > 2 and values.dtype != np.float32
     wide = is_wide or max(abs(low), abs(high)) > _FLOAT32_BORDER
-    real = np.float64 if wide else np.float32
-    scaled = values.astype(real)
+    real: type[np.floating[Any]] = np.float64 if wide else np.float32
+    scaled: NDArray[Any] = values.astype(real)
     scaled -= real(low)
     scaled /= real(high - low)
     return np.clip(scaled, 0, 1, out=scaled).astype(np.float32, copy=False)
@@ -77,8 +77,8 @@ def _percentiles(sample: NDArray[Any]) -> tuple[float, float]:
         low, high = np.percentile(sample, PERCENTILES)
         return float(low), float(high)
     # Small integers are counted rather than sorted: several times faster, and the same numbers.
-    first = int(sample.min())
-    shifted = sample if first == 0 else np.subtract(sample, first, dtype=np.int32)
+    first = 0 if sample.dtype.kind == "u" else int(sample.min())
+    shifted = sample if first == 0 else np.subtract(sample, first, dtype=np.intp)
     ends = np.cumsum(np.bincount(shifted.ravel()))
 
     def at(percent: float) -> float:
