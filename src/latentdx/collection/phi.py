@@ -16,7 +16,7 @@ _TEXTS = frozenset(
     {".json", ".jsonl", ".csv", ".html", ".htm", ".toml", ".md", ".txt", ".log", ".xml", ".yaml",
      ".yml", ".svg", ".tsv"}
 )  # fmt: skip
-_ENCODINGS = ("utf-8", "latin-1", "utf-16-le", "utf-16-be")
+_ENCODINGS = ("utf-8", "latin-1", "utf-16-le", "utf-16-be", "utf-32-le")  # numpy's: UTF-32
 _CHUNK = 8 << 20
 _SHORTEST = 3
 _MOST_BYTES = 1 << 30  # of one member of an archive
@@ -50,7 +50,7 @@ def search_phi(folder: Path, names: Sequence[str] = ()) -> list[Finding]:
     """Search every file of a folder, and the contents of collections and archives in it.
 
     Names are looked for in any case and in several spellings, in the bytes of every file (UTF-8,
-    Latin-1, UTF-16), in text with the escapes of JSON and HTML resolved, in the members of ``.npz``
+    Latin-1, UTF-16, UTF-32), in text with the escapes of JSON and HTML resolved, in the members of ``.npz``
     and zip files, and in all text columns of all versions of Lance datasets, which store them
     compressed. Looks (see `latentdx.collection.phi_patterns`) are searched in text only. Images
     embedded in HTML are skipped, and pictures are not read: see `latentdx.scans.burned_in`.

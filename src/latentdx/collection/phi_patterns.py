@@ -15,7 +15,7 @@ _UID = re.compile(r"(?<![\w.])[0-2](?:\.(?:0|[1-9]\d{0,38})){5,}(?![\w.])")
 _DATE = re.compile(r"(?<![\w.-])(?:19|20)\d{6}(?![\w-]|\.\d)")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 _PHONE = re.compile(r"(?<![\w.])\+\d{1,3}[ (-]{1,2}\d[\d ()/-]{6,}\d(?![\w.])")
-_EMBEDDED = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+")
+_EMBEDDED = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=]+")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _OWN_UIDS = ("2.25.", "1.2.840.10008.")  # ours and the standard's
 
