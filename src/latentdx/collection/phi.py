@@ -16,7 +16,8 @@ _TEXTS = frozenset(
     {".json", ".jsonl", ".csv", ".html", ".htm", ".toml", ".md", ".txt", ".log", ".xml", ".yaml",
      ".yml", ".svg", ".tsv"}
 )  # fmt: skip
-_ENCODINGS = ("utf-8", "latin-1", "utf-16-le", "utf-16-be", "utf-32-le")  # numpy's: UTF-32
+# The last is that of numpy's text arrays.
+_ENCODINGS = ("utf-8", "latin-1", "utf-16-le", "utf-16-be", "utf-32-le")
 _CHUNK = 8 << 20
 _SHORTEST = 3
 _MOST_BYTES = 1 << 30  # of one member of an archive
