@@ -237,7 +237,8 @@ def test_without_positions_the_order_given_counts() -> None:
 
 @pytest.mark.parametrize(
     ("positions", "orientation"),
-    [([(0, 0, np.nan)], AXIAL), ([(0, 0, 0)], (1, 0, 0, 1, 0, 0)), ([(0, 0, 0)], (0,) * 6),
+    [([(0, 0, np.nan)], AXIAL), ([(0, 0, 1e300)], AXIAL),
+     ([(0, 0, 0)], (1, 0, 0, 1, 0, 0)), ([(0, 0, 0)], (0,) * 6),
      ([(0, 0, 0)], (1, 0, 0, 0, np.nan, 0))],
 )  # fmt: skip
 def test_places_that_make_no_sense(positions: Any, orientation: Any) -> None:
@@ -350,3 +351,27 @@ def test_the_real_ct_series_equals_simpleitk_at_its_slices(shared: Path) -> None
     known = volume.valid[..., round(corner[2])]
     ours = volume.values[..., round(corner[2])]
     np.testing.assert_allclose(ours[known], expected[known], atol=0.5)
+
+
+def test_hostile_places_are_refused_or_read_but_never_a_crash() -> None:
+    draw = np.random.default_rng(0)
+    odd = [0, -1, 1e-9, 1e9, 1e308, -1e308, np.nan, np.inf, 0.5, 3, 1e-300]
+    ends = {"ok": 0, "E_AFFINE": 0, "E_SERIES": 0, "E_SIZE": 0}
+    with np.errstate(all="ignore"):
+        for turn in range(1500):
+            count = int(draw.integers(1, 7))
+            places = np.zeros((count, 3))
+            places[:, 2] = 2.0 * np.arange(count)
+            axes = np.array(AXIAL)
+            if turn % 2:
+                places[draw.integers(count), draw.integers(3)] = draw.choice(odd)
+            if turn % 3 == 0:
+                axes[draw.integers(6)] = draw.choice(odd)
+            spacing = tuple(draw.choice(odd, 2)) if turn % 5 == 0 else (1.0, 1.0)
+            try:
+                frames = slice_frames(SLICES[:count], places, axes, spacing_mm=spacing)
+                list(scans_of(volume_of(frames), VOLUMES))
+                ends["ok"] += 1
+            except InputError as error:
+                ends[error.code] += 1
+    assert min(ends["ok"], ends["E_AFFINE"], ends["E_SERIES"]) > 50

@@ -18,6 +18,7 @@ from latentdx.scans.stack import Stack, sorted_by, straightened, without_copies
 from latentdx.scans.volume import Volume
 
 _AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+_FARTHEST_MM = 1e6
 _CT_WINDOW = Window(40, 400, "LINEAR_EXACT")
 """Soft tissue, HU: what a CT without a window of its own is shown with."""
 
@@ -67,8 +68,13 @@ def _has_places(frames: Sequence[Frames]) -> bool:
 
 def _placed(frames: Sequence[Frames]) -> tuple[Stack, float | None]:
     positions = np.concatenate([part.positions for part in frames if part.positions is not None])
-    if not np.isfinite(positions).all():
-        raise InputError("E_AFFINE", "places of slices that are no numbers", fix="export it again")
+    spacing = np.array(frames[0].spacing_mm or (1.0, 1.0))
+    if not (np.isfinite(spacing) & (spacing > 0)).all():
+        raise InputError("E_AFFINE", "a pixel spacing that is no length", fix="export it again")
+    if not (np.abs(positions) <= _FARTHEST_MM).all():  # nor does NaN pass
+        raise InputError(
+            "E_AFFINE", "places of slices that are no places in a scanner", fix="export it again"
+        )
     order, done = sorted_by(positions @ np.cross(*_axes(frames)))
     stack = without_copies(_stack(frames, positions, order).noted(done))
     if frames[0].spacing_mm is not None:
