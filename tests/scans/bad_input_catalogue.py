@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bad_input_arrays import array_rows
-from bad_input_dicom import dicom_rows, odd_dicom
+from bad_input_dicom import dicom_rows
+from bad_input_dicom_odd import odd_dicom
 from bad_input_pictures import odd_pictures, picture_rows
 from bad_input_row import Odd, Row
 from bad_input_volumes import odd_volumes, volume_rows

@@ -18,7 +18,7 @@ from latentdx.scans.arrays import open_npz_arrays
 from latentdx.scans.limits import Limits
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
-from latentdx.scans.sandbox import decode_files
+from latentdx.scans.sandbox import Found, Sandbox
 from latentdx.scans.scan import Scan
 
 
@@ -87,18 +87,15 @@ def fuzz(
     """`count` mutants of `seeds` in turn, decoded by two workers."""
     found, rng = Findings(), np.random.default_rng(seed)
     request = Request(size=32, channels=1, key=KEY, policy=policy)
-    limits = Limits(seconds=3.0)
-    with PeakOfWorkers() as peak:
-        written = _written(seeds, count, folder, rng)
-        names: list[tuple[str, Path]] = []
+    names: list[tuple[str, Path]] = []
 
-        def paths() -> Iterator[Path]:
-            for name, path in written:
-                names.append((name, path))
-                yield path
+    def paths() -> Iterator[tuple[str]]:
+        for name, path in _written(seeds, count, folder, rng):
+            names.append((name, path))
+            yield (str(path),)
 
-        outcomes = decode_files(paths(), request=request, workers=2, limits=limits)
-        for index, outcome in outcomes:
+    with PeakOfWorkers() as peak, Sandbox(2, Limits(seconds=3.0)) as sandbox:
+        for index, outcome in enumerate(sandbox.read(paths(), request)):
             name, path = names[index]
             _note(found, name, path, outcome)
             path.unlink()
@@ -130,11 +127,15 @@ def _written(
         yield name, path
 
 
-def _note(found: Findings, name: str, path: Path, outcome: Scan | InputError) -> None:
-    code = outcome.code if isinstance(outcome, InputError) else "ok"
-    found.outcomes[name, code] += 1
-    if not _keeps_promise(outcome):
-        found.broken.append(f"{name} {path.name}: {outcome!r}")
+def _note(found: Findings, name: str, path: Path, outcome: Found) -> None:
+    items = (outcome,) if isinstance(outcome, InputError) else outcome
+    for item in items:
+        code = item.code if isinstance(item, InputError) else "ok"
+        found.outcomes[name, code] += 1
+        if not _keeps_promise(item):
+            found.broken.append(f"{name} {path.name}: {item!r}")
+    if not items:
+        found.broken.append(f"{name} {path.name}: nothing")
 
 
 def _keeps_promise(item: Scan | InputError) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bad_input_catalogue import BAD, ODD
-from bad_input_dicom import GREY, with_uid
+from bad_input_dicom import GREY
+from bad_input_dicom_odd import with_uid
 from bad_input_row import Odd, Row
 from dicom_files import KEY, NAME, dicom_bytes
 from raster_files import picture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,3 +121,18 @@ def test_size_and_bomb_are_told_from_the_header(refuse: Refuse) -> None:
     huge = bytearray(encode(Image.new("L", (8, 8))))
     huge[16:24] = (200_000).to_bytes(4, "big") * 2
     assert refuse(bytes(huge)).code == "E_SIZE"
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 3}])
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_jpeg_that_libjpeg_fills_up(
+    options: dict[str, Any], flat: bool, read: Read, refuse: Refuse
+) -> None:
+    """An end marker after half of the data: libjpeg makes up the rest and only warns."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    if flat:  # as the black corner of an X-ray: nothing is made up there
+        noise[40:, 30:] = 0
+    data = encode(Image.fromarray(noise), "JPEG", **options)
+    assert read(data).pixels.shape == (1, 64, 64)
+    if not options.get("progressive"):
+        assert refuse(data[: len(data) // 2] + b"\xff\xd9").code == "E_TRUNCATED"

@@ -10,6 +10,7 @@ from PIL import Image
 
 from latentdx.core.errors import InputError
 from latentdx.scans.intensity import Pixels
+from latentdx.scans.jpeg_fill import require_unfilled
 from latentdx.scans.limits import Limits
 from latentdx.scans.picture import Picture, to_scan
 from latentdx.scans.picture_header import read_header
@@ -93,6 +94,8 @@ def _frames(data: bytes, kind: Kind, frames: int, png: Png | None = None) -> Ite
                 return
             for number in range(frames):
                 image.seek(number)
+                if kind == "jpeg":
+                    require_unfilled(data, np.asarray(image))
                 yield _picture(image, orientation, done)
     except Image.DecompressionBombError:
         raise InputError("E_SIZE", "the picture is far larger than Pillow allows") from None
