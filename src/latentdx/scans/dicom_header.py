@@ -127,7 +127,7 @@ def require_size(ds: Told, header: PixelHeader, limits: Limits, stored_bytes: in
     limits.check_frames(header.frames)
     if ds.syntax.is_encapsulated:
         return
-    expected, found = -(-header.frame_bits * header.frames // 8), len(ds.get(header.keyword))
+    expected, found = -(-header.frame_bits * header.frames // 8), len(ds.get(header.keyword) or b"")
     if found < expected:
         frames = f"{header.frames} frames of " if header.frames > 1 else ""
         raise InputError(

@@ -65,7 +65,7 @@ def _unhalved(ds: Told, header: PixelHeader) -> PixelHeader:
     if header.interpretation == "YBR_PARTIAL_420":
         raise InputError("E_PI", "YBR_PARTIAL_420 is for compressed data only", fix=_WRONG_HEADER)
     whole = header.rows * header.columns * 3 * header.allocated // 8 * header.frames
-    if header.interpretation not in HALF or len(ds.get(header.keyword)) < whole:
+    if header.interpretation not in HALF or len(ds.get(header.keyword) or b"") < whole:
         return header
     return replace(header, interpretation=HALF[header.interpretation])
 
@@ -92,7 +92,7 @@ def _streams(ds: Told, header: PixelHeader) -> Iterator[bytes]:
     offsets, lengths = ds.get("ExtendedOffsetTable"), ds.get("ExtendedOffsetTableLengths")
     extended = (offsets, lengths) if offsets and lengths else None
     frames = generate_frames(
-        ds.get(header.keyword), number_of_frames=header.frames, extended_offsets=extended
+        ds.get(header.keyword) or b"", number_of_frames=header.frames, extended_offsets=extended
     )
     try:
         yield from frames
