@@ -215,7 +215,7 @@ def test_nothing_usable(tmp_path: Path, refuse: Callable[..., StopError]) -> Non
 
 @pytest.mark.parametrize(
     ("picture", "size", "channels"),
-    [((9, 7), 16, 1), ((90, 300), 64, 1), ((41, 30), 41, 1), ((20, 20, 3), 20, 3)],
+    [((9, 8), 16, 1), ((90, 300), 64, 1), ((41, 30), 41, 1), ((20, 20, 3), 20, 3)],
 )
 def test_size_and_channels_follow_the_data(
     picture: tuple[int, int], size: int, channels: int, tmp_path: Path, settings: Settings, png: Png

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from latentdx.collection.listing import Entry
+from latentdx.collection.public_sets import PUBLIC_SETS
 from latentdx.collection.sources import list_source
 from latentdx.core.errors import StopError
 
@@ -137,3 +140,25 @@ def test_npz_that_cannot_be_used(tmp_path: Path, arrays: dict[str, np.ndarray], 
     path = save_npz(tmp_path / "a.npz", **arrays)
     error = refused(path)
     assert (error.code, error.path) == (code, str(path))
+
+
+def test_a_public_set_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = {f"{part}_labels": np.array([[0], [1]]) for part in ("train", "val", "test")}
+    images = {
+        f"{part}_images": np.zeros((2, 28, 28), np.uint8) for part in ("train", "val", "test")
+    }
+    (tmp_path / "medmnist").mkdir()
+    path = save_npz(tmp_path / "medmnist" / "pneumoniamnist.npz", **labels, **images)
+    monkeypatch.setenv("LATENTDX_CACHE", str(tmp_path))
+    with pytest.raises(StopError, match="E_CHECKSUM"):  # it is not the published file
+        list_source(Path("medmnist:pneumoniamnist"))
+    save_npz(tmp_path / "medmnist" / "pneumoniamnist.npz", **labels, **images)
+    known = PUBLIC_SETS["pneumoniamnist"]
+    told = replace(known, md5=(hashlib.md5(path.read_bytes()).hexdigest(), *known.md5[1:]))
+    monkeypatch.setitem(PUBLIC_SETS, "pneumoniamnist", told)
+    listing = list_source(Path("medmnist:pneumoniamnist@28"))
+    assert listing.entries[:2] == (
+        Entry("pneumoniamnist.npz#train/0", "train", "normal"),
+        Entry("pneumoniamnist.npz#train/1", "train", "pneumonia"),
+    )
+    assert "CC BY 4.0" in listing.notes[-1]

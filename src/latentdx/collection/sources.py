@@ -1,10 +1,10 @@
-"""What a source holds and how it is read: a folder, an ``.npz``, or a collection."""
+"""What a source holds and how it is read: a folder, an ``.npz``, a collection, a public set."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from latentdx.collection.folders import list_folder
 from latentdx.collection.listing import Entry, SourceKind, SourceListing
 from latentdx.collection.npz import list_npz, read_npz
+from latentdx.collection.public import fetch_public, is_public, label_names, licence_note
 from latentdx.collection.store import Collection
 from latentdx.core.errors import StopError
 from latentdx.scans.request import Request
@@ -39,6 +40,8 @@ def list_source(source: Path, dims: int = 2) -> SourceListing:
     >>> listing.kind, listing.entries[0]  # doctest: +SKIP
     ('folder', Entry(path='train/NORMAL/1.png', part='train', label='NORMAL'))
     """
+    if is_public(source):
+        return _list_public(source, dims)
     kind = source_kind(source)
     if kind == "npz":
         return list_npz(source, dims)
@@ -47,6 +50,16 @@ def list_source(source: Path, dims: int = 2) -> SourceListing:
     if source.is_file():
         return SourceListing(source.parent, "folder", (Entry(source.name),))
     return list_folder(source)
+
+
+def _list_public(source: Path, dims: int) -> SourceListing:
+    """A public set by its name: fetched, checked, its numbers given the names of their classes."""
+    listing = list_npz(fetch_public(source), dims)
+    names = label_names(source)
+    entries = tuple(
+        replace(entry, label=names.get(entry.label or "", entry.label)) for entry in listing.entries
+    )
+    return replace(listing, entries=entries, notes=(*listing.notes, licence_note(source)))
 
 
 def source_kind(source: Path) -> SourceKind:

@@ -9,6 +9,7 @@ from latentdx.core.errors import InputError
 from latentdx.scans.geometry import fit_scan
 from latentdx.scans.intensity import to_channels
 from latentdx.scans.policy import Policy
+from latentdx.scans.quality import check_quality
 from latentdx.scans.scan import Scan
 
 
@@ -42,7 +43,11 @@ class Request:
             return InputError(error.code, error.found, fix=error.fix, path=scan.frame)
 
     def _guarded(self, scan: Scan) -> Scan:
-        return scan
+        """The scan as the gate lets it pass, marked where it looks wrong."""
+        if not self.policy.gate:
+            return scan
+        found = check_quality(scan.pixels, scan.native_shape, modality=scan.modality)
+        return replace(scan, warnings=tuple(dict.fromkeys((*scan.warnings, *found))))
 
     def fit(self, scan: Scan) -> Scan:
         """The scan in the shape asked for, its conversions recorded."""
