@@ -51,10 +51,10 @@ def search_phi(folder: Path, names: Sequence[str] = ()) -> list[Finding]:
     """Search every file of a folder, and the contents of collections and archives in it.
 
     Names are looked for in any case and in several spellings, in the bytes of every file (UTF-8,
-    Latin-1, UTF-16, UTF-32), in text with the escapes of JSON and HTML resolved, in the members of ``.npz``
-    and zip files, and in all text columns of all versions of Lance datasets, which store them
-    compressed. Looks (see `latentdx.collection.phi_patterns`) are searched in text only. Images
-    embedded in HTML are skipped, and pictures are not read: see `latentdx.scans.burned_in`.
+    Latin-1, UTF-16, UTF-32), in text with the escapes of JSON and HTML resolved, in the members of
+    ``.npz`` and zip files, and in all text columns of all versions of Lance datasets, which store
+    them compressed. Looks (see `latentdx.collection.phi_patterns`) are searched in text only;
+    images embedded in HTML are skipped, and pictures are not read: see `latentdx.scans.burned_in`.
     Names of fewer than three characters are not looked for. Links are not followed.
 
     Raises `StopError` ``E_IO`` where the folder is not there.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from latentdx.scans.text_likeness_lines import Line, lines_of
+from latentdx.scans.text_likeness_lines import GLYPHS, Line, lines_of
 
 Grey = NDArray[np.float32]
 
@@ -26,6 +26,7 @@ _TILE = (8, 16)  # rows, columns
 _STEPS_PER_TILE = 8  # up, and as many down
 _LEVELS = (25, 50, 75)  # percentiles of the values in the middle of sharp steps
 _WIDE = 60_000  # pixels of a region that is texture all over: only its extreme levels are tried
+_ROWS = 4  # of a line, at the least
 _MARGIN = (12, 6)  # rows, columns
 _MOST_REGIONS = 64
 
@@ -123,10 +124,13 @@ def _around(down: slice, across: slice, shape: tuple[int, ...]) -> Box:
 
 def _lines_in(pixels: Grey, region: Box) -> Iterator[Line]:
     crop = pixels[region.top : region.bottom, region.left : region.right]
-    left, right = crop[:, :-1], crop[:, 1:]
-    steps = np.abs(right - left) > _STEP
-    middles = (left[steps] + right[steps]) / 2
-    low, middle, high = (float(level) for level in np.percentile(middles, _LEVELS))
+    change = crop[:, 1:] - crop[:, :-1]
+    # Every row through a line meets a step up at each of its glyphs.
+    rises = (change > _STEP).sum(axis=1)
+    if (rises >= GLYPHS - 1).sum() < _ROWS:
+        return
+    steps = np.abs(change) > _STEP
+    low, middle, high = np.percentile((crop[:, :-1] + crop[:, 1:])[steps] / 2, _LEVELS).tolist()
     wide = crop.size > _WIDE
     for level in (high,) if wide else sorted({low, middle, high}):
         yield from lines_of(crop, crop > level)
