@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Callable
 
 import imagecodecs
 import numpy as np
 from bad_input_dicom import nested
+from bad_input_row import archive
 from bad_input_volumes import VOXELS, mha, nifti, nrrd
 from dicom_files import dicom_bytes, pydicom_file
 from PIL import Image
@@ -37,6 +39,7 @@ def volumes() -> dict[str, bytes]:
     return {
         "nii": nifti(),
         "nii.gz": _zipped(nifti()),
+        "nii-in-gz": nifti(),
         "nrrd": nrrd(),
         "nrrd-gzip": nrrd(_zipped(packed), encoding="gzip"),
         "mha": mha(),
@@ -53,7 +56,26 @@ def archives() -> dict[str, bytes]:
         buffer = io.BytesIO()
         save(buffer, images=np.stack([GREY, GREY]), labels=np.arange(2))
         found[name] = buffer.getvalue()
-    return found
+    return {**found, "npy-in-npz": npy(GREY)}
+
+
+def finish(name: str, data: bytes) -> bytes:
+    """A mutant whose checksums are right again, so that decoders behind them see it."""
+    if name.startswith(("png", "apng")):
+        return _with_checksums(data)
+    return PACKED[name](data) if name in PACKED else data
+
+
+def _with_checksums(data: bytes) -> bytes:
+    """A PNG's chunks, as far as they can be followed, each with its own checksum."""
+    sound, at = bytearray(data), 8
+    while at + 12 <= len(data):
+        end = at + 8 + int.from_bytes(data[at : at + 4], "big")
+        if end + 4 > len(data):
+            break
+        sound[end : end + 4] = zlib.crc32(data[at + 4 : end]).to_bytes(4, "big")
+        at = end + 4
+    return bytes(sound)
 
 
 def npy(values: np.ndarray) -> bytes:
@@ -73,6 +95,7 @@ def _dicom() -> dict[str, bytes]:
         "dicom": dicom_bytes(DEEP, Modality="CT", RescaleIntercept="-1024", **window),
         "dicom-implicit": dicom_bytes(DEEP, syntax=ImplicitVRLittleEndian),
         "dicom-deflated": dicom_bytes(DEEP, syntax=DeflatedExplicitVRLittleEndian),
+        "dicom-in-deflate": _PLAIN[_after_meta(_PLAIN) :],
         "dicom-colour": dicom_bytes(COLOUR),
         "dicom-nested": nested(8, closed=True) + dicom_bytes(GREY)[330:],
         **{name: pydicom_file(name).read_bytes() for name in SHIPPED},
@@ -126,3 +149,23 @@ def _tiffs() -> dict[str, bytes]:
         "tiff-fax": encode(Image.fromarray(GREY).convert("1"), "TIFF", compression="group4"),
         "tiff-cmyk": encode(Image.fromarray(COLOUR).convert("CMYK"), "TIFF"),
     }
+
+
+def _deflated(body: bytes) -> bytes:
+    machine = zlib.compressobj(6, zlib.DEFLATED, -15)
+    return _DEFLATED_META + machine.compress(body) + machine.flush()
+
+
+def _after_meta(whole: bytes) -> int:
+    return 144 + int.from_bytes(whole[140:144], "little")
+
+
+_PLAIN = dicom_bytes(DEEP)
+_DEFLATED_META = dicom_bytes(DEEP, syntax=DeflatedExplicitVRLittleEndian)
+_DEFLATED_META = _DEFLATED_META[: _after_meta(_DEFLATED_META)]
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "nii-in-gz": _zipped,
+    "dicom-in-deflate": _deflated,
+    "npy-in-npz": lambda data: archive({"images.npy": data}),
+}
+"""Seeds that are packed after the mutation."""
