@@ -59,6 +59,14 @@ def displayed(path: Path, index: int, *, syntax: str, voi: tuple[str, ...]) -> A
     return _png(path, index, syntax, ("+on", *voi))
 
 
+def is_shown(path: Path) -> bool:
+    """Whether DCMTK makes a picture of the file at all."""
+    try:
+        return bool(_run(path, 0, "", ("+on",)))
+    except OracleError:
+        return False
+
+
 def _png(path: Path, index: int, syntax: str, options: tuple[str, ...]) -> Any:
     return png_decode(_run(path, index, syntax, options))
 

@@ -96,8 +96,12 @@ def test_the_corpora_that_are_always_here_are_large() -> None:
 
 @pytest.mark.parametrize("name", CORPORA)
 def test_every_image_equals_an_independent_decoder(name: str, tmp_path: Path) -> None:
-    found = [verdicts.judge(path, reference=source) for path, source in corpus(name, tmp_path)]
-    images = [verdict for verdict in found if verdict.code != "N_NOT_IMAGE"]
+    judged, unseen = [], []
+    for path, source in corpus(name, tmp_path):
+        verdict = verdicts.judge(path, reference=source)
+        (unseen if verdict.code == "N_NOT_IMAGE" else judged).append((path, verdict))
+    assert [path for path, _ in unseen if dcmtk.is_shown(path)] == []
+    images = [verdict for _, verdict in judged]
     assert [verdict for verdict in images if verdict.outcome == "differs"] == []
     assert [verdict for verdict in images if verdict.outcome == "oracle failed"] == []
     refused = {verdict.name: verdict.code for verdict in images if verdict.outcome == "refused"}
