@@ -88,7 +88,12 @@ def test_the_affine_puts_every_pixel_where_dicom_does() -> None:
 
 @pytest.mark.parametrize(
     "heights",
-    [(0, 4, 8, 12, 13, 20, 27, 34, 41), (0, 5, 10, 15, 25, 35, 45, 55), (0, 3, 7, 10, 14, 17, 21)],
+    [
+        (0, 4, 8, 12, 13, 20, 27, 34, 41),
+        (0, 5, 10, 15, 25, 35, 45, 55),
+        (0, 5, 10, 15, 20, 25, 35, 45, 55),
+        (0, 3, 7, 10, 14, 17, 21),
+    ],
 )
 def test_uneven_slices_are_interpolated_to_even_ones(heights: tuple[float, ...]) -> None:
     volume = volume_of(of_field([(0, 0, height) for height in heights]))
