@@ -79,6 +79,25 @@ def test_a_jpeg_cut_short_is_not_filled_up(name: str, kept: float, end: bytes) -
     assert refusal(name, stream[: int(len(stream) * kept)] + end).code == "E_TRUNCATED"
 
 
+@pytest.mark.parametrize("name", ["baseline", "extended", "lossless", "colour"])
+def test_a_whole_jpeg_may_lack_its_end_marker(name: str) -> None:
+    syntax, stream, array = STREAMS[name]
+    whole = decode_frame(stream, syntax, expected(array))
+    for end in (b"", b"\0"):
+        bare = decode_frame(stream.removesuffix(EOI) + end, syntax, expected(array))
+        assert np.array_equal(bare.samples, whole.samples)
+
+
+def test_a_progressive_jpeg_must_have_its_end_marker() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray((GREY >> 4).astype(np.uint8)).save(buffer, "JPEG", progressive=True)
+    syntax, _, array = STREAMS["baseline"]
+    assert decode_frame(buffer.getvalue(), syntax, expected(array)).samples.shape == array.shape
+    second = buffer.getvalue().index(b"\xff\xda", buffer.getvalue().index(b"\xff\xda") + 2)
+    for cut in (second, -2):
+        assert refusal("baseline", buffer.getvalue()[:cut]).code == "E_TRUNCATED"
+
+
 @pytest.mark.parametrize("name", ["jpeg-ls", "jpeg 2000"])
 def test_other_streams_cut_short(name: str) -> None:
     stream = STREAMS[name][1]

@@ -12,6 +12,7 @@ _SOC_SIZ = b"\xff\x4f\xff\x51"  # ISO/IEC 15444-1, Annex A
 _EOI = b"\xff\xd9"
 _NO_LENGTH = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})  # TEM, SOI, RSTn
 _FRAME_HEADERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _SOS, _DRI, _APP0, _APP14 = 0xDA, 0xDD, 0xE0, 0xEE
 _RGB_IDS = (b"RGB", b"rgb")
@@ -28,6 +29,7 @@ class Codestream:
     signed: whether samples are signed; None where the format cannot say (JPEG, JPEG-LS).
     colour: what three components are, where the stream says so itself, else None.
     is_lossless: JPEG's lossless process, whose colours are never transformed.
+    is_one_scan: its first scan holds all of a JPEG: every component, not progressive.
     scan: byte at which the first entropy-coded data begin (JPEG), else 0.
     restart_every: coding units between restart markers (JPEG), 0 for none.
     units: coding units of the whole picture in one interleaved scan (JPEG), else 0.
@@ -40,6 +42,7 @@ class Codestream:
     signed: bool | None = None
     colour: Literal["RGB", "YBR"] | None = None
     is_lossless: bool = False
+    is_one_scan: bool = False
     scan: int = 0
     restart_every: int = 0
     units: int = 0
@@ -120,7 +123,7 @@ def _j2k(stream: bytes, start: int) -> Codestream | None:
 def _jpeg(stream: bytes) -> Codestream | None:
     """Markers up to the first scan (ISO/IEC 10918-1, Annex B; 14495-1 for JPEG-LS)."""
     found: Codestream | None = None
-    adobe = jfif = False
+    adobe = jfif = is_progressive = is_one = False
     transform, at, restart = 0, 2, 0
     while at + 4 <= len(stream) and stream[at] == 0xFF:
         marker = stream[at + 1]
@@ -131,6 +134,7 @@ def _jpeg(stream: bytes) -> Codestream | None:
         body = stream[at + 4 : at + 2 + length]
         if marker in _FRAME_HEADERS:
             found = _frame_header(body, is_lossless=marker in _LOSSLESS)
+            is_progressive = marker in _PROGRESSIVE
         elif marker == _APP14 and body[:5] == b"Adobe" and len(body) >= 12:
             adobe, transform = True, body[11]
         elif marker == _APP0 and body[:4] == b"JFIF":
@@ -139,13 +143,20 @@ def _jpeg(stream: bytes) -> Codestream | None:
             (restart,) = struct.unpack(">H", body[:2])
         at += 2 + length
         if marker == _SOS:
+            is_one = found is not None and body[:1] == bytes((found.components,))
             break
     if found is None:
         return None
     colour = found.colour
     if colour is None and not found.is_lossless and (adobe or jfif):
         colour = "RGB" if adobe and transform == 0 else "YBR"
-    return replace(found, colour=colour, scan=at, restart_every=restart)
+    return replace(
+        found,
+        colour=colour,
+        is_one_scan=is_one and not is_progressive,
+        scan=at,
+        restart_every=restart,
+    )
 
 
 def _frame_header(body: bytes, *, is_lossless: bool) -> Codestream | None:

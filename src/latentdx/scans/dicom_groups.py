@@ -66,4 +66,4 @@ def number(value: Any, default: float) -> float:
 
 
 def _parts(value: Any) -> Any:
-    return value if isinstance(value, (list, tuple)) or hasattr(value, "__len__") else (value,)
+    return value if hasattr(value, "__len__") and not isinstance(value, str) else (value,)

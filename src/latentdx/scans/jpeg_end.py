@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.core.errors import InputError
-from latentdx.scans.codestream import Codestream
+from latentdx.scans.codestream import Codestream, require_end
 
 _FILL = bytes(range(1, 255, 7)) * 8  # no 0xFF: nothing in it looks like a marker
-_SOS = b"\xff\xda"
 
 
 def require_whole_scan(
@@ -29,11 +28,15 @@ def require_whole_scan(
 ) -> None:
     """Raise `InputError` ``E_TRUNCATED`` where `samples` were filled up by the decoder.
 
-    Streams of several scans (progressive, or one a component) are tested in their last scan.
+    Streams of several scans (progressive, or one a component) are tested in their last scan and
+    must have their end marker; a single scan that is all there may lack it.
     """
+    if not found.is_one_scan:
+        require_end(stream)
     if found.restart_every and not _has_restarts(stream, found):
         raise _cut()
     end = stream.rfind(b"\xff\xd9")
+    end = len(stream) if end < 0 else end
     longer = stream[:end] + _FILL + stream[end:]
     try:
         again = decode(longer)
@@ -44,8 +47,8 @@ def require_whole_scan(
 
 
 def _has_restarts(stream: bytes, found: Codestream) -> bool:
-    if stream.find(_SOS, found.scan) >= 0:
-        return True  # several scans: each counts its own units
+    if not found.is_one_scan:
+        return True  # each scan counts its own units
     expected = -(-found.units // found.restart_every) - 1
     return sum(stream.count(bytes((0xFF, code)), found.scan) for code in range(0xD0, 0xD8)) >= (
         expected
