@@ -31,6 +31,8 @@ _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _SCREENS = frozenset({"SCREEN SAVE", "SCREENSHOT", "SECONDARY CAPTURE", "CAPTURE"})
 _SCANNED = frozenset({"DV", "DI", "DF", "SD", "WSD", "SI", "DRW"})
 _MOST_ROUNDS = 4
+_STEP = 0.15  # of the whole range, between neighbouring columns: the rim of a stroke
+_WORD_GAP = 2.5  # heights of a line between its words, at the most
 
 
 @dataclass(frozen=True)
@@ -112,27 +114,52 @@ def text_in(pixels: Pixels) -> list[Box]:
 
 
 def mask_text(pixels: Pixels, boxes: Sequence[Box]) -> Pixels:
-    """A copy of (C, H, W) whose boxes, somewhat widened, hold the median of their rims.
+    """A copy of (C, H, W) whose lines of text are filled with the median of their rims.
+
+    A box is widened along its line as far as sharp steps go on: what was found may be the middle
+    of the line only.
 
     Examples
     --------
     >>> grey = np.full((1, 100, 100), 0.25, np.float32)
     >>> grey[0, 40:50, 20:80:2] = 1
-    >>> float(mask_text(grey, [Box(40, 20, 50, 80)]).max())
+    >>> float(mask_text(grey, [Box(40, 30, 50, 60)]).max())
     0.25
     """
     masked = pixels.copy()
-    height, width = pixels.shape[1:]
     for box in boxes:
-        tall = box.bottom - box.top
-        top, bottom = max(0, box.top - tall // 2 - 1), min(height, box.bottom + tall // 2 + 1)
-        left, right = max(0, box.left - 2 * tall), min(width, box.right + 2 * tall)
+        wide = _widened(pixels, box)
+        rows, columns = slice(wide.top, wide.bottom), slice(wide.left, wide.right)
         rim = np.concatenate(
-            [masked[:, top, left:right], masked[:, bottom - 1, left:right],
-             masked[:, top:bottom, left], masked[:, top:bottom, right - 1]], axis=1
+            [masked[:, wide.top, columns], masked[:, wide.bottom - 1, columns],
+             masked[:, rows, wide.left], masked[:, rows, wide.right - 1]], axis=1
         )  # fmt: skip
-        masked[:, top:bottom, left:right] = np.median(rim, axis=1)[:, None, None]
+        masked[:, rows, columns] = np.median(rim, axis=1)[:, None, None]
     return masked
+
+
+def _widened(pixels: Pixels, box: Box) -> Box:
+    """The box with all of its line, and half a height around it."""
+    tall, (height, width) = box.bottom - box.top, pixels.shape[1:]
+    band = pixels[:, box.top : box.bottom]
+    steps = (np.abs(np.diff(band, axis=2)) > _STEP).any(axis=(0, 1))
+    columns = np.flatnonzero(steps)
+    left, right = box.left, box.right
+    for column in columns[columns < left][::-1]:
+        if left - column > _WORD_GAP * tall:
+            break
+        left = int(column)
+    for column in columns[columns >= right]:
+        if column + 1 - right > _WORD_GAP * tall:
+            break
+        right = int(column) + 1
+    around = tall // 2 + 1
+    return Box(
+        max(0, box.top - around),
+        max(0, left - around),
+        min(height, box.bottom + around),
+        min(width, right + around),
+    )
 
 
 def _masked(pixels: Pixels, boxes: list[Box]) -> tuple[Pixels, tuple[str, ...]]:

@@ -70,6 +70,8 @@ class _Profile:
         self.options, self.key = options, key
         self.patient = pseudonym(patient, key, "patient")
         self.days = dates.shift_days(patient, key) if options.dates == "shift" else None
+        if options.dates == "keep":
+            self.days = 0
         self.active = options.active
         if options.dates == "shift" and self.days is None:
             self.active -= {"modified_dates"}
@@ -152,8 +154,7 @@ class _Profile:
         return self._by_value(element)
 
     def _shifted(self, element: DataElement) -> DataElement | None:
-        if self.options.dates == "keep":
-            return self._as_it_is(element)
+        """Dates that are dates, moved (by no day where they are kept); other text goes."""
         if self.days is None:
             return None
         if element.VR == "TM":  # whole days are added: the time of day is the same
@@ -170,7 +171,9 @@ class _Profile:
         if element.tag == _AGE:
             age = dates.age_string(str(element.value or ""))
             return None if age is None else DataElement(_AGE, "AS", age)
-        if of_patient and self.options.strict:
+        if self.options.strict and element.VR in ("DA", "DT", "TM"):
+            return self._shifted(element)
+        if self.options.strict and of_patient:
             return self._by_value(element)
         return self._as_it_is(element)
 
@@ -191,7 +194,7 @@ class _Profile:
         if vr == "SQ":
             return self._items(element)
         if vr == "UI":
-            return self._with_new_uids(element)
+            return self._as_it_is(element) if self.options.uids else self._with_new_uids(element)
         if vr in NUMBERS:
             return _numbers(element)
         if vr in ("DA", "DT", "TM"):
