@@ -94,7 +94,7 @@ def _truncated() -> list[Row]:
 
 
 def _sizes() -> list[Row]:
-    black = np.zeros((5000, 5000), np.uint8)
+    black, less = np.zeros((4200, 4200), np.uint8), np.zeros((2200, 2200), np.uint8)
     return [
         bad("huge.png", huge_png, "E_SIZE"),
         bad("huge.gif", huge_gif, "E_SIZE"),
@@ -106,7 +106,7 @@ def _sizes() -> list[Row]:
         bad("bomb.png", lambda: picture(black), "E_BOMB"),
         bad("bomb.tif", lambda: tiff(black, compression="zlib"), "E_BOMB"),
         bad("bomb.gif", lambda: picture(black, "GIF"), "E_BOMB", hostile=True),
-        bad("bomb.webp", lambda: picture(black, "WebP"), "E_BOMB", hostile=True),
+        bad("bomb.webp", lambda: picture(less, "WebP"), "E_BOMB", hostile=True),
         bad("more-rows-than-data.png", lambda: png(NOISE, size=(640, 64)), "E_TRUNCATED"),
         bad("more-rows-than-data-16.png", lambda: png(COLOUR16, size=(640, 64)), "E_TRUNCATED"),
     ]
