@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from latentdx.core.errors import StopError
-from latentdx.scans.deidentify import pseudonym, user_key
+from latentdx.scans.deidentify import key_path, pseudonym, user_key
 
 KEY = b"k" * 32
 
@@ -46,6 +46,7 @@ def test_key_file_is_named_by_the_environment(
     path.write_bytes(KEY)
     monkeypatch.setenv("LATENTDX_KEY_FILE", str(path))
     assert user_key() == KEY
+    assert key_path() == path
 
 
 def test_a_damaged_key_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ GLYPHS = 5
 
 _HEIGHTS = (6, 80)
 _MOST_PARTS = 600
+_NEIGHBOURS = np.ones((3, 3), np.int8)
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,14 @@ def lines_of(crop: Grey, mask: NDArray[Any]) -> Iterator[Line]:
 def _glyph_like(mask: NDArray[Any]) -> _Parts | None:
     from scipy import ndimage
 
-    labels, n_parts = ndimage.label(mask, np.ones((3, 3)))
-    if not n_parts:
+    labels, n_parts = ndimage.label(mask, _NEIGHBOURS)
+    area = np.bincount(labels.ravel(), minlength=n_parts + 1)[1:]
+    large = np.flatnonzero(area >= _HEIGHTS[0])  # specks are many, and cost time
+    if len(large) < 2:
         return None
     boxes = ndimage.find_objects(labels)
-    ends = np.array([(y.start, y.stop, x.start, x.stop) for y, x in boxes])
-    area = np.bincount(labels.ravel(), minlength=n_parts + 1)[1:]
+    ends = np.array([(y.start, y.stop, x.start, x.stop) for y, x in map(boxes.__getitem__, large)])
+    area = area[large]
     top, bottom, left, right = ends.T
     height, width = bottom - top, right - left
     inside = (top > 0) & (left > 0) & (bottom < mask.shape[0]) & (right < mask.shape[1])
