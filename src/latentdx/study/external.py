@@ -23,7 +23,7 @@ from latentdx.report.evaluate import abstention, evaluate_test, reconstruction, 
 from latentdx.report.page import render
 from latentdx.report.predictions import as_json
 from latentdx.study.assess import Assessment, audit_warnings
-from latentdx.study.prepare import Prepared
+from latentdx.study.prepare import Prepared, require_images
 from latentdx.study.publish import Made, content_of, write_predictions
 from latentdx.study.reporter import Reporter
 from latentdx.study.settings import RunSettings
@@ -45,6 +45,7 @@ def evaluate_bundle(
     model = load_bundle(bundle)
     told = read_description((bundle / DESCRIPTION).read_text(), bundle)
     collection = Collection.open(path)
+    require_images(collection)
     table = collection.metadata()
     _check(model, collection, table)
     split, is_own = _test_part(told, table)
