@@ -72,7 +72,7 @@ def decode_frame(stream: bytes, syntax: str, expected: Expected) -> Decoded:
     if decode is None:
         raise InputError(
             "E_DECODE",
-            "unknown transfer syntax",
+            f"images in {uid.UID(syntax).name} are not read",
             fix="decompress it first (dcmdjpeg of dcmtk, say)",
         )
     found = read_codestream(stream)
