@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
+from importlib import import_module
+
 import pytest
 from dicom_files import KEY
 from pydicom.datadict import keyword_dict
@@ -36,3 +39,16 @@ def test_unknown_makers_are_told_apart_and_not_told() -> None:
     assert first == vendor("doe's  CLINIC", KEY) != second
     assert first != vendor("Doe's Clinic", b"j" * 32)
     assert cleaned_words("Doe 19600101 4711 chest PA 2") == "chest PA 2"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["scans.burned_in", "scans.dates", "scans.deidentify", "scans.identity_map",
+     "scans.profile_options", "scans.profile_streams", "scans.profile_table",
+     "scans.profile_terms", "scans.profile_values", "scans.text_likeness", "collection.phi",
+     "collection.phi_patterns", "collection.proof"],
+)  # fmt: skip
+def test_the_examples_in_the_docstrings_run(name: str) -> None:
+    found = doctest.testmod(import_module(f"latentdx.{name}"))
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -109,7 +109,7 @@ def plain_decimal(value: Any) -> str:
     Examples
     --------
     >>> plain_decimal(0.1234567890123456), plain_decimal(2)
-    ('0.1234567890123', '2')
+    ('0.12345678901235', '2')
     """
     number = float(value)
     if number.is_integer() and abs(number) < 1e15:
