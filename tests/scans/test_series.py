@@ -149,7 +149,7 @@ def test_windows() -> None:
 
     assert window(narrow, narrow, narrow) == ((0, 80), [])
     assert window(wide, wide, wide) == ((40 - 0.5 - 399 / 2, 40 - 0.5 + 399 / 2), [])
-    assert window(None, None, None) == ((-160, 240), ["no window in the files: 40, 400 taken"])
+    assert window(None, None, None) == ((-160, 239), ["no window in the files: 40, 400 taken"])
     chosen, texts = window(wide, narrow, narrow)
     assert (chosen, len(texts)) == ((0, 80), 1)
     assert window(wide, wide, wide, window=(50.0, 100.0)) == ((0, 100), [])

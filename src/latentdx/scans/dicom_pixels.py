@@ -53,6 +53,6 @@ def _voi(units: Units, ds: Told, index: int, modality: str, policy: Policy, done
     """The policy's window for every modality, else the file's."""
     if policy.window is not None:
         done.append("the window asked for, in place of the file's")
-        return Window(*policy.window)
+        return Window(*policy.window, "LINEAR_EXACT")  # as in volumes: center -+ width / 2
     signed = units.values.dtype.kind != "u" or units.slope < 0 or units.intercept < 0
     return file_voi(ds, index, modality, signed, done)

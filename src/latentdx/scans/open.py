@@ -14,7 +14,7 @@ from latentdx.core.errors import InputError
 from latentdx.core.hashing import hash_array
 from latentdx.scans.arrays import read_npy
 from latentdx.scans.deidentify import user_key
-from latentdx.scans.dicom import read_dicom
+from latentdx.scans.dicom import peek_dicom, read_dicom
 from latentdx.scans.file_hash import hash_files
 from latentdx.scans.limits import Limits
 from latentdx.scans.policy import Policy
@@ -41,7 +41,8 @@ def open_scan(
 
     Raises `InputError`, always with the path and never with a patient's data: ``E_IO``,
     ``E_EMPTY``, ``E_FORMAT``, ``N_NOT_IMAGE``, ``E_NDIM``, ``E_TRUNCATED``, ``E_SIZE``,
-    ``E_BOMB``, ``E_DEPTH``, ``E_PI``, ``E_NAN``, ``E_PICKLE``, ``E_MEMORY``, ``E_DECODE``.
+    ``E_BOMB``, ``E_DEPTH``, ``E_PI``, ``E_NAN``, ``E_PICKLE``, ``E_AFFINE``, ``E_SERIES``,
+    ``E_MEMORY``, ``E_DECODE``.
 
     Examples
     --------
@@ -180,7 +181,7 @@ def _dicom_volume(files: list[bytes], key: bytes, limits: Limits, policy: Policy
     from latentdx.scans.series import assemble
     from latentdx.scans.volume_scans import scans_of
 
-    frames = [read_frames(data, limits, key=key, policy=policy) for data in files]
-    if policy.dims == 2 and len(frames) == 1 and len(frames[0].values) == 1:
+    if policy.dims == 2 and len(files) == 1 and peek_dicom(files[0], limits, key=key)[1] == 1:
         return read_dicom(files[0], limits, key=key, policy=policy)  # one image is no volume
+    frames = [read_frames(data, limits, key=key, policy=policy) for data in files]
     return scans_of(assemble(frames, policy), policy)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.core.errors import InputError
+from latentdx.scans.dicom_window import CT_WINDOW
 from latentdx.scans.frames import Frames, Window
 from latentdx.scans.gaps import evened
 from latentdx.scans.one_series import require_one_series
@@ -19,8 +20,6 @@ from latentdx.scans.volume import Volume
 
 _AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 _FARTHEST_MM = 1e6
-_CT_WINDOW = Window(40, 400, "LINEAR_EXACT")
-"""Soft tissue, HU: what a CT without a window of its own is shown with."""
 
 
 def assemble(frames: Sequence[Frames], policy: Policy) -> Volume:
@@ -152,7 +151,7 @@ def _window(
         return None, ()
     found = [part.window for part in frames if part.window is not None]
     if not found:
-        return _range(_CT_WINDOW), ("no window in the files: 40, 400 taken",)
+        return _range(CT_WINDOW), ("no window in the files: 40, 400 taken",)
     most = max(found, key=found.count)
     if found.count(most) == len(frames):
         return _range(most), ()

@@ -1,0 +1,100 @@
+"""How files are read, told on the command line; the doctor's page and its search of outputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from latentdx_command import Ended, class_folders
+
+Call = Callable[..., Ended]
+
+ONE_EACH = ("--one-scan-per-patient",)
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Path:
+    folder = tmp_path / "volumes"
+    folder.mkdir()
+    for index in range(3):
+        values = np.random.default_rng(index).integers(0, 255, (14, 12, 10)).astype(np.int16)
+        image = nibabel.Nifti1Image(values, np.diag([1.0, 1.0, 1.0, 1.0]))
+        nibabel.save(image, folder / f"{index}.nii.gz")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "n_scans", "dims"),
+    [(("--dims", "3"), 3, 3), (("--slices", "every:5"), 6, 2), (("--slices", "4"), 9, 2)],
+)
+def test_volumes_and_their_slices(
+    here: Call, volumes: Path, tmp_path: Path, options: tuple[str, ...], n_scans: int, dims: int
+) -> None:
+    ended = here(
+        *("ingest", volumes, "--to", tmp_path / "c", "--one-scan-per-patient", "--json"), *options
+    )
+    assert (ended.code, ended.json["n_scans"], ended.json["dims"]) == (0, n_scans, dims)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--slices", "each:2"), "every:N"),
+        (("--slices", "every:0"), "every:N"),
+        (("--slices", "every:2", "--dims", "3"), "--dims 2"),
+        (("--window", "wide"), "soft-tissue"),
+        (("--window", "40,nan"), "CENTER,WIDTH"),
+        (("--frames", "some"), "refuse, each, volume"),
+        (("--nan", "zero"), "impute"),
+        (("--burned-in", "hide"), "quarantine, mask, keep"),
+    ],
+)
+def test_options_that_are_not_understood(
+    here: Call, volumes: Path, tmp_path: Path, options: tuple[str, ...], told: str
+) -> None:
+    ended = here("ingest", volumes, "--to", tmp_path / "c", *options)
+    assert ended.code == 2
+    assert "E_OPTION" in ended.err
+    assert told in ended.err
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_study_of_volumes_is_refused_in_words(here: Call, volumes: Path, tmp_path: Path) -> None:
+    call = ("run", volumes, "--dims", "3", "--out", tmp_path / "o", "--one-scan-per-patient")
+    ended = here(*call)
+    assert (ended.code, "E_NDIM" in ended.err, "--slices" in ended.err) == (2, True, True)
+    here("ingest", volumes, "--dims", "3", "--to", tmp_path / "c", "--one-scan-per-patient")
+    ended = here("pretrain", tmp_path / "c", "--to", tmp_path / "e")
+    assert (ended.code, "E_NDIM" in ended.err) == (2, True)
+
+
+def test_the_doctor_s_page(here: Call, tmp_path: Path) -> None:
+    class_folders(tmp_path / "scans", 4)
+    (tmp_path / "scans" / "no" / "p000.png").write_bytes(b"")
+    ended = here("doctor", tmp_path / "scans", "--out", tmp_path / "found", *ONE_EACH)
+    assert (ended.code, "doctor.html" in ended.out) == (3, True)
+    page = (tmp_path / "found" / "doctor.html").read_text()
+    facts = json.loads((tmp_path / "found" / "doctor.json").read_text())
+    assert "no/p000.png" in page
+    assert page.count("data:image/png") == 7
+    assert (facts["n_scans"], facts["quarantine"][0]["code"]) == (7, "E_EMPTY")
+    assert here("doctor", tmp_path / "scans", "--json", *ONE_EACH).json == facts
+
+
+def test_the_doctor_searches_outputs(here: Call, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "log.txt").write_text("read scan of Mustermann")
+    (tmp_path / "names.txt").write_text("Erika\nMustermann\n\n")
+    ended = here("doctor", "--phi", out, "--names", tmp_path / "names.txt")
+    assert ended.code == 2
+    assert "1 places with one of 2 names" in ended.out
+    assert "log.txt" in ended.out
+    assert "ustermann" not in ended.out + ended.err
+    (tmp_path / "names.txt").write_text("Erika\n")
+    assert here("doctor", "--phi", out, "--names", tmp_path / "names.txt").code == 0
+    assert here("doctor").code == 2
