@@ -113,8 +113,10 @@ def dicom_bombs() -> list[Row]:
         bad("jpeg-inside.dcm", _framed(JPEG, b"\xff\xc0", 65_500), "E_SIZE"),
         bad("jpeg-ls-inside.dcm", _framed(JPEG_LS, b"\xff\xf7", 65_535), "E_SIZE"),
         bad("nested-200000.dcm", lambda: nested(200_000), "E_DEPTH"),
-        bad("million-elements.dcm", lambda: _million_elements(pixels=False), "N_NOT_IMAGE"),
-        bad("million-items.dcm", _million_items, "N_NOT_IMAGE"),
+        bad("million-elements.dcm", lambda: _million_elements(pixels=False), "E_SIZE"),
+        bad("million-elements-with-pixels.dcm", lambda: _million_elements(pixels=True), "E_SIZE"),
+        bad("million-items.dcm", _million_items, "E_SIZE"),
+        bad("million-fragments.dcm", _fragments, "E_SIZE"),
         bad("million-frames.dcm", made(NumberOfFrames=10**6), "E_SIZE", policy=EACH),
         bad("segmented-palette.dcm", _segmented_palette, "E_PI"),
     ]
@@ -209,8 +211,6 @@ def harmless() -> list[Odd]:
         Odd("itext.png", lambda: png(SMALL, chunk(b"iTXt", b"a\0\1\0\0\0" + zeros(1024))), ""),
         Odd("profile.png", lambda: png(SMALL, profile), "colour profile ignored"),
         Odd("pixels.png", lambda: _long_pixels(), ""),
-        Odd("million-elements.dcm", lambda: _million_elements(pixels=True), ""),
-        Odd("fragments.dcm", _fragments, ""),
     ]
 
 

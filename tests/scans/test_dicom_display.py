@@ -98,7 +98,7 @@ def test_a_window_asked_for_is_used_for_every_modality(modality: str) -> None:
     expected = np.clip((2.0 * DEEP - 1024 - 500) / 401 + 0.5, 0, 1)
     assert np.allclose(scan.pixels[0], expected, atol=1e-6)
     assert "the window asked for, in place of the file's" in scan.conversions
-    assert "window 500, 401 LINEAR applied" in scan.conversions
+    assert "window 500, 401 LINEAR_EXACT applied" in scan.conversions
 
 
 def test_the_first_of_several_windows(read: Read) -> None:

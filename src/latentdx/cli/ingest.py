@@ -48,6 +48,7 @@ def ingest(
     spacing: options.SpacingOption = None,
     crop: options.CropFlag = False,
     burned_in: options.BurnedInOption = "quarantine",
+    identity_map: options.IdentityMapFlag = False,
     strict: options.StrictFlag = False,
     workers: options.WorkersOption = None,
     as_json: options.JsonFlag = False,
@@ -67,6 +68,7 @@ def ingest(
         spacing=spacing,
         crop=crop,
         burned_in=burned_in,
+        identity_map=identity_map,
     )
     settings = IngestSettings(
         labels=labels,

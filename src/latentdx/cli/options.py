@@ -82,6 +82,13 @@ BurnedInOption = Annotated[
         "--burned-in", help="Text burned into pixels: quarantine (default), mask, or keep."
     ),
 ]
+IdentityMapFlag = Annotated[
+    bool,
+    typer.Option(
+        "--identity-map",
+        help="Keep a map from identifiers to pseudonyms, sealed, beside your pseudonym key.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.", min=0)]
 StrictFlag = Annotated[bool, typer.Option("--strict", help="Stop at the first unusable file.")]
 WorkersOption = Annotated[
@@ -185,6 +192,7 @@ def policy(  # one argument an option
     spacing: float | None,
     crop: bool,
     burned_in: str,
+    identity_map: bool = False,
 ) -> Policy:
     """How files are read, from the options' texts. Raises `StopError` ``E_OPTION``."""
     from latentdx.scans.policy import Policy
@@ -201,6 +209,7 @@ def policy(  # one argument an option
         spacing_mm=spacing,
         crop=crop,
         burned_in=choice("--burned-in", burned_in, ("quarantine", "mask", "keep")),
+        identity_map=identity_map,
         gate=True,
     )
 

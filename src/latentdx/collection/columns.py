@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from latentdx.collection.table import CollectionTable, ScanRow, table_from
@@ -24,6 +26,7 @@ _OTHERS = {
     "native_shape": pa.list_(pa.int32()),
     "spacing_mm": pa.list_(pa.float64()),
 }
+_PRESENT = pa.list_(pa.uint32())  # tags of the file's elements: for the proof, read by it alone
 
 METADATA_COLUMNS = [*_TEXTS, *_JSON, *_OPTIONAL_TEXTS, *_OTHERS]
 PIXEL_COLUMNS = ["pixels", "pixels_crc"]
@@ -36,6 +39,7 @@ def pixel_schema(n_values: int) -> Any:
             *(pa.field(name, pa.string(), nullable=False) for name in (*_TEXTS, *_JSON)),
             *(pa.field(name, pa.string()) for name in _OPTIONAL_TEXTS),
             *(pa.field(name, kind) for name, kind in _OTHERS.items()),
+            pa.field("present", _PRESENT),
             pa.field("pixels", pa.binary(2 * n_values), nullable=False),
             pa.field("pixels_crc", pa.uint32(), nullable=False),
         ]
@@ -46,7 +50,8 @@ def to_arrow(rows: Sequence[ScanRow], schema: Any, shape: tuple[int, ...]) -> An
     """An Arrow table of rows whose pixels all have `shape` (C, *spatial)."""
     levels = [_to_levels(row.pixels, shape) for row in rows]
     values: dict[str, list[Any]] = {
-        name: [getattr(row, name) for row in rows] for name in (*_TEXTS, *_OPTIONAL_TEXTS, *_OTHERS)
+        name: [getattr(row, name) for row in rows]
+        for name in (*_TEXTS, *_OPTIONAL_TEXTS, *_OTHERS, "present")
     }
     for name in _JSON:
         values[name] = [json.dumps(getattr(row, name), sort_keys=True) for row in rows]
@@ -72,7 +77,7 @@ def _decoded(table: Any) -> dict[str, list[Any]]:
     columns["covariates"] = [json.loads(text) for text in columns["covariates"]]
     for name in ("conversions", "warnings"):
         columns[name] = [tuple(json.loads(text)) for text in columns[name]]
-    for name in ("native_shape", "spacing_mm"):
+    for name in {"native_shape", "spacing_mm", "present"} & columns.keys():
         columns[name] = [None if value is None else tuple(value) for value in columns[name]]
     return columns
 
@@ -98,6 +103,12 @@ def to_unit_levels(levels: NDArray[np.uint16]) -> NDArray[np.float32]:
     found = levels.astype(np.float32)
     found /= np.float32(_LEVELS)
     return found
+
+
+def count_tags(piece: Any) -> Counter[int]:
+    """How many rows of a batch with the column ``present`` hold each tag."""
+    found = pc.value_counts(piece.column("present").flatten())
+    return Counter(dict(zip(*(found.field(at).to_pylist() for at in (0, 1)), strict=True)))
 
 
 def as_stored(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ import numpy as np
 from latentdx.collection.listing import entry_path
 from latentdx.collection.patients import patient_error
 from latentdx.collection.plan import IngestSettings, Plan, Planned
+from latentdx.collection.proof import write_proof
 from latentdx.collection.resume import Quarantined, Stored, key_id
 from latentdx.collection.rows import DECLARED, declare, make_row, row_path
 from latentdx.collection.shape import choose_shape
@@ -24,11 +25,11 @@ from latentdx.collection.sources import Reading, read_scans
 from latentdx.collection.store import Collection
 from latentdx.collection.table import ScanRow, scan_id
 from latentdx.core.errors import InputError, StopError
+from latentdx.scans.identity_map import IdentityMap
 from latentdx.scans.request import Request
 from latentdx.scans.sandbox import Found, Sandbox
 
 Progress = Callable[[int, int], None]
-
 _NOT_IMAGE = "N_NOT_IMAGE"
 _WRITE_BYTES = 64 << 20
 _WRITE_SECONDS = 10.0
@@ -84,6 +85,7 @@ class IngestJob:
         self._aside = list(stored.aside)
         self._ids: set[str] = set()
         self._rows: list[ScanRow] = []
+        self._sealed: list[str] = []
         self._n_bytes = 0
         self._written = time.monotonic()
 
@@ -113,8 +115,7 @@ class IngestJob:
         return [scan for scan in self._plan.scans if (scan.source, scan.path) not in settled]
 
     def _tidy(self) -> None:
-        """An unfinished collection loses at once what no longer holds; a finished one at the end,
-        when what takes its place is there."""
+        """What no longer holds is removed now if the collection is unfinished, else at the end."""
         if self._collection is None:
             return
         self._ids = {row.scan_id for row in self._collection.stored()}
@@ -170,6 +171,7 @@ class IngestJob:
             if isinstance(item, InputError):
                 self._refuse(item, planned)
             else:
+                self._sealed += [item.sealed_identity] if item.sealed_identity else []
                 path = row_path(planned, item)
                 identity = self._new_id(planned, path, item.content_hash)
                 self._add(make_row(identity, planned, item))
@@ -217,7 +219,9 @@ class IngestJob:
             )
         if self._rows and self._collection is not None:
             self._collection.append(self._rows)
-        self._rows, self._n_bytes = [], 0
+        if self._sealed:
+            IdentityMap(self._settings.secret()).add(dict.fromkeys(self._sealed))
+        self._rows, self._sealed, self._n_bytes = [], [], 0
         self._written = time.monotonic()
 
     def _finish(self) -> IngestReport:
@@ -235,7 +239,24 @@ class IngestJob:
         }
         if not collection.is_complete or json.dumps(collection.info) != json.dumps(info):
             collection.mark_complete(info)
+            self._prove(collection)
         return self._report(collection)
+
+    def _prove(self, collection: Collection) -> None:
+        """Leave the proof of de-identification in the collection's folder."""
+        codes = Counter(item.code for item in self._aside)
+        policy = self._settings.policy
+        write_proof(
+            self._destination,
+            present=collection.tags_present(),
+            n_scans=len(collection),
+            key=self._settings.secret(),
+            more={
+                "burned_in_text": policy.burned_in,
+                "identity_map": policy.identity_map,
+                "refused": dict(sorted(codes.items())),
+            },
+        )
 
     def _policy(self) -> dict[str, Any]:
         """How the files were read: where the source is a collection, as it was made."""

@@ -56,5 +56,6 @@ def make_row(identity: str, planned: Planned, scan: Scan) -> ScanRow:
         acquired=scan.acquired,
         stamp=planned.stamp,
         file_hash=scan.file_hash,
+        present=scan.present,
     )
     return declare(row, planned)

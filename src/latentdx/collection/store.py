@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -18,6 +19,7 @@ from latentdx.collection.columns import (
     METADATA_COLUMNS,
     PIXEL_COLUMNS,
     as_told,
+    count_tags,
     from_arrow,
     levels_from,
     pixel_schema,
@@ -163,12 +165,18 @@ class Collection:
         places = {name: index for index, name in enumerate(table.scan_id.tolist())}
         indices = np.array([places[name] for name in scan_ids], np.int64)
         with _reading(self.path):
-            columns = self._dataset.take(indices, columns=METADATA_COLUMNS)
+            columns = self._dataset.take(indices, columns=[*METADATA_COLUMNS, "present"])
         pixels = self.pixels(indices)
         return [
             ScanRow(pixels=image, **told)
             for image, told in zip(pixels, as_told(columns), strict=True)
         ]
+
+    def tags_present(self) -> Counter[int]:
+        """In how many scans' DICOM files each element was, by tag (group << 16 | element)."""
+        with _reading(self.path):
+            pieces = self._dataset.to_batches(columns=["present"])
+            return sum(map(count_tags, pieces), Counter())
 
     def update(self, scan_ids: Sequence[str], columns: Mapping[str, Sequence[Any]]) -> None:
         """Write new values into `columns` of the rows with these ids, in one atomic version.

@@ -28,7 +28,7 @@ class ScanRow:
     patient, study, series, site: pseudonyms (or ``scan:<n>``), None where not known.
     given_part: the part that the source declares, ``val`` included, or None.
     pretrain_only: from a source given as unlabelled.
-    spacing_mm, native_shape, orientation, acquired, warnings, file_hash: as in `Scan`.
+    spacing_mm, native_shape, orientation, acquired, warnings, file_hash, present: as in `Scan`.
     stamp: tells whether the file has changed since it was read.
     declared: what was said of it outside its file, as JSON (see `Planned.declared`).
     """
@@ -56,6 +56,7 @@ class ScanRow:
     stamp: str = ""
     declared: str = "{}"
     file_hash: str = ""
+    present: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

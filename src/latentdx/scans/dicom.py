@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from latentdx.core.errors import InputError
 from latentdx.scans import dicom_geometry, dicom_tags
 from latentdx.scans.dicom_dataset import read_dataset
+from latentdx.scans.dicom_fields import scan_fields
 from latentdx.scans.dicom_header import PixelHeader, count_frames, read_header, require_size
 from latentdx.scans.dicom_native import native_frames
 from latentdx.scans.dicom_pixels import frame_pixels
@@ -65,7 +66,7 @@ def peek_dicom(data: bytes, limits: Limits, *, key: bytes) -> tuple[str | None, 
 
 def _scans(ds: Told, header: PixelHeader, key: bytes, policy: Policy) -> Iterator[Scan]:
     modality = dicom_tags.modality(ds.ds)
-    identity = dicom_tags.identity(ds.ds, key)
+    identity = scan_fields(ds, key, policy)
     for index, native in enumerate(native_frames(ds, header)):
         pixels, done = frame_pixels(native, ds, index, modality=modality, policy=policy)
         if (aspect := dicom_geometry.aspect_ratio(ds)) is not None:

@@ -16,7 +16,7 @@ from pydicom.uid import (
 )
 
 from latentdx.core.errors import InputError
-from latentdx.scans import dicom_geometry, dicom_pixels, dicom_tags
+from latentdx.scans import burned_in, dicom_geometry, dicom_pixels, dicom_tags, dicom_uids
 from latentdx.scans.dicom_header import PIXEL_KEYWORDS
 from latentdx.scans.dicom_told import Told, tags_of
 from latentdx.scans.limits import Limits
@@ -27,23 +27,27 @@ _WITHOUT_PIXELS = frozenset({"SR", "KO", "PR", "REG", "FID", "RTPLAN", "RTSTRUCT
 _BLOCK = 1 << 20
 
 # Made once: pydicom looks up every keyword anew for every file.
-_TAGS = tags_of(*dicom_tags.TAGS, *dicom_pixels.TAGS, *dicom_geometry.TAGS, *PIXEL_KEYWORDS)
+_TAGS = tags_of(
+    *(*dicom_tags.TAGS, *dicom_pixels.TAGS, *dicom_geometry.TAGS, *PIXEL_KEYWORDS),
+    *(*dicom_uids.TAGS, *burned_in.TAGS),
+)
 
 
 def read_dataset(data: bytes, limits: Limits) -> Told:
     """What the file of an image says, with or without preamble and meta information.
 
     Raises `InputError`: ``N_NOT_IMAGE`` (an object without pixels), ``E_TRUNCATED``, ``E_BOMB``,
-    ``E_DEPTH``, ``E_DECODE`` (a header or transfer syntax that cannot be read).
+    ``E_DEPTH``, ``E_UID``, ``E_DECODE`` (a header or transfer syntax that cannot be read).
     """
     start, syntax = _meta_end(data)
     if syntax == DeflatedExplicitVRLittleEndian:
         data, start, syntax = _inflate(data[start:], limits), 0, ExplicitVRLittleEndian
     implicit, little = _encoding(data, start, syntax)
-    found = outline(data, start, implicit=implicit, little=little, depth=limits.depth)
+    found = outline(data, start, implicit=implicit, little=little, limits=limits)
     ds = _parsed(data)
     _require_pixels(ds, found)
-    return Told(ds, _syntax(ds, syntax), bool(ds.original_encoding[1]), _TAGS)
+    dicom_uids.require_uids(ds)
+    return Told(ds, _syntax(ds, syntax), bool(ds.original_encoding[1]), _TAGS, found.tags)
 
 
 def _parsed(data: bytes) -> Any:

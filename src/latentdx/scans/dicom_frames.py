@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.core.errors import InputError
-from latentdx.scans import dicom_geometry, dicom_tags
+from latentdx.scans import dicom_geometry
 from latentdx.scans.dicom_dataset import read_dataset
+from latentdx.scans.dicom_fields import scan_fields
 from latentdx.scans.dicom_header import GREY, PixelHeader, read_header, require_size
 from latentdx.scans.dicom_native import native_frames
 from latentdx.scans.dicom_told import Told
@@ -39,7 +40,7 @@ def read_frames(data: bytes, limits: Limits, *, key: bytes, policy: Policy) -> F
     _require_room(header, limits)
     values, valid, done = _decoded(ds, header, policy)
     window, more = _window(ds, header.frames)
-    identity = dicom_tags.identity(ds.ds, key)
+    identity = scan_fields(ds, key, policy)
     return Frames(
         values,
         valid,

@@ -23,12 +23,14 @@ class Told:
     syntax: its transfer syntax, a pydicom UID.
     little: whether its numbers are little endian.
     tags: by keyword; no other keyword can be asked for.
+    present: tags of all elements of the file, group << 16 | element.
     """
 
     ds: Any
     syntax: Any
     little: bool
     tags: dict[str, BaseTag]
+    present: tuple[int, ...] = ()
 
     def get(self, keyword: str, default: Any = None) -> Any:
         """The value of an element. Raises `InputError` ``E_DECODE`` where it cannot be read."""

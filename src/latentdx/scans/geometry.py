@@ -61,8 +61,8 @@ def _inner_shape(native: tuple[int, ...], size: int) -> tuple[int, int]:
 
 
 def _scaled(
-    spacing: tuple[float, float] | None, rows: float, columns: float
-) -> tuple[float, float] | None:
+    spacing: tuple[float, ...] | None, rows: float, columns: float
+) -> tuple[float, ...] | None:
     return spacing and (spacing[0] * rows, spacing[1] * columns)
 
 

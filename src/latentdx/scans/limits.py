@@ -21,6 +21,7 @@ class Limits:
     archive_members: arrays in one ``.npz``.
     seconds: wall time, and processor time, of one file in a worker (see `decode_files`).
     frames: frames or pages of one file, slices of one series.
+    elements: DICOM data elements, items and fragments of one file.
     memory_bytes: address space of one worker.
 
     Examples
@@ -38,6 +39,7 @@ class Limits:
     archive_members: int = 1000
     seconds: float = 20.0
     frames: int = 4000
+    elements: int = 300_000
     memory_bytes: int = 2 << 30
 
     def check_image(

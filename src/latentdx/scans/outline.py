@@ -7,9 +7,10 @@ walked once before, without recursion and without keeping anything.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from latentdx.core.errors import InputError
+from latentdx.scans.limits import Limits
 
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = (0xFFFE, 0xE000), (0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)
@@ -25,10 +26,12 @@ class Outline:
     ----------
     has_pixels: the data set has an element of pixel data, whole or not.
     breaks: (bytes expected, bytes found) where an element runs past the end, else None.
+    tags: of all elements up to the pixels, at every depth, sorted: group << 16 | element.
     """
 
     has_pixels: bool = False
     breaks: tuple[int, int] | None = None
+    tags: tuple[int, ...] = ()
 
 
 @dataclass
@@ -39,6 +42,7 @@ class _Walk:
     endian: str
     # One entry an open sequence or item: (is a sequence, its end or None, implicit VR outside it).
     stack: list[tuple[bool, int | None, bool]] = field(default_factory=list)
+    seen: set[tuple[int, int]] = field(default_factory=set)
 
     def tag(self, position: int) -> tuple[int, int]:
         group, element = struct.unpack_from(self.endian + "HH", self.data, position)
@@ -69,21 +73,32 @@ class _Walk:
             self.pop()
 
 
-def outline(data: bytes, start: int, *, implicit: bool, little: bool, depth: int) -> Outline:
+def outline(data: bytes, start: int, *, implicit: bool, little: bool, limits: Limits) -> Outline:
     """Walk the data set that begins at byte `start`, up to its pixel data.
 
-    Raises `InputError` ``E_DEPTH`` where sequences nest deeper than `depth`.
+    Raises `InputError` ``E_DEPTH`` where sequences nest too deep, ``E_SIZE`` where there are more
+    elements or fragments than any image has.
     """
     walk = _Walk(data, start, implicit, "<" if little else ">")
+    found = _walked(walk, limits)
+    return replace(found, tags=tuple(sorted(group << 16 | low for group, low in walk.seen)))
+
+
+def _walked(walk: _Walk, limits: Limits) -> Outline:
+    data, depth, left = walk.data, limits.depth, limits.elements
     while walk.position + 8 <= len(data):
         walk.close_ended()
         tag = walk.tag(walk.position)
+        left -= 1
+        if left < 0:
+            raise too_many(limits)
         if tag in (_ITEM, _ITEM_END, _SEQUENCE_END):
             _step_item(walk, tag)
             continue
+        walk.seen.add(tag)
         vr, length = _read_header(walk)
         if tag in _PIXELS and not walk.stack:
-            return Outline(has_pixels=True, breaks=_pixel_break(walk, length))
+            return Outline(has_pixels=True, breaks=_pixel_break(walk, length, limits))
         if _is_sequence(walk, vr, length):
             walk.push(is_sequence=True, length=length, implicit=walk.implicit or vr == b"UN")
             if walk.depth() > depth:
@@ -145,15 +160,23 @@ def _value_end(walk: _Walk, length: int) -> int:
     return (len(walk.data) if found < 0 else found) + 8
 
 
-def _pixel_break(walk: _Walk, length: int) -> tuple[int, int] | None:
+def too_many(limits: Limits) -> InputError:
+    """The refusal of a file with more elements or fragments than allowed."""
+    found = f"more than {limits.elements} elements, items or fragments"
+    return InputError("E_SIZE", found, fix="check where the file comes from, or raise the limits")
+
+
+def _pixel_break(walk: _Walk, length: int, limits: Limits) -> tuple[int, int] | None:
     """Where the pixel data run past the end of the file; encapsulated data by their fragments."""
     found, end = len(walk.data), walk.position
     if length != _UNDEFINED:
         end += length
         return (end, found) if end > found else None
-    while end + 8 <= found:
+    for _ in range(limits.elements):
+        if end + 8 > found:
+            return end + 8, found
         tag, size = walk.tag(end), walk.number("I", end + 4)
         if tag != _ITEM:
             return None
         end += 8 + size
-    return end + 8, found
+    raise too_many(limits)

@@ -36,6 +36,7 @@ class Policy:
     spacing_mm: volumes are resampled to voxels of this side; None keeps the file's.
     crop: volumes are cropped to the body.
     burned_in: of images with text in their pixels: ``quarantine``, ``mask`` or ``keep``.
+    identity_map: identifiers are sealed under the key, for the map that leads back from pseudonyms.
     gate: scans that hold nothing to learn from (constant, tiny) are refused, odd ones marked.
 
     Examples
@@ -53,6 +54,7 @@ class Policy:
     spacing_mm: float | None = None
     crop: bool = False
     burned_in: BurnedIn = "keep"
+    identity_map: bool = False
     gate: bool = False
 
     @property

@@ -48,7 +48,7 @@ def _cut(ds: Any, keyword: str, bits: int, *, little: bool) -> None:
             f"the pixel data hold {len(data)} bytes where {size} are needed",
             fix="the header is wrong: export the image again",
         )
-    # Words of big endian files are swapped: of an odd size the last sample follows the filling byte.
+    # Big endian words are swapped: of an odd size the last sample follows the filling byte.
     odd = size % 2
     ds[keyword].value = data[: size + odd] if odd and not little else data[:size] + b"\0" * odd
 

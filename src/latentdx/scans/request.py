@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from latentdx.core.errors import InputError
+from latentdx.scans.burned_in import Risk, guard
 from latentdx.scans.geometry import fit_scan
 from latentdx.scans.intensity import to_channels
 from latentdx.scans.policy import Policy
@@ -43,11 +44,22 @@ class Request:
             return InputError(error.code, error.found, fix=error.fix, path=scan.frame)
 
     def _guarded(self, scan: Scan) -> Scan:
-        """The scan as the gate lets it pass, marked where it looks wrong."""
-        if not self.policy.gate:
-            return scan
-        found = check_quality(scan.pixels, scan.native_shape, modality=scan.modality)
-        return replace(scan, warnings=tuple(dict.fromkeys((*scan.warnings, *found))))
+        """The scan as the guards let it pass, marked where it looks wrong; text may be masked."""
+        warnings, masked = scan.warnings, tuple[str, ...]()
+        if self.policy.gate:
+            found = check_quality(scan.pixels, scan.native_shape, modality=scan.modality)
+            warnings = (*warnings, *found)
+        pixels = scan.pixels
+        if scan.dims == 2 and not scan.frame.startswith("slice/"):  # volumes are not searched
+            risk = Risk(scan.text_risk or "low", has_face=scan.has_face)
+            pixels, masked, told = guard(pixels, risk, self.policy.burned_in)
+            warnings = (*warnings, *told)
+        return replace(
+            scan,
+            pixels=pixels,
+            conversions=(*scan.conversions, *masked),
+            warnings=tuple(dict.fromkeys(warnings)),
+        )
 
     def fit(self, scan: Scan) -> Scan:
         """The scan in the shape asked for, its conversions recorded."""

@@ -7,6 +7,7 @@ worker is killed and replaced, and the file's place in the order is taken by an 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -83,10 +84,17 @@ def decode_files(
     ...     print(index, result)
     0 E_IO scan.dcm: cannot be opened: No such file or directory
     """
-    groups = ((os.fspath(path),) for path in paths)
+    names: deque[str] = deque()
+
+    def groups() -> Iterator[tuple[str]]:
+        for path in paths:
+            names.append(os.fspath(path))
+            yield (names[-1],)
+
     with Sandbox(workers, limits) as sandbox:
-        for index, outcome in enumerate(sandbox.read(groups, request)):
-            yield index, outcome if isinstance(outcome, InputError) else _only(outcome)
+        for index, outcome in enumerate(sandbox.read(groups(), request)):
+            path = names.popleft()
+            yield index, outcome if isinstance(outcome, InputError) else _only(outcome, path)
 
 
 def decode_groups(
@@ -104,11 +112,11 @@ def decode_groups(
         yield from enumerate(sandbox.read(groups, request))
 
 
-def _only(scans: tuple[Scan | InputError, ...]) -> Scan | InputError:
+def _only(scans: tuple[Scan | InputError, ...], path: str) -> Scan | InputError:
     if len(scans) == 1:
         return scans[0]
     found = f"the file holds {len(scans)} scans where one was asked for"
-    return InputError("E_NDIM", found, fix="read them into a collection")
+    return InputError("E_NDIM", found, fix="read them into a collection", path=path)
 
 
 def _processors() -> int:

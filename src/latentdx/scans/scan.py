@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,12 @@ class Scan:
     content_hash: SHA-256 (hex) of the native decoded pixels, before padding or resizing; equal
         for equal images, whatever the file's name or metadata.
     file_hash: BLAKE2b-128 (hex) of the file's bytes (of all files of a series), or ``""``.
+    text_risk: what a header says of text in the pixels: ``stated``, ``raised`` or ``""``.
+    has_face: the header says that a person can be recognised in the picture.
+    present: tags of all elements of a DICOM file, group << 16 | element: for the proof of what was
+        removed.
+    sealed_identity: identifiers that only the key opens, for the identity map where one is asked
+        for, else ``""``; never stored with the scan.
     """
 
     pixels: NDArray[np.float32]
@@ -53,6 +60,10 @@ class Scan:
     warnings: tuple[str, ...] = ()
     content_hash: str = ""
     file_hash: str = ""
+    text_risk: Literal["stated", "raised", ""] = ""
+    has_face: bool = False
+    present: tuple[int, ...] = ()
+    sealed_identity: str = ""
 
     @property
     def dims(self) -> int:

@@ -20,7 +20,7 @@ Outcome = tuple[Scan | InputError, ...] | Peek | InputError
 
 _HEADER_BYTES = 1 << 20
 _SCAN_FIELDS = tuple(field.name for field in fields(Scan) if field.name != "pixels")
-_TUPLES = ("native_shape", "spacing_mm", "conversions", "warnings")
+_TUPLES = ("native_shape", "spacing_mm", "conversions", "warnings", "present")
 
 
 def send_json(connection: Connection, value: Any) -> None:
