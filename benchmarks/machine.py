@@ -15,7 +15,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 TRIALS = ROOT / "build" / "benchmarks"
 """For results of --quick, which say nothing and are not kept in the repository."""
 
-_LIBRARIES = ("latentdx", "torch", "numpy", "scikit-learn")
+_LIBRARIES = ("latentdx", "torch", "numpy", "scikit-learn", "pydicom", "pylance")
 
 
 def data_folder() -> Path:

@@ -12,9 +12,11 @@ import latentdx
 NAMES = [
     "AutoencoderFeatures",
     "Collection",
+    "Policy",
     "RunSettings",
     "load_bundle",
     "open_scan",
+    "open_scans",
     "run_study",
     "split_by_patient",
 ]

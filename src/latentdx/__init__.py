@@ -16,16 +16,19 @@ if TYPE_CHECKING:
     from latentdx.collection.split import split_by_patient
     from latentdx.collection.store import Collection
     from latentdx.features.transformer import AutoencoderFeatures
-    from latentdx.scans.open import open_scan
+    from latentdx.scans.open import open_scan, open_scans
+    from latentdx.scans.policy import Policy
     from latentdx.study.run import run_study
     from latentdx.study.settings import RunSettings
 
 __all__ = [
     "AutoencoderFeatures",
     "Collection",
+    "Policy",
     "RunSettings",
     "load_bundle",
     "open_scan",
+    "open_scans",
     "run_study",
     "split_by_patient",
 ]
@@ -33,9 +36,11 @@ __all__ = [
 _HOMES = {
     "AutoencoderFeatures": "latentdx.features.transformer",
     "Collection": "latentdx.collection.store",
+    "Policy": "latentdx.scans.policy",
     "RunSettings": "latentdx.study.settings",
     "load_bundle": "latentdx.bundle.load",
     "open_scan": "latentdx.scans.open",
+    "open_scans": "latentdx.scans.open",
     "run_study": "latentdx.study.run",
     "split_by_patient": "latentdx.collection.split",
 }

@@ -16,6 +16,7 @@ from latentdx.collection.split import split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
 from latentdx.core.errors import LeakageError, StopError
+from latentdx.scans.policy import Policy
 
 Settings = Callable[..., IngestSettings]
 Stored = Callable[..., CollectionTable]
@@ -26,7 +27,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def stored(shared: Path, tmp_path: Path, settings: Settings) -> Stored:
     def store(name: str, **options: object) -> CollectionTable:
-        options = {"workers": 2, "size": 16, **options}
+        keep = Policy(gate=True, burned_in="keep")
+        options = {"workers": 2, "size": 16, "policy": keep, **options}
         report = ingest([shared / name], tmp_path / "c", settings(**options))
         assert report.quarantine == ()
         return Collection.open(tmp_path / "c").metadata()
@@ -51,6 +53,14 @@ def test_brain_mri_duplicates(stored: Stored, shared: Path) -> None:
     assert duplicates is not None
     assert groups <= set(duplicates.examples)
     assert audit(table, split_by_patient(table, seed=0).parts).valid
+
+
+def test_pictures_from_the_web_hold_text(shared: Path, tmp_path: Path, settings: Settings) -> None:
+    options = {"workers": 2, "size": 16, "one_scan_per_patient": True}
+    report = ingest([shared / "brain_mri_tumor_yesno"], tmp_path / "c", settings(**options))
+    assert {item.code for item in report.quarantine} == {"E_BURNED_IN"}
+    assert 10 <= len(report.quarantine) <= 20
+    assert report.n_scans + len(report.quarantine) == 253
 
 
 def test_pneumoniamnist_shares_pictures_between_train_and_val(stored: Stored) -> None:

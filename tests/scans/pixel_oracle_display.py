@@ -39,7 +39,8 @@ def distances(path: Path, key: bytes) -> Iterator[tuple[str, float]]:
     except InputError:
         return
     for index, scan in enumerate(asked):
-        options = ("+Wfl", "+Ww", *(f"{number:.6f}" for number in window))
+        # DCMTK shows c - 0.5 -+ (w - 1) / 2; asked for is c -+ w / 2.
+        options = ("+Wfl", "+Ww", *(f"{number:.6f}" for number in (window[0] + 0.5, window[1] + 1)))
         apart = _apart(path, index, syntax, options, scan)
         yield f"asked {index}", apart - _rounding(ds, window[1])
     for index, scan in enumerate(scans):

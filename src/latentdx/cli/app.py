@@ -9,6 +9,7 @@ import typer
 
 from latentdx.cli import (
     audit,
+    deidentify,
     demo,
     doctor,
     evaluate,
@@ -30,7 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, run_command, doctor, ingest, audit, pretrain, fit, evaluate, predict):
+BEFORE, STUDY = (demo, run_command, doctor, deidentify, ingest), (audit, pretrain, fit, evaluate)
+for command in (*BEFORE, *STUDY, predict):
     command.register(app)
 
 

@@ -12,8 +12,9 @@ from latentdx.cli.errors import QUARANTINED
 
 HELP = r"""Do the whole study: read, audit, split, pretrain, fit, evaluate, report, bundle.
 
-SOURCE is a folder of DICOM, PNG, JPEG or TIFF (labels from --labels CSV, else from class folders;
-top folders train, val, test are honoured), an .npz in MedMNIST's layout, or a collection.
+SOURCE is a folder of DICOM, NIfTI, PNG, JPEG or TIFF (labels from --labels CSV, else from class
+folders; top folders train, val, test are honoured), an .npz in MedMNIST's layout, the name of a
+public set (medmnist:NAME), or a collection.
 A run stopped at any moment is continued by the same command.
 
 Examples:
@@ -61,6 +62,7 @@ def run(
         str | None,
         typer.Option("--burned-in", help="Burned-in text: quarantine (default), mask, or keep."),
     ] = None,
+    identity_map: options.IdentityMapFlag = False,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed (default 0).", min=0)] = None,
     minutes: Annotated[
         float | None,
@@ -112,6 +114,7 @@ def run(
         **{"dims": dims, "slices": options.slices(slices), "frames": frames, "nan": nan},
         **{"volume_index": volume_index, "window": options.window(window)},
         **{"spacing_mm": spacing, "crop": crop or None, "burned_in": burned_in},
+        "identity_map": identity_map or None,
         **{"labelled": labelled, "size": size, "seed": seed, "minutes": minutes},
         **{"patient_pattern": patient_pattern, "positive": positive, "overlap": overlap},
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},

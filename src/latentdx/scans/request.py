@@ -10,6 +10,7 @@ from latentdx.scans.burned_in import Risk, guard
 from latentdx.scans.geometry import fit_scan
 from latentdx.scans.intensity import to_channels
 from latentdx.scans.policy import Policy
+from latentdx.scans.profile_options import INGEST, ProfileOptions
 from latentdx.scans.quality import check_quality
 from latentdx.scans.scan import Scan
 
@@ -24,6 +25,7 @@ class Request:
     channels: 1 (colour to luminance), 3 (grey repeated), or None for what each file has.
     key: secret of the pseudonyms (see `latentdx.scans.deidentify.user_key`).
     policy: see `Policy`.
+    profile: what stays in files that are written clean (see `Sandbox.clean`).
 
     Examples
     --------
@@ -35,6 +37,7 @@ class Request:
     channels: Literal[1, 3] | None = None
     key: bytes = field(default=b"", repr=False)
     policy: Policy = field(default_factory=Policy)
+    profile: ProfileOptions = INGEST
 
     def deliver(self, scan: Scan) -> Scan | InputError:
         """The scan in the shape asked for, or why this frame of its file cannot be used."""

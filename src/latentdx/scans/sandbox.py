@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from latentdx.core.errors import InputError
+from latentdx.scans.clean import CleanFile
 from latentdx.scans.limits import Limits
 from latentdx.scans.peek import Peek
 from latentdx.scans.pool import Pool
@@ -55,13 +56,19 @@ class Sandbox:
         Errors carry the group's first path. One call must be read to its end before the next.
         """
         for _, outcome in self._pool.run("read", request, groups):
-            assert not isinstance(outcome, Peek)
+            assert not isinstance(outcome, Peek | CleanFile)
             yield outcome
 
     def peek(self, paths: Iterable[str], request: Request) -> Iterator[Peek | InputError]:
         """What each file says of itself, in order; nothing is decoded."""
         for _, outcome in self._pool.run("peek", request, ((path,) for path in paths)):
-            assert not isinstance(outcome, tuple)
+            assert not isinstance(outcome, tuple | CleanFile)
+            yield outcome
+
+    def clean(self, paths: Iterable[str], request: Request) -> Iterator[CleanFile | InputError]:
+        """Each DICOM file as it may leave the house, in order (see `clean_file`)."""
+        for _, outcome in self._pool.run("clean", request, ((path,) for path in paths)):
+            assert not isinstance(outcome, tuple | Peek)
             yield outcome
 
 

@@ -35,7 +35,7 @@ class Scan:
     warnings: codes of what a reader should look at (``W_SATURATED``, say), each once.
     content_hash: SHA-256 (hex) of the native decoded pixels, before padding or resizing; equal
         for equal images, whatever the file's name or metadata.
-    file_hash: BLAKE2b-128 (hex) of the file's bytes (of all files of a series), or ``""``.
+    file_hash: SHA-256 (32 hex digits) of the file's bytes (of all files of a series), or ``""``.
     text_risk: what a header says of text in the pixels: ``stated``, ``raised`` or ``""``.
     has_face: the header says that a person can be recognised in the picture.
     present: tags of all elements of a DICOM file, group << 16 | element: for the proof of what was

@@ -10,13 +10,15 @@ from typing import Any, Literal
 import numpy as np
 
 from latentdx.core.errors import InputError
+from latentdx.scans.clean import CleanFile
 from latentdx.scans.peek import Peek
 from latentdx.scans.policy import Policy
+from latentdx.scans.profile_options import ProfileOptions
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
 
-Task = Literal["read", "peek"]
-Outcome = tuple[Scan | InputError, ...] | Peek | InputError
+Task = Literal["read", "peek", "clean"]
+Outcome = tuple[Scan | InputError, ...] | Peek | CleanFile | InputError
 
 _HEADER_BYTES = 1 << 20
 _SCAN_FIELDS = tuple(field.name for field in fields(Scan) if field.name != "pixels")
@@ -36,7 +38,8 @@ def receive_json(connection: Connection) -> Any:
 def order_message(task: Task, request: Request) -> dict[str, Any]:
     """What is wanted of the files that follow."""
     wanted = {"size": request.size, "channels": request.channels, "key": request.key.hex()}
-    return {"task": task, "request": wanted, "policy": asdict(request.policy)}
+    told = {"policy": asdict(request.policy), "profile": asdict(request.profile)}
+    return {"task": task, "request": wanted, **told}
 
 
 def read_order(message: dict[str, Any]) -> tuple[Task, Request]:
@@ -47,6 +50,7 @@ def read_order(message: dict[str, Any]) -> tuple[Task, Request]:
         wanted["channels"],
         bytes.fromhex(wanted["key"]),
         Policy.from_json(message["policy"]),
+        ProfileOptions(**message["profile"]),
     )
     return message["task"], request
 
@@ -55,6 +59,9 @@ def send_outcome(connection: Connection, outcome: Outcome) -> None:
     """A JSON header; then, for each scan, its fields as JSON and its pixels as raw float32."""
     if isinstance(outcome, Peek):
         send_json(connection, {"peek": asdict(outcome)})
+    elif isinstance(outcome, CleanFile):
+        send_json(connection, {"patient": outcome.patient})
+        connection.send_bytes(outcome.data)
     elif isinstance(outcome, InputError):
         send_json(connection, {"error": _error_json(outcome)})
     else:
@@ -83,6 +90,8 @@ def receive_outcome(connection: Connection, path: str) -> Outcome:
         return _error(header["error"], path)
     if "peek" in header:
         return Peek(**header["peek"])
+    if "patient" in header:
+        return CleanFile(connection.recv_bytes(), header["patient"])
     return tuple(_receive_item(connection, path) for _ in range(header["n_items"]))
 
 

@@ -15,6 +15,7 @@ import sys
 from multiprocessing.connection import Connection
 
 from latentdx.core.errors import InputError
+from latentdx.scans.clean import clean_file
 from latentdx.scans.limits import Limits
 from latentdx.scans.open import open_scans
 from latentdx.scans.peek import peek
@@ -49,6 +50,8 @@ def _outcome(task: Task, paths: list[str], request: Request, limits: Limits) -> 
     try:
         if task == "peek":
             return peek(paths[0], key=request.key, limits=limits)
+        if task == "clean":
+            return clean_file(paths[0], request, limits)
         scans = open_scans(paths, key=request.key, limits=limits, policy=request.policy)
         found = tuple(request.deliver(scan) for scan in scans)
         return found[0] if len(found) == 1 and isinstance(found[0], InputError) else found

@@ -43,6 +43,7 @@ class RunSettings(BaseModel):
     spacing_mm: float | None = Field(default=None, gt=0)
     crop: bool = False
     burned_in: BurnedIn = "quarantine"
+    identity_map: bool = False
     seed: int = Field(default=0, ge=0)
     minutes: float | None = Field(default=None, gt=0)
     patient_pattern: str | None = None
@@ -71,6 +72,7 @@ class RunSettings(BaseModel):
             spacing_mm=self.spacing_mm,
             crop=self.crop,
             burned_in=self.burned_in,
+            identity_map=self.identity_map,
             gate=True,
         )
 
