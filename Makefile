@@ -1,5 +1,6 @@
 # make setup, then make demo; `make` alone lists the rest.
-# Nothing here but `setup` needs a network, and it asks only the index that pip is set up with.
+# Nothing here but `setup` needs a network, and it asks only the index that pip is set up with;
+# `test`, run as root on Debian, installs dcmtk, too.
 
 # The first of these that is new enough; PYTHON=/path/to/python chooses another.
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
@@ -30,7 +31,7 @@ setup: .make/installed
 demo: setup
 	@$(BIN)/latentdx demo --out demo
 
-test: setup
+test: setup .make/debian
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
 test-fast: setup
@@ -66,4 +67,12 @@ bench: setup
 .make/installed: pyproject.toml requirements.lock .make/torch
 	@echo "Installing latentdx and its tools ..."
 	@$(BIN)/uv pip install -q --python $(BIN)/python -c requirements.lock -e '.[dev]'
+	@touch $@
+
+# Programs that tests compare with; where they cannot be installed those tests skip, and say so.
+.make/debian: | .make/venv
+	@command -v dcmdump >/dev/null || { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && \
+		echo "Installing dcmtk ..." && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq dcmtk >/dev/null; } || \
+		echo "dcmtk is not installed: the comparisons with it will be skipped." >&2
 	@touch $@
