@@ -5,7 +5,7 @@ from __future__ import annotations
 BENCHMARKS = {
     "headline": "whole studies on public data, with baselines and intervals (an hour or more)",
     "speed": "training by layout and precision, ingest, bootstrap (a few minutes)",
-    "ingest": "files into a collection, against pydicom + Pillow and MONAI; peak memory (20 minutes)",
+    "ingest": "files into a collection, against pydicom and MONAI; peak memory (20 minutes)",
     "batches": "stored pixels read back for training (a few minutes)",
     "figures": "writes the tables of results/headline.json into both READMEs",
 }

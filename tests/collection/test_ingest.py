@@ -479,6 +479,47 @@ def test_a_killed_ingest_goes_on_where_it_stopped(
     assert resumed.info == whole.info
 
 
+CHANGED = """
+import os, signal, sys
+from pathlib import Path
+from latentdx.collection import ingest as module
+from latentdx.collection import ingest_job
+from latentdx.collection.plan import IngestSettings
+
+ingest_job._WRITE_SECONDS = 0.0
+def progress(done, total):
+    if done == 10:
+        os.kill(os.getpid(), signal.SIGKILL)
+settings = IngestSettings(one_scan_per_patient=True, key=b"k" * 32, workers=1, may_update=True,
+                          for_training=False)
+module.ingest([Path(sys.argv[1])], Path(sys.argv[2]), settings, progress)
+"""
+
+
+def test_a_killed_update_leaves_each_scan_old_or_new(
+    folder: Path, tmp_path: Path, settings: Settings, png: Png
+) -> None:
+    options = {"key": b"k" * 32, **ONE_EACH, **UPDATE}
+    ingest([folder], tmp_path / "c", settings(**options))
+    before = dict(hashes(tmp_path / "c"))
+    for index in range(0, 12, 2):
+        png(folder / "no" / f"p{index:02}.png", 100 + index)
+    arguments = [sys.executable, "-c", CHANGED, str(folder), str(tmp_path / "c")]
+    assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
+    between = hashes(tmp_path / "c")
+    assert sorted(path for path, _ in between) == sorted(before)
+    changed = sorted(path for path, content in between if before[path] != content)
+    assert changed == [f"no/p{index:02}.png" for index in (0, 2, 4, 6)]
+    ingest([folder], tmp_path / "c", settings(**options))
+    ingest([folder], tmp_path / "whole", settings(**options))
+    assert sorted(hashes(tmp_path / "c")) == sorted(hashes(tmp_path / "whole"))
+
+
+def hashes(path: Path) -> list[tuple[str, str]]:
+    table = Collection.open(path).metadata()
+    return list(zip(table.path.tolist(), table.content_hash.tolist(), strict=True))
+
+
 def test_an_interrupted_ingest_can_be_changed(
     folder: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

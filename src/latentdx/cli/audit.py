@@ -10,7 +10,7 @@ import typer
 from latentdx.cli import options
 from latentdx.cli.errors import UNUSABLE
 
-HELP = """Look for leakage, duplicates, contradictions and imbalance in a collection.
+HELP = """Look for leakage, duplicates, contradictions, imbalance and odd scans in a collection.
 
 Looks at the parts that the source gave; exit code 2 where a score would be invalid.
 
@@ -33,16 +33,23 @@ def audit(
     import json
 
     from latentdx.collection.audit import audit as look
+    from latentdx.collection.quality import review
     from latentdx.collection.store import Collection
 
-    found = look(Collection.open(collection).metadata())
+    stored = Collection.open(collection)
+    found, odd = look(stored.metadata()), review(stored)
     if as_json:
-        typer.echo(json.dumps(found.as_json()))
+        told = found.as_json()
+        told["findings"] += [item.as_json() for item in odd]
+        typer.echo(json.dumps(told))
     else:
         typer.echo("valid" if found.valid else "INVALID: scores on test would mean nothing")
         for item in found.findings:
             typer.echo(f"{item.severity}: {item.code}: {item.text}")
             for group in item.examples[:3]:
                 typer.echo(f"    {' = '.join(group)}")
+        for finding in odd:
+            typer.echo(f"{finding.severity}: {finding.code}: {finding.text}")
+            typer.echo(f"    {', '.join(finding.examples[:5])}")
     if not found.valid:
         raise typer.Exit(UNUSABLE)

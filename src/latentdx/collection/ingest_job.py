@@ -12,8 +12,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from latentdx.collection.listing import entry_path
 from latentdx.collection.patients import patient_error
 from latentdx.collection.plan import IngestSettings, Plan, Planned
@@ -23,6 +21,7 @@ from latentdx.collection.rows import DECLARED, declare, make_row, row_path
 from latentdx.collection.shape import choose_shape
 from latentdx.collection.sources import Reading, read_scans
 from latentdx.collection.store import Collection
+from latentdx.collection.summary import summarise
 from latentdx.collection.table import ScanRow, scan_id
 from latentdx.core.errors import InputError, StopError
 from latentdx.scans.identity_map import IdentityMap
@@ -218,7 +217,8 @@ class IngestJob:
                 self._destination, size, channels, dims=self._settings.policy.dims, complete=False
             )
         if self._rows and self._collection is not None:
-            self._collection.append(self._rows)
+            # What is read again takes its old place in the same version: all or nothing.
+            self._collection.append(self._rows, replacing=bool(self._stale))
         if self._sealed:
             IdentityMap(self._settings.secret()).add(dict.fromkeys(self._sealed))
         self._rows, self._sealed, self._n_bytes = [], [], 0
@@ -267,20 +267,16 @@ class IngestJob:
         return asdict(self._settings.policy)
 
     def _report(self, collection: Collection) -> IngestReport:
-        table = collection.metadata()
         aside = self._aside
         return IngestReport(
             self._destination,
-            n_scans=len(table),
-            n_labelled=int(table.is_labelled.sum()),
-            n_patients=len(np.unique(table.patient_or_scan())),
+            **vars(summarise(collection)),
             n_reused=sum(self._stored.kept.values()) + sum(map(len, self._stored.twins.values())),
             n_updated=sum(len(rows) for _, rows in self._stored.redeclared),
             n_skipped=self._plan.n_skipped,
             size=collection.size,
             channels=collection.channels,
             dims=collection.dims,
-            warnings=dict(Counter(code for codes in table.warnings for code in codes)),
             quarantine=tuple(item for item in aside if item.code != _NOT_IMAGE),
             not_images=tuple(item for item in aside if item.code == _NOT_IMAGE),
             notes=self._plan.notes,

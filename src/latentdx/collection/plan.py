@@ -19,7 +19,7 @@ from latentdx.collection.patients import (
     patient_error,
 )
 from latentdx.collection.series import group_series
-from latentdx.collection.sources import Reading, list_source
+from latentdx.collection.sources import Reading, list_source, source_kind
 from latentdx.core.errors import InputError
 from latentdx.core.hashing import hash_json
 from latentdx.scans.deidentify import pseudonym, user_key
@@ -151,6 +151,8 @@ def make_plan(sources: Sequence[Path], settings: IngestSettings, sandbox: Sandbo
 
 
 def _listing(source: Path, settings: IngestSettings, sandbox: Sandbox) -> SourceListing:
+    if source_kind(source) == "folder":
+        sandbox.warm()  # they get ready while the folder is listed
     listing = list_source(Path(source), settings.policy.dims)
     if listing.kind != "folder" or not settings.policy.takes_volumes:
         return listing

@@ -6,7 +6,6 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,9 @@ from latentdx.collection.columns import (
     to_arrow,
     to_unit_levels,
 )
+from latentdx.collection.store_errors import damaged, reading, writing
 from latentdx.collection.table import CollectionTable, ScanRow
-from latentdx.core.errors import IntegrityError, StopError
+from latentdx.core.errors import IntegrityError
 from latentdx.core.hashing import hash_json
 
 SCHEMA_VERSION = 2
@@ -94,7 +94,7 @@ class Collection:
         text = json.dumps({**head, "complete": complete, "info": {}})
         schema = pixel_schema(channels * size**dims).with_metadata({_KEY: text})
         mode = "overwrite" if (path / "_versions").is_dir() else "create"
-        with _writing(path):
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             dataset = lance.write_dataset(schema.empty_table(), path, schema, mode=mode)
         return cls(path, dataset)
@@ -111,7 +111,7 @@ class Collection:
         import lance
 
         path = Path(path)
-        with _reading(path):
+        with reading(path):
             dataset = lance.dataset(path, version=version)
         head = _head(dataset, path)
         if not head["complete"] and not incomplete:
@@ -127,35 +127,49 @@ class Collection:
     def __len__(self) -> int:
         return int(self._dataset.count_rows())
 
-    def append(self, rows: Sequence[ScanRow]) -> None:
-        """Add rows in one atomic version. Raises `StopError` ``E_IO`` (a full disk, say)."""
+    def append(self, rows: Sequence[ScanRow], *, replacing: bool = False) -> None:
+        """Add rows in one atomic version. Raises `StopError` ``E_IO`` (a full disk, say).
+
+        With `replacing` a row takes the place of the one with its source and path.
+        """
         if not rows:
             return
-        with _writing(self.path):
-            self._dataset.insert(to_arrow(rows, self._dataset.schema, self.shape))
+        with writing(self.path):
+            table = to_arrow(rows, self._dataset.schema, self.shape)
+            if not replacing:
+                self._dataset.insert(table)
+                return
+            merge = self._dataset.merge_insert(["source", "path"]).when_matched_update_all()
+            merge.when_not_matched_insert_all().execute(table)
+            self._dataset.checkout_latest()
 
     def delete(self, scan_ids: Sequence[str]) -> None:
         """Remove rows by id in one atomic version."""
-        with _writing(self.path):
+        with writing(self.path):
             names = ", ".join(f"'{identity}'" for identity in scan_ids)
             self._dataset.delete(f"scan_id IN ({names})")
 
     def mark_complete(self, info: dict[str, Any]) -> None:
         """Finish: `info` is kept, and from now on `open` takes the collection."""
         head = {**_head(self._dataset, self.path), "complete": True, "info": info}
-        with _writing(self.path):
+        with writing(self.path):
             self._dataset.update_schema_metadata({_KEY.decode(): json.dumps(head)})
         self.is_complete, self.info = True, info
 
     def metadata(self) -> CollectionTable:
         """Everything but the pixels, in the order of the rows."""
-        with _reading(self.path):
+        with reading(self.path):
             return from_arrow(self._dataset.to_table(columns=METADATA_COLUMNS), self.dims)
+
+    def columns(self, *names: str) -> Any:
+        """Some columns of all rows as an Arrow table, for what needs no more."""
+        with reading(self.path):
+            return self._dataset.to_table(columns=list(names))
 
     def stored(self) -> list[StoredRow]:
         """What an ingest needs to know of each row, in their order."""
         names = [item.name for item in fields(StoredRow)]
-        with _reading(self.path):
+        with reading(self.path):
             columns = self._dataset.to_table(columns=names).to_pydict()
         return [StoredRow(*row) for row in zip(*(columns[name] for name in names), strict=True)]
 
@@ -164,7 +178,7 @@ class Collection:
         table = self.metadata()
         places = {name: index for index, name in enumerate(table.scan_id.tolist())}
         indices = np.array([places[name] for name in scan_ids], np.int64)
-        with _reading(self.path):
+        with reading(self.path):
             columns = self._dataset.take(indices, columns=[*METADATA_COLUMNS, "present"])
         pixels = self.pixels(indices)
         return [
@@ -174,7 +188,7 @@ class Collection:
 
     def tags_present(self) -> Counter[int]:
         """In how many scans' DICOM files each element was, by tag (group << 16 | element)."""
-        with _reading(self.path):
+        with reading(self.path):
             pieces = self._dataset.to_batches(columns=["present"])
             return sum(map(count_tags, pieces), Counter())
 
@@ -188,13 +202,13 @@ class Collection:
         if "covariates" in told:
             told["covariates"] = [json.dumps(new, sort_keys=True) for new in told["covariates"]]
         table = pa.table(told, schema=pa.schema([schema.field(name) for name in told]))
-        with _writing(self.path):
+        with writing(self.path):
             self._dataset.merge_insert("scan_id").when_matched_update_all().execute(table)
             self._dataset.checkout_latest()
 
     def versions(self) -> list[dict[str, Any]]:
         """Every version that is kept: its number and when it was written, oldest first."""
-        with _reading(self.path):
+        with reading(self.path):
             found = self._dataset.versions()
         return [
             {"version": item["version"], "time": item["timestamp"].isoformat()} for item in found
@@ -221,7 +235,7 @@ class Collection:
 
     def levels(self, indices: NDArray[Any]) -> NDArray[np.uint16]:
         """uint16 (N, C, *spatial), value x 65535, of the rows at `indices`; read-only."""
-        with _reading(self.path):
+        with reading(self.path):
             table = self._dataset.take(indices, columns=PIXEL_COLUMNS)
         return self._checked(table)
 
@@ -230,10 +244,10 @@ class Collection:
 
         Without `verify` the checksums are not looked at: for a second pass over the same rows.
         """
-        with _reading(self.path):
+        with reading(self.path):
             pieces = self._dataset.to_batches(columns=PIXEL_COLUMNS, batch_readahead=4)
         while True:
-            with _reading(self.path):
+            with reading(self.path):
                 piece = next(pieces, None)
             if piece is None:
                 return
@@ -242,7 +256,7 @@ class Collection:
     def _checked(self, table: Any, *, verify: bool = True) -> NDArray[np.uint16]:
         levels = levels_from(table, self.shape, verify=verify)
         if levels is None:
-            raise _damaged(self.path, "stored pixels have changed")
+            raise damaged(self.path, "stored pixels have changed")
         return levels
 
     def fingerprint(self) -> str:
@@ -255,7 +269,7 @@ def _head(dataset: Any, path: Path) -> dict[str, Any]:
     text = (dataset.schema.metadata or {}).get(_KEY)
     if text is None:
         raise IntegrityError("E_COLLECTION", "not a collection of latentdx", path=path)
-    with _reading(path):
+    with reading(path):
         head: dict[str, Any] = json.loads(text)
     if head["version"] != SCHEMA_VERSION:
         found = f"its schema is {head['version']}, this program knows {SCHEMA_VERSION}"
@@ -263,34 +277,3 @@ def _head(dataset: Any, path: Path) -> dict[str, Any]:
         fix = "update latentdx" if newer else "make it again with `latentdx ingest`"
         raise IntegrityError("E_COLLECTION", found, fix=fix, path=path)
     return head
-
-
-def _damaged(path: Path, what: str) -> IntegrityError:
-    fix = "restore it from a copy, or make it again with `latentdx ingest`"
-    return IntegrityError("E_COLLECTION", what, fix=fix, path=path)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Lance's many errors, a panic of its Rust code included, as one of ours."""
-    if not (path / "_versions").is_dir():
-        raise IntegrityError("E_COLLECTION", "there is no collection here", path=path)
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
-        raise
-    except BaseException as error:
-        raise _damaged(path, f"cannot be read ({type(error).__name__})") from error
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StopError(
-            "E_IO",
-            f"cannot be written ({error.strerror or error})",
-            fix="free space or choose another place; what is stored stays, the same call goes on",
-            path=path,
-        ) from error

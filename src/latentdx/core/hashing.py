@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def hash_bytes(*parts: bytes) -> str:
+def hash_bytes(*parts: bytes | memoryview) -> str:
     """SHA-256 (hex) of byte strings, each prefixed by its length so that joins cannot collide."""
     digest = hashlib.sha256()
     for part in parts:
@@ -23,7 +23,7 @@ def hash_bytes(*parts: bytes) -> str:
 def hash_array(array: NDArray[Any]) -> str:
     """SHA-256 (hex) of an array's dtype, shape and values."""
     head = f"{array.dtype.str}{array.shape}".encode()
-    return hash_bytes(head, np.ascontiguousarray(array).tobytes())
+    return hash_bytes(head, np.ascontiguousarray(array).data.cast("B"))
 
 
 def hash_json(value: Any) -> str:

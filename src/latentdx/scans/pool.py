@@ -132,6 +132,11 @@ class Pool:
             elif not self._returned:
                 return
 
+    def warm(self) -> None:
+        """Start all processes now, so that they are ready when the first file comes."""
+        while len(self._workers) < self._size:
+            self._workers.append(Worker.start(("read", Request()), self._limits))
+
     def close(self) -> None:
         """End all processes."""
         for worker in self._workers:

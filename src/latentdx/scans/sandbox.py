@@ -48,6 +48,10 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self._pool.close()
 
+    def warm(self) -> None:
+        """Start the processes now; else they start with the first file."""
+        self._pool.warm()
+
     def read(self, groups: Iterable[Sequence[str]], request: Request) -> Iterator[Found]:
         """All scans of each group of paths, in order.
 

@@ -56,7 +56,7 @@ def read_order(message: dict[str, Any]) -> tuple[Task, Request]:
 
 
 def send_outcome(connection: Connection, outcome: Outcome) -> None:
-    """A JSON header; then, for each scan, its fields as JSON and its pixels as raw float32."""
+    """What came of a file; the scans of one that holds several follow message by message."""
     if isinstance(outcome, Peek):
         send_json(connection, {"peek": asdict(outcome)})
     elif isinstance(outcome, CleanFile):
@@ -67,16 +67,16 @@ def send_outcome(connection: Connection, outcome: Outcome) -> None:
     else:
         send_json(connection, {"n_items": len(outcome)})
         for item in outcome:
-            _send_item(connection, item)
+            connection.send_bytes(_item_bytes(item))
 
 
-def _send_item(connection: Connection, item: Scan | InputError) -> None:
+def _item_bytes(item: Scan | InputError) -> bytes:
+    """A line of JSON; behind it the pixels as raw float32."""
     if isinstance(item, InputError):
-        send_json(connection, {"error": _error_json(item)})
-        return
+        return json.dumps({"error": _error_json(item)}).encode() + b"\n"
     told = {name: getattr(item, name) for name in _SCAN_FIELDS}
-    send_json(connection, {"shape": item.pixels.shape, **told})
-    connection.send_bytes(np.ascontiguousarray(item.pixels, "<f4").data.cast("B"))
+    head = json.dumps({"shape": item.pixels.shape, **told}).encode()
+    return b"".join((head, b"\n", np.ascontiguousarray(item.pixels, "<f4").data.cast("B")))
 
 
 def _error_json(error: InputError) -> dict[str, str | None]:
@@ -92,7 +92,7 @@ def receive_outcome(connection: Connection, path: str) -> Outcome:
         return Peek(**header["peek"])
     if "patient" in header:
         return CleanFile(connection.recv_bytes(), header["patient"])
-    return tuple(_receive_item(connection, path) for _ in range(header["n_items"]))
+    return tuple(_item(connection.recv_bytes(), path) for _ in range(header["n_items"]))
 
 
 def _error(told: dict[str, str], path: str, *, is_item: bool = False) -> InputError:
@@ -100,14 +100,13 @@ def _error(told: dict[str, str], path: str, *, is_item: bool = False) -> InputEr
     return InputError(told["code"], told["found"], fix=told["fix"], path=name)
 
 
-def _receive_item(connection: Connection, path: str) -> Scan | InputError:
-    told = receive_json(connection)
+def _item(message: bytes, path: str) -> Scan | InputError:
+    end = message.index(b"\n")
+    told = json.loads(message[:end])
     if "error" in told:
         return _error(told["error"], path, is_item=True)
-    pixels = np.empty(told.pop("shape"), "<f4")
-    received = connection.recv_bytes_into(pixels.data.cast("B"))
-    if received != pixels.nbytes:
-        raise EOFError
+    shape = told.pop("shape")
+    pixels = np.frombuffer(message, "<f4", offset=end + 1).reshape(shape).copy()  # and aligned
     for name in _TUPLES:
         told[name] = None if told[name] is None else tuple(told[name])
     return Scan(pixels=pixels, **told)

@@ -15,6 +15,7 @@ import sys
 from multiprocessing.connection import Connection
 
 from latentdx.core.errors import InputError
+from latentdx.scans import alone  # noqa: F401 (before all that imports pydicom)
 from latentdx.scans.clean import clean_file
 from latentdx.scans.limits import Limits
 from latentdx.scans.open import open_scans
