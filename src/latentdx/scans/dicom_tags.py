@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pydicom.datadict import tag_for_keyword
+from pydicom.tag import Tag
 
 from latentdx.scans.dates import OLDEST as OLDEST
 from latentdx.scans.dates import age_years, iso_date
@@ -26,7 +26,11 @@ TAGS = (
     "StationName", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing",
 )  # fmt: skip
 
-_CLEANED = frozenset(tag_for_keyword(keyword) for keyword in TAGS) - {0x0020000D, 0x0020000E}
+_CLEANED = tuple(
+    sorted(
+        Tag(keyword) for keyword in TAGS if keyword not in ("StudyInstanceUID", "SeriesInstanceUID")
+    )
+)
 _DATES = ("AcquisitionDate", "AcquisitionDateTime", "SeriesDate", "StudyDate")
 
 

@@ -21,6 +21,7 @@ Task = Literal["read", "peek", "clean"]
 Outcome = tuple[Scan | InputError, ...] | Peek | CleanFile | InputError
 
 _HEADER_BYTES = 1 << 20
+_MOST_BYTES = 1 << 30  # one scan; more would be a worker that is not ours any more
 _SCAN_FIELDS = tuple(field.name for field in fields(Scan) if field.name != "pixels")
 _TUPLES = ("native_shape", "spacing_mm", "conversions", "warnings", "present")
 
@@ -60,22 +61,23 @@ def send_outcome(connection: Connection, outcome: Outcome) -> None:
     if isinstance(outcome, Peek):
         send_json(connection, {"peek": asdict(outcome)})
     elif isinstance(outcome, CleanFile):
-        send_json(connection, {"patient": outcome.patient})
+        send_json(connection, {"clean": outcome.patient})
         connection.send_bytes(outcome.data)
     elif isinstance(outcome, InputError):
         send_json(connection, {"error": _error_json(outcome)})
+    elif not outcome:
+        send_json(connection, {"n_items": 0})
     else:
-        send_json(connection, {"n_items": len(outcome)})
         for item in outcome:
-            connection.send_bytes(_item_bytes(item))
+            connection.send_bytes(_item_bytes(item, len(outcome)))
 
 
-def _item_bytes(item: Scan | InputError) -> bytes:
+def _item_bytes(item: Scan | InputError, n_items: int) -> bytes:
     """A line of JSON; behind it the pixels as raw float32."""
     if isinstance(item, InputError):
-        return json.dumps({"error": _error_json(item)}).encode() + b"\n"
+        return json.dumps({"n_items": n_items, "item_error": _error_json(item)}).encode() + b"\n"
     told = {name: getattr(item, name) for name in _SCAN_FIELDS}
-    head = json.dumps({"shape": item.pixels.shape, **told}).encode()
+    head = json.dumps({"n_items": n_items, "shape": item.pixels.shape, **told}).encode()
     return b"".join((head, b"\n", np.ascontiguousarray(item.pixels, "<f4").data.cast("B")))
 
 
@@ -85,14 +87,18 @@ def _error_json(error: InputError) -> dict[str, str | None]:
 
 def receive_outcome(connection: Connection, path: str) -> Outcome:
     """What `send_outcome` sent; errors get the path back. `EOFError` where the worker died."""
-    header = receive_json(connection)
-    if "error" in header:
-        return _error(header["error"], path)
-    if "peek" in header:
-        return Peek(**header["peek"])
-    if "patient" in header:
-        return CleanFile(connection.recv_bytes(), header["patient"])
-    return tuple(_item(connection.recv_bytes(), path) for _ in range(header["n_items"]))
+    message = connection.recv_bytes(_MOST_BYTES)
+    told = json.loads(message.partition(b"\n")[0])
+    if "error" in told:
+        return _error(told["error"], path)
+    if "peek" in told:
+        return Peek(**told["peek"])
+    if "clean" in told:
+        return CleanFile(connection.recv_bytes(_MOST_BYTES), told["clean"])
+    messages = [message] if told["n_items"] else []
+    while len(messages) < told["n_items"]:
+        messages.append(connection.recv_bytes(_MOST_BYTES))
+    return tuple(_item(message, path) for message in messages)
 
 
 def _error(told: dict[str, str], path: str, *, is_item: bool = False) -> InputError:
@@ -103,9 +109,10 @@ def _error(told: dict[str, str], path: str, *, is_item: bool = False) -> InputEr
 def _item(message: bytes, path: str) -> Scan | InputError:
     end = message.index(b"\n")
     told = json.loads(message[:end])
-    if "error" in told:
-        return _error(told["error"], path, is_item=True)
+    if "item_error" in told:
+        return _error(told["item_error"], path, is_item=True)
     shape = told.pop("shape")
+    del told["n_items"]
     pixels = np.frombuffer(message, "<f4", offset=end + 1).reshape(shape).copy()  # and aligned
     for name in _TUPLES:
         told[name] = None if told[name] is None else tuple(told[name])
