@@ -7,6 +7,7 @@ socket closes. It imports only what decoding needs: it starts quickly.
 
 from __future__ import annotations
 
+import gc
 import math
 import mmap
 import resource
@@ -33,6 +34,7 @@ def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     limits = Limits(**receive_json(connection))
     _limit_memory(limits)
+    gc.freeze()  # what the libraries made is not looked through again and again
     task, request = read_order(receive_json(connection))
     try:
         send_json(connection, "ready")
