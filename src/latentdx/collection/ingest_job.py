@@ -30,7 +30,7 @@ from latentdx.scans.sandbox import Found, Sandbox
 
 Progress = Callable[[int, int], None]
 _NOT_IMAGE = "N_NOT_IMAGE"
-_WRITE_BYTES = 64 << 20
+_WRITE_BYTES = 4 << 20
 _WRITE_SECONDS = 10.0
 _SHOWN = 5
 _ITEM = re.compile(r"#(?:frame|page|slice)/\d+$")
@@ -82,7 +82,7 @@ class IngestJob:
         self._collection = stored.collection
         self._stale = set(stored.stale)
         self._aside = list(stored.aside)
-        self._ids: set[str] = set()
+        self._ids: set[str] = set()  # only where a path may come twice: of several sources
         self._rows: list[ScanRow] = []
         self._sealed: list[str] = []
         self._n_bytes = 0
@@ -196,7 +196,8 @@ class IngestJob:
         found = scan_id(path, content_hash)
         if found in self._ids:  # the same file under the same path in two sources
             found = scan_id(path, content_hash, str(planned.source))
-        self._ids.add(found)
+        if len(self._plan.listings) > 1:
+            self._ids.add(found)
         return found
 
     def _require_patients(self, rows: Sequence[ScanRow]) -> None:

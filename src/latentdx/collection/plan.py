@@ -10,7 +10,7 @@ from typing import Literal
 
 from latentdx.collection.join import label_of, read_manifests, row_errors, row_of, with_rows
 from latentdx.collection.labels import check_labels, check_spelling
-from latentdx.collection.listing import SourceListing
+from latentdx.collection.listing import Entry, SourceListing
 from latentdx.collection.manifest import Manifest
 from latentdx.collection.patients import (
     PatientRule,
@@ -68,6 +68,9 @@ class IngestSettings:
     def secret(self) -> bytes:
         """The key to use."""
         return user_key() if self.key is None else self.key
+
+
+_NOTHING: Mapping[str, str] = {}  # one for all: a plan may be of a million files
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,8 @@ def make_plan(sources: Sequence[Path], settings: IngestSettings, sandbox: Sandbo
     scans = _with_labels(scans, settings)
     _check_patients(scans, listings, settings)
     return Plan(
-        tuple(listings),
-        tuple(_stamped(scan, listings[scan.source]) for scan in scans),
+        tuple(replace(listing, entries=()) for listing in listings),
+        tuple(scans),
         (*row_errors(manifests), *(error for listing in listings for error in listing.errors)),
         tuple(dict.fromkeys(_notes(listings, manifests, settings))),
     )
@@ -182,7 +185,8 @@ def _planned(
             pretrain_only=not is_labelled,
             study=pseudonym(row.study, rule.key, "study") if row else None,
             site=row.site if row else None,
-            covariates=row.covariates if row else {},
+            covariates=row.covariates if row else _NOTHING,
+            stamp=_stamp(entry, listing),
             members=entry.members,
         )
 
@@ -197,7 +201,10 @@ def _with_labels(scans: list[Planned], settings: IngestSettings) -> list[Planned
         mapped = check_labels(
             labels, label_map=settings.label_map, patients=patients if is_known else None
         )
-    return [replace(scan, label=label) for scan, label in zip(scans, mapped, strict=True)]
+    return [
+        scan if scan.label == label else replace(scan, label=label)
+        for scan, label in zip(scans, mapped, strict=True)
+    ]
 
 
 def _check_patients(
@@ -215,17 +222,18 @@ def _check_patients(
         )
 
 
-def _stamped(scan: Planned, listing: SourceListing) -> Planned:
-    """With a stamp of its files' sizes and times: ``<bytes>-<more>``."""
-    place = {"npz": ("",), "collection": ("_versions",)}.get(listing.kind, scan.paths)
+def _stamp(entry: Entry, listing: SourceListing) -> str:
+    """Its files' sizes and times: ``<bytes>-<more>``; ``""`` where they cannot be asked."""
+    paths = entry.members or (entry.path,)
+    place = {"npz": ("",), "collection": ("_versions",)}.get(listing.kind, paths)
     try:
         found = [(listing.root / name if name else listing.root).stat() for name in place]
     except OSError:
-        return scan
+        return ""
     size = sum(status.st_size for status in found)
     times = [status.st_mtime_ns for status in found]
-    told = times[0] if len(times) == 1 else hash_json([*scan.paths, *times])[:16]
-    return replace(scan, stamp=f"{size}-{told}")
+    told = times[0] if len(times) == 1 else hash_json([*paths, *times])[:16]
+    return f"{size}-{told}"
 
 
 def _notes(
