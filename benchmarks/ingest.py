@@ -3,7 +3,8 @@
 2,000 phantom DICOM files of 512 x 512 pixels and 16 bits, uncompressed, RLE, JPEG-LS and JPEG 2000:
 `latentdx ingest` (killable workers, de-identification, quality gate and burned-in text search on)
 against a plain loop of pydicom and Pillow on one core and against MONAI's `LoadImage` with two
-workers (where MONAI is installed). Ways take turns; the median over three rounds is told (JPEG 2000: one round). Then the peak memory of an ingest of 1,000 and of 20,000 files.
+workers (where MONAI is installed). Ways take turns; the median over three rounds is told (one round
+for JPEG 2000). Then the peak memory of an ingest of 1,000 and of 20,000 files.
 """
 
 from __future__ import annotations
