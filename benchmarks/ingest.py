@@ -39,7 +39,7 @@ import resource, sys
 from pathlib import Path
 from latentdx.collection.ingest import ingest
 from latentdx.collection.plan import IngestSettings
-settings = IngestSettings(size=64, workers=2, for_training=False, one_scan_per_patient=True)
+settings = IngestSettings(size=64, workers=2, for_training=False)
 report = ingest([Path(sys.argv[1])], Path(sys.argv[2]), settings)
 status = Path("/proc/self/status").read_text()  # ru_maxrss would be that of who started us
 own = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))

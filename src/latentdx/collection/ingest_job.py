@@ -158,7 +158,7 @@ class IngestJob:
         reading = Reading(request, self._sandbox)
         for source, group in groupby(pending, key=lambda scan: scan.source):
             scans = list(group)
-            paths = [scan.paths for scan in scans]
+            paths = (scan.paths for scan in scans)
             found = read_scans(self._plan.listings[source], paths, reading)
             yield from zip(scans, found, strict=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def source_kind(source: Path) -> SourceKind:
 
 
 def read_scans(
-    listing: SourceListing, groups: Sequence[Sequence[str]], reading: Reading
+    listing: SourceListing, groups: Iterable[Sequence[str]], reading: Reading
 ) -> Iterator[Found]:
     """What each group of paths of the listed source holds, or why nothing, in their order.
 
