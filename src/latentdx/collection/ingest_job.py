@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from latentdx.collection.listing import entry_path
+from latentdx.collection.listing import entry_path, item_of
 from latentdx.collection.patients import patient_error
 from latentdx.collection.plan import IngestSettings, Plan, Planned
 from latentdx.collection.proof import write_proof
@@ -33,7 +32,6 @@ _NOT_IMAGE = "N_NOT_IMAGE"
 _WRITE_BYTES = 4 << 20
 _WRITE_SECONDS = 10.0
 _SHOWN = 5
-_ITEM = re.compile(r"#(?:frame|page|slice)/\d+$")
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ class IngestJob:
         for place, rows in self._stored.twins.items():
             scan = planned[place]
             for row in self._collection.rows([row.scan_id for row in rows]):
-                item = row.path.removeprefix(entry_path(row.path))
+                item = item_of(row.path)
                 identity = self._new_id(scan, f"{scan.path}{item}", row.content_hash)
                 copy = replace(row, scan_id=identity, path=f"{scan.path}{item}", stamp=scan.stamp)
                 self._add(declare(replace(copy, source=scan.source), scan))
@@ -188,8 +186,7 @@ class IngestJob:
         if planned is None:
             self._aside.append(Quarantined(error.path or "", error.code, text))
             return
-        item = _ITEM.search(error.path or "")
-        path = f"{planned.path}{item[0] if item else ''}"
+        path = f"{planned.path}{item_of(error.path or '')}"
         self._aside.append(Quarantined(path, error.code, text, planned.source, planned.stamp))
 
     def _new_id(self, planned: Planned, path: str, content_hash: str) -> str:

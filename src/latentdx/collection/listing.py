@@ -49,6 +49,17 @@ def entry_path(path: str) -> str:
     return _ITEM.sub("", path)
 
 
+def item_of(path: str) -> str:
+    """What names a frame, page or slice at the end of `path`, ``""`` where nothing does.
+
+    Examples
+    --------
+    >>> item_of("cine.dcm#frame/3")
+    '#frame/3'
+    """
+    return path[len(entry_path(path)) :]
+
+
 _ITEM = re.compile(r"#(?:frame|page|slice)/\d+$")
 
 

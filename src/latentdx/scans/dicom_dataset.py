@@ -39,7 +39,7 @@ def read_dataset(data: bytes, limits: Limits) -> Told:
     Raises `InputError`: ``N_NOT_IMAGE`` (an object without pixels), ``E_TRUNCATED``, ``E_BOMB``,
     ``E_DEPTH``, ``E_UID``, ``E_DECODE`` (a header or transfer syntax that cannot be read).
     """
-    start, syntax = _meta_end(data)
+    start, syntax = meta_end(data)
     if syntax == DeflatedExplicitVRLittleEndian:
         data, start, syntax = _inflate(data[start:], limits), 0, ExplicitVRLittleEndian
     implicit, little = _encoding(data, start, syntax)
@@ -63,7 +63,7 @@ def _parsed(data: bytes) -> Any:
         ) from None
 
 
-def _meta_end(data: bytes) -> tuple[int, str]:
+def meta_end(data: bytes) -> tuple[int, str]:
     """Where the data set begins, and the transfer syntax that the meta information gives or ""."""
     at = 132 if data[128:132] == b"DICM" else 0
     syntax = ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import struct
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from pydicom.uid import (
 )
 
 from latentdx.core.errors import InputError
+from latentdx.scans.dicom_dataset import meta_end
 from latentdx.scans.limits import Limits
 from latentdx.scans.profile import deidentify_dataset
 from latentdx.scans.profile_options import ProfileOptions, sign
@@ -113,7 +113,7 @@ def _meta(clean: Dataset, syntax: UID) -> FileMetaDataset:
 
 def _require_small(data: bytes, limits: Limits) -> None:
     """Meet a deflated bomb before a library unpacks it."""
-    start, syntax = _meta_end(data)
+    start, syntax = meta_end(data)
     if syntax != DeflatedExplicitVRLittleEndian:
         return
     packed = data[start:]
@@ -125,19 +125,3 @@ def _require_small(data: bytes, limits: Limits) -> None:
             f"{len(packed)} deflated bytes unpack to more than {cap}",
             fix="check where the file comes from, or raise the limits",
         )
-
-
-def _meta_end(data: bytes) -> tuple[int, str]:
-    """Where the file meta information ends, and the transfer syntax that it states or ""."""
-    at = 132 if data[128:132] == b"DICM" else 0
-    syntax = ""
-    while at + 12 <= len(data) and data[at : at + 2] == b"\x02\0":
-        element, vr, length = struct.unpack_from("<H2sH", data, at + 2)
-        value = at + 8
-        if vr in (b"OB", b"UN", b"UT", b"SQ"):
-            (length,) = struct.unpack_from("<I", data, value)
-            value += 4
-        if element == 0x0010:
-            syntax = data[value : value + length].decode("ascii", "replace").strip(" \0")
-        at = value + length
-    return at, syntax
