@@ -15,7 +15,7 @@ from pydicom.data import get_testdata_file
 
 from latentdx.collection.phi import search_phi
 
-NAMES = ("Mustermann^Erika", "4711", "St. Nirgends", "1.2.840.99999.5")
+NAMES = ("Mustermann^Erika", "PLANT-4711-Q", "St. Nirgends", "1.2.840.99999.5")
 
 pytestmark = pytest.mark.slow
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 def write_dicom(path: Path, **tags: Any) -> Path:
     ds = pydicom.dcmread(get_testdata_file("CT_small.dcm", download=False))
     ds.PatientName, ds.AccessionNumber, ds.StudyInstanceUID, ds.InstitutionName = PLANTED
-    ds.PatientID, ds.StudyDate, ds.AcquisitionDate = "4711", "20240229", "20240229"
+    ds.PatientID, ds.StudyDate, ds.AcquisitionDate = "PLANT-4711-Q", "20240229", "20240229"
     for keyword, value in tags.items():
         setattr(ds, keyword, value)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def test_nothing_of_the_header_is_found_again(
     with caplog.at_level(logging.DEBUG):
         report = stored(tmp_path / "in", tmp_path / "c")
     assert (report.n_scans, [item.code for item in report.quarantine]) == (3, ["E_TRUNCATED"])
-    assert search_phi(tmp_path / "c", [*PLANTED, "4711", "Erika", "20240229"]) == []
+    assert search_phi(tmp_path / "c", [*PLANTED, "PLANT-4711-Q", "Erika", "20240229"]) == []
     said = caplog.text + "".join(capfd.readouterr()) + str(report)
     assert not any(name in said for name in PLANTED)
     table = Collection.open(tmp_path / "c").metadata()
@@ -99,9 +99,9 @@ def test_the_identity_map_leads_back_where_it_was_asked_for(
     stored(tmp_path / "in", tmp_path / "c", identity_map=True)
     patient = str(Collection.open(tmp_path / "c").metadata().patient[0])
     known = IdentityMap(KEY)
-    assert known.who(patient) == "4711"
-    assert "4711" not in known.path.read_text()
-    assert search_phi(tmp_path / "c", ["4711"]) == []
+    assert known.who(patient) == "PLANT-4711-Q"
+    assert "PLANT-4711-Q" not in known.path.read_text()
+    assert search_phi(tmp_path / "c", ["PLANT-4711-Q"]) == []
 
 
 def test_text_in_the_pixels_is_quarantined_masked_or_kept(tmp_path: Path) -> None:
