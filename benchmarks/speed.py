@@ -23,7 +23,8 @@ from PIL import Image
 
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.autoencoder.device import best_device, uses_bf16
+from latentdx.autoencoder.engine.precision import uses_bf16
+from latentdx.autoencoder.engine.processes import best_device
 from latentdx.autoencoder.family import build
 from latentdx.collection.ingest import ingest
 from latentdx.collection.phantoms import PhantomSettings, draw_phantom, write_phantoms

@@ -3,7 +3,10 @@ from importlib import import_module
 
 import pytest
 
-MODULES = ("convolutional", "invariant", "family", "fit", "objectives")
+MODULES = (
+    *("base", "convolutional", "invariant", "family", "losses.reconstruction", "objectives.vicreg"),
+    *("engine.settings", "engine.health"),
+)
 
 
 @pytest.mark.parametrize("name", MODULES)

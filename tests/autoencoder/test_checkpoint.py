@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from latentdx.autoencoder.checkpoint import Checkpoint, Epoch
+from latentdx.autoencoder.engine.checkpoint import Checkpoint, Epoch
+from latentdx.autoencoder.engine.optimizer import restore_state, state_tensors
 from latentdx.core.errors import IntegrityError
 
 HISTORY = (Epoch(0.5, math.nan, 100.0), Epoch(0.1 + 0.2, 0.25, 1e3))
@@ -18,7 +19,8 @@ HISTORY = (Epoch(0.5, math.nan, 100.0), Epoch(0.1 + 0.2, 0.25, 1e3))
 def a_checkpoint() -> Checkpoint:
     weights = {"a.weight": torch.rand(2, 3, generator=torch.Generator().manual_seed(0))}
     best = {"a.weight": torch.zeros(2, 3)}
-    return Checkpoint(weights, best, {"step:a.weight": torch.tensor(7.0)}, HISTORY)
+    tensors = {"model": weights, "best": best, "optimizer": {"step:a.weight": torch.tensor(7.0)}}
+    return Checkpoint(tensors, HISTORY, {"done": 3, "sums": {"kl": 0.1 + 0.2}})
 
 
 @pytest.fixture
@@ -37,8 +39,10 @@ def refused(path: Path) -> bool:
 
 def test_all_comes_back_exactly(saved: Path) -> None:
     found, expected = Checkpoint.load(saved), a_checkpoint()
-    for group in ("weights", "best", "optimizer"):
-        held, told = getattr(found, group), getattr(expected, group)
+    assert found.tensors.keys() == expected.tensors.keys()
+    assert found.position == expected.position
+    for group, told in expected.tensors.items():
+        held = found.tensors[group]
         assert held.keys() == told.keys()
         assert all(torch.equal(held[key], told[key]) for key in told)
     assert repr(found.history) == repr(HISTORY)
@@ -80,11 +84,11 @@ def test_the_optimizer_goes_on_as_if_never_stopped() -> None:
     networks[1].load_state_dict(networks[0].state_dict())
     first = torch.optim.AdamW(networks[0].parameters(), lr=0.1)
     stepped(networks[0], first)
-    tensors = Checkpoint.optimizer_tensors(networks[0], first)
+    tensors = state_tensors(networks[0], first)
     assert {key.split(":")[0] for key in tensors} == {"step", "exp_avg", "exp_avg_sq"}
     networks[1].load_state_dict(networks[0].state_dict())
     second = torch.optim.AdamW(networks[1].parameters(), lr=0.1)
-    Checkpoint({}, {}, tensors, ()).restore_optimizer(networks[1], second)
+    restore_state(networks[1], second, tensors)
     stepped(networks[0], first)
     stepped(networks[1], second)
     assert torch.equal(networks[0].weight, networks[1].weight)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from latentdx.autoencoder.objectives import vicreg
+from latentdx.autoencoder.objectives.vicreg import vicreg
 from latentdx.autoencoder.pooling import mean_and_deviation
 
 FIRST = torch.tensor([[0.0, 1.0], [0.5, 3.0], [1.0, 2.0]])

@@ -12,11 +12,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from latentdx.autoencoder import fit
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.autoencoder.device import best_device, uses_bf16
+from latentdx.autoencoder.engine import fit
+from latentdx.autoencoder.engine.fit import Pool, Progress, Watch, pretrain
+from latentdx.autoencoder.engine.precision import uses_bf16
+from latentdx.autoencoder.engine.processes import best_device
+from latentdx.autoencoder.engine.settings import FitSettings, choose_epochs
 from latentdx.autoencoder.family import FAMILY, build
-from latentdx.autoencoder.fit import FitSettings, Pool, Progress, choose_epochs, pretrain
 from latentdx.core.errors import IntegrityError, StopError
 
 Discs = Callable[..., NDArray[np.float32]]
@@ -29,12 +31,12 @@ class Killed(BaseException):
     """As a signal would: no `except Exception` stops it."""
 
 
-def killed_at(step: int) -> Callable[[Progress], None]:
+def killed_at(step: int) -> Watch:
     def progress(at: Progress) -> None:
         if at.step >= step:
             raise Killed
 
-    return progress
+    return Watch(progress=progress)
 
 
 @pytest.fixture
@@ -69,17 +71,17 @@ def test_killed_and_resumed_ends_with_the_same_weights(
     name: str, precision: Any, pool: Pool, tmp_path: Path
 ) -> None:
     settings = FitSettings(epochs=4, precision=precision)
-    whole = trained(name, pool, settings, checkpoint=tmp_path / "whole").state_dict()
+    whole = trained(name, pool, settings, checkpoints=tmp_path / "whole").state_dict()
     for step in (6, 11):  # in the second and in the third of four epochs of 4 steps
         with pytest.raises(Killed):
-            trained(name, pool, settings, checkpoint=tmp_path / "cut", progress=killed_at(step))
+            trained(name, pool, settings, checkpoints=tmp_path / "cut", watch=killed_at(step))
     steps: list[int] = []
     resumed = trained(
         name,
         pool,
         settings,
-        checkpoint=tmp_path / "cut",
-        progress=lambda at: steps.append(at.step),
+        checkpoints=tmp_path / "cut",
+        watch=Watch(progress=lambda at: steps.append(at.step)),
     ).state_dict()
     assert min(steps) > 8
     assert max(steps) == 16
@@ -88,9 +90,9 @@ def test_killed_and_resumed_ends_with_the_same_weights(
 
 def test_a_finished_training_is_not_trained_again(pool: Pool, tmp_path: Path) -> None:
     settings = FitSettings(epochs=2)
-    options = {"checkpoint": tmp_path / "c", "progress": None}
+    options = {"checkpoints": tmp_path / "c", "watch": None}
     first = trained("convolutional", pool, settings, **options).state_dict()
-    options["progress"] = killed_at(0)
+    options["watch"] = killed_at(0)
     assert differing(first, trained("convolutional", pool, settings, **options).state_dict()) == []
 
 
@@ -114,7 +116,7 @@ def test_the_epoch_that_is_best_on_tune_is_kept(
         if at.step % 4 == 0:
             seen.append({key: t.clone() for key, t in network.state_dict().items()})
 
-    pretrain(network, pool, FitSettings(epochs=4), seed=0, progress=watch)
+    pretrain(network, pool, FitSettings(epochs=4), seed=0, watch=Watch(progress=watch))
     assert len(seen) == 4
     assert differing(network.state_dict(), seen[1]) == []
     assert differing(network.state_dict(), seen[3])
@@ -135,9 +137,9 @@ def test_a_training_that_ended_early_is_over_after_a_kill_too(
 ) -> None:
     judged_by(monkeypatch, [1.0, *[1.5] * 98])
     settings = FitSettings(epochs=100, patience=0.01)
-    options = {"checkpoint": tmp_path / "c", "progress": None}
+    options = {"checkpoints": tmp_path / "c", "watch": None}
     trained("convolutional", pool, settings, **options)
-    options["progress"] = killed_at(0)
+    options["watch"] = killed_at(0)
     trained("convolutional", pool, settings, **options)
 
 
@@ -191,7 +193,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(
     getattr(pool, where)[3, 0, 4, 4] = np.nan
     network = build(name, SMALL)
     with pytest.raises(StopError) as caught:
-        pretrain(network, pool, FitSettings(epochs=1), seed=0, checkpoint=tmp_path / "c")
+        pretrain(network, pool, FitSettings(epochs=1), seed=0, checkpoints=tmp_path / "c")
     assert caught.value.code == "E_DIVERGED"
     assert not (tmp_path / "c").exists()
 
@@ -217,24 +219,24 @@ def test_precision_is_as_asked_for() -> None:
 
 def test_larger_scans_and_larger_collections_are_seen_fewer_times() -> None:
     settings = FitSettings(scans_seen=56_000)
-    assert choose_epochs(settings, 2000, 28) == 28
-    assert choose_epochs(settings, 2000, 56) == 12
-    assert choose_epochs(settings, 10**6, 28) == 6
-    assert choose_epochs(settings, 10, 28) == 200
-    assert choose_epochs(FitSettings(epochs=3), 10, 28) == 3
+    assert choose_epochs(settings, 2000, 28 * 28) == 28
+    assert choose_epochs(settings, 2000, 56 * 56) == 12
+    assert choose_epochs(settings, 10**6, 28 * 28) == 6
+    assert choose_epochs(settings, 10, 28 * 28) == 200
+    assert choose_epochs(FitSettings(epochs=3), 10, 28 * 28) == 3
 
 
 def test_progress_counts_every_step_to_the_last(pool: Pool) -> None:
     told: list[Progress] = []
     network = build("convolutional", SMALL)
-    pretrain(network, pool, FitSettings(epochs=3), seed=0, progress=told.append)
+    pretrain(network, pool, FitSettings(epochs=3), seed=0, watch=Watch(progress=told.append))
     assert [at.step for at in told] == [4, 8, 12]
     assert {at.steps for at in told} == {12}
     assert all(at.images_per_second > 0 and math.isfinite(at.loss) for at in told)
 
 
 def test_a_checkpoint_of_another_network_does_not_fit(pool: Pool, tmp_path: Path) -> None:
-    trained("convolutional", pool, FitSettings(epochs=1), checkpoint=tmp_path / "c")
+    trained("convolutional", pool, FitSettings(epochs=1), checkpoints=tmp_path / "c")
     with pytest.raises(IntegrityError) as caught:
-        trained("invariant", pool, FitSettings(epochs=1), checkpoint=tmp_path / "c")
+        trained("invariant", pool, FitSettings(epochs=1), checkpoints=tmp_path / "c")
     assert caught.value.code == "E_CHECKPOINT"

@@ -10,7 +10,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity as reference_similarity
 
-from latentdx.autoencoder.losses import (
+from latentdx.autoencoder.losses.reconstruction import (
     RECONSTRUCTION,
     ReconstructionName,
     binary_cross_entropy,

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from latentdx.autoencoder.engine.fit import Pool, pretrain
+from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.family import AutoencoderName, build
-from latentdx.autoencoder.fit import FitSettings, Pool, pretrain
 from latentdx.bundle.save import save_bundle
 from latentdx.collection.labelled import LabelledScans
 from latentdx.diagnosis.anomaly import AnomalyGate, reconstruction_errors

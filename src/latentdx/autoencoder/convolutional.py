@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from typing_extensions import override
 
-from latentdx.autoencoder.base import Autoencoder, Images, halved_sizes
-from latentdx.autoencoder.losses import RECONSTRUCTION
+from latentdx.autoencoder.base import Autoencoder, Images, Size, halved_sizes
+from latentdx.autoencoder.blocks import convolution, enlarged, flat_length, max_pooled
+from latentdx.autoencoder.losses.reconstruction import Reconstruction, reconstruction_loss
 
 
 @final
@@ -29,14 +29,14 @@ class ConvolutionalAutoencoder(Autoencoder):
 
     Parameters
     ----------
-    channels, size: of the scans, (C, size, size).
+    channels, size: of the scans, (C, *size).
     latent_dim: length of the latent vector z.
     widths: channels of the convolution blocks, each followed by a pooling by 2.
-    reconstruction: ``"mse"`` or ``"bce"``.
+    reconstruction: the reconstruction loss by name, or weights by name.
 
     Shapes
     ------
-    pixels (N, C, S, S) -> latent (N, latent_dim) -> reconstruction (N, C, S, S)
+    pixels (N, C, *size) -> latent (N, latent_dim) -> reconstruction (N, C, *size)
 
     Examples
     --------
@@ -51,34 +51,33 @@ class ConvolutionalAutoencoder(Autoencoder):
         self,
         *,
         channels: int = 1,
-        size: int = 28,
+        size: Size = 28,
         latent_dim: int = 32,
         widths: Sequence[int] = (32, 64, 128),
-        reconstruction: Literal["mse", "bce"] = "mse",
+        reconstruction: Reconstruction = "mse",
     ) -> None:
         super().__init__(channels=channels, size=size)
         self.latent_dim = latent_dim
         self.widths = tuple(widths)
         self.reconstruction = reconstruction
-        self.sizes = halved_sizes(size, len(self.widths))
+        self.sizes = halved_sizes(self.size, len(self.widths))
         inputs = (channels, *self.widths[:-1])
         self.encoder = nn.ModuleList(
-            nn.Conv2d(i, o, 3, padding=1) for i, o in zip(inputs, self.widths, strict=True)
+            convolution(self.dims, i, o) for i, o in zip(inputs, self.widths, strict=True)
         )
-        flat = self.widths[-1] * self.sizes[-1] ** 2
+        flat = flat_length(self.widths[-1], self.sizes[-1])
         self.to_latent = nn.Linear(flat, latent_dim)
         self.from_latent = nn.Linear(latent_dim, flat)
         back = (*self.widths[::-1], self.widths[0])
-        self.decoder = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise(back))
-        self.to_pixels = nn.Conv2d(self.widths[0], channels, 3, padding=1)
+        self.decoder = nn.ModuleList(convolution(self.dims, i, o) for i, o in pairwise(back))
+        self.to_pixels = convolution(self.dims, self.widths[0], channels)
 
     @override
     def layers(self, pixels: Images) -> list[Tensor]:
         maps = []
         hidden = self.normalise(pixels)
-        for convolution in self.encoder:
-            hidden = torch.relu(convolution(hidden))
-            hidden = functional.max_pool2d(hidden, 2, ceil_mode=True)
+        for layer in self.encoder:
+            hidden = max_pooled(torch.relu(layer(hidden)))
             maps.append(hidden)
         return maps
 
@@ -89,22 +88,21 @@ class ConvolutionalAutoencoder(Autoencoder):
 
     @override
     def decode(self, latent: Tensor) -> Images:
-        side = self.sizes[-1]
-        hidden = torch.relu(self.from_latent(latent)).unflatten(1, (self.widths[-1], side, side))
-        for convolution, target in zip(self.decoder, self.sizes[-2::-1], strict=True):
-            hidden = functional.interpolate(hidden, size=(target, target), mode="nearest")
-            hidden = torch.relu(convolution(hidden))
+        hidden = torch.relu(self.from_latent(latent))
+        hidden = hidden.unflatten(1, (self.widths[-1], *self.sizes[-1]))
+        for layer, target in zip(self.decoder, self.sizes[-2::-1], strict=True):
+            hidden = torch.relu(layer(enlarged(hidden, target)))
         return torch.sigmoid(self.to_pixels(hidden))
 
     @override
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
-        return {"reconstruction": RECONSTRUCTION[self.reconstruction](self(pixels), pixels)}
+        return {"reconstruction": reconstruction_loss(self.reconstruction)(self(pixels), pixels)}
 
     @override
     def settings(self) -> dict[str, Any]:
         return {
             "channels": self.channels,
-            "size": self.size,
+            "size": list(self.size),
             "latent_dim": self.latent_dim,
             "widths": list(self.widths),
             "reconstruction": self.reconstruction,

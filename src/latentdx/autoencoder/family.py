@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import torch
 
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.blocks import laid_out
 from latentdx.autoencoder.convolutional import ConvolutionalAutoencoder
 from latentdx.autoencoder.invariant import InvariantAutoencoder
 from latentdx.core.errors import StopError
@@ -36,9 +37,7 @@ def build(name: str, settings: Mapping[str, Any], *, seed: int = 0) -> Autoencod
         if known == name:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive_seed(seed, "weights", name))
-                # one layout for all, trained or loaded: convolutions then round alike
-                network = kind(**settings)
-                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+                network: Autoencoder = laid_out(kind(**settings))
                 return network
     raise StopError(
         "E_NAME",

@@ -141,6 +141,6 @@ def _model(
 def _try(model: DiagnosticModel) -> None:
     """Let a blank scan through: parts that do not fit each other fail now and not in use."""
     encoder = model.encoder
-    blank = np.zeros((1, encoder.channels, encoder.size, encoder.size), np.float32)
+    blank = np.zeros((1, *encoder.shape), np.float32)
     if model.compute(blank).probabilities.shape != (1, len(model.classes)):
         raise ValueError

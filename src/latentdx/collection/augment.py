@@ -59,8 +59,10 @@ class Draw:
     noise_seed: int
 
 
-def draw(count: int, settings: AugmentSettings, generator: torch.Generator) -> Draw:
-    """Draw the parameters for ``count`` images."""
+def draw(
+    count: int, settings: AugmentSettings, generator: torch.Generator, *, dims: int = 2
+) -> Draw:
+    """Draw the parameters for ``count`` images, or volumes (`dims` 3)."""
 
     def spread(limit: float) -> Tensor:
         return (torch.rand(count, generator=generator) * 2 - 1) * limit
@@ -72,10 +74,16 @@ def draw(count: int, settings: AugmentSettings, generator: torch.Generator) -> D
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
     # a zoomed-in view may look anywhere in the image, not only at its middle
     room = settings.shift * 2 + (1 - scale).clamp(min=0)
-    rows = [cos * flip, -sin, spread(1.0) * room, sin * flip, cos, spread(1.0) * room]
-    column = (count, 1, 1, 1)
+    if dims == 2:
+        rows = [cos * flip, -sin, spread(1.0) * room, sin * flip, cos, spread(1.0) * room]
+    else:
+        none = torch.zeros(count)
+        rows = [cos * flip, -sin, none, spread(1.0) * room]
+        rows += [sin * flip, cos, none, spread(1.0) * room]
+        rows += [none, none, scale, spread(1.0) * room]
+    column = (count, *(1,) * (dims + 1))
     return Draw(
-        theta=torch.stack(rows, dim=1).reshape(count, 2, 3),
+        theta=torch.stack(rows, dim=1).reshape(count, dims, dims + 1),
         contrast=torch.exp(spread(settings.contrast)).reshape(column),
         brightness=spread(settings.brightness).reshape(column),
         gamma=torch.exp(spread(settings.gamma)).reshape(column),

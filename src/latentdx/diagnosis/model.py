@@ -137,7 +137,7 @@ class DiagnosticModel:
     def request(self, key: bytes) -> Request:
         """What scans must be made into before `compute` takes them."""
         policy = replace(self.policy, burned_in="keep", gate=False)
-        return Request(self.encoder.size, 3 if self.encoder.channels == 3 else 1, key, policy)
+        return Request(self.encoder.size[0], 3 if self.encoder.channels == 3 else 1, key, policy)
 
     def predict(
         self, scans: Iterable[Scan | str | Path], *, abstain: bool = False

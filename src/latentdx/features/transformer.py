@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from latentdx.autoencoder.engine.fit import Pool, pretrain
+from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.family import AutoencoderName, build
-from latentdx.autoencoder.fit import FitSettings, Pool, pretrain
 from latentdx.core.errors import StopError
 from latentdx.features.extract import FeatureKind, embed, reconstruct
 
@@ -66,8 +67,7 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
         pixels = as_images(X)
         settings: dict[str, Any] = {"channels": pixels.shape[1], "size": pixels.shape[2]}
         if self.latent_dim is not None:
-            name = "latent_dim" if self.autoencoder == "convolutional" else "latent_channels"
-            settings[name] = self.latent_dim
+            settings["latent_dim"] = self.latent_dim
         network = build(self.autoencoder, settings, seed=self.random_state)
         network.fit_normalisation(torch.from_numpy(pixels))
         empty = pixels[:0]
@@ -96,7 +96,7 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
 
     def _like_fitted(self, images: ArrayLike) -> Pixels:
         pixels = as_images(images)
-        expected = (self.network_.channels, self.network_.size, self.network_.size)
+        expected = self.network_.shape
         if pixels.shape[1:] != expected:
             found = f"images of shape {pixels.shape[1:]}, trained on {expected}"
             raise StopError("E_SHAPE", found, fix="give images as in training")

@@ -65,7 +65,7 @@ def reconstruction(result: TestResult, seed: int) -> dict[str, Any]:
     """Mean squared error, PSNR (dB) and SSIM of the test scans' reconstructions."""
     import torch
 
-    from latentdx.autoencoder.losses import structural_similarity
+    from latentdx.autoencoder.losses.reconstruction import structural_similarity
 
     scans, rebuilt = result.scans.pixels, result.outputs.reconstructions
     squared = ((scans - rebuilt) ** 2).mean(axis=(1, 2, 3)).astype(np.float64)

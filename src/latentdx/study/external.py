@@ -106,10 +106,10 @@ def _check(model: DiagnosticModel, collection: Collection, table: CollectionTabl
             f"{', '.join(model.classes)}",
             fix="ingest again with --label-map",
         )
-    expected = (model.encoder.channels, model.encoder.size)
-    if expected != (collection.channels, collection.size):
-        text = f"the bundle reads {expected[0]} channels of {expected[1]} pixels, the collection "
-        text += f"holds {collection.channels} of {collection.size}"
+    expected = model.encoder.shape
+    if expected != collection.shape:
+        text = f"the bundle reads scans of shape {expected}, the collection holds "
+        text += f"{collection.shape}"
         fix = f"ingest again with --size {expected[1]}"
         raise StopError("E_SIZE", text, fix=fix, path=collection.path)
 

@@ -45,9 +45,9 @@ class RunFolder:
         return self.root / "bundle"
 
     @property
-    def checkpoint(self) -> Path:
-        """The training, to be gone on with."""
-        return self.root / ".work" / "pretrain.safetensors"
+    def checkpoints(self) -> Path:
+        """The training's folder, to be gone on with."""
+        return self.root / ".work" / "pretrain"
 
     @property
     def done(self) -> Path:

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.autoencoder.checkpoint import Epoch
+from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch
+from latentdx.autoencoder.engine.fit import Pool, Progress, Watch, pretrain
+from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.family import build
-from latentdx.autoencoder.fit import FitSettings, Pool, Progress, pretrain
 from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.labelled import LabelledScans, load_parts
 from latentdx.core.errors import StopError
@@ -64,7 +65,7 @@ def pretrain_step(
     tune = load_parts(prepared.collection, prepared.split, prepared.classes, "tune")
     network = build(
         settings.autoencoder,
-        network_settings(settings, prepared.collection.channels, prepared.collection.size),
+        network_settings(settings, prepared.collection.shape),
         seed=settings.seed,
     )
     network.fit_normalisation(torch.from_numpy(pool.pixels))
@@ -78,8 +79,8 @@ def pretrain_step(
         Pool(pool.pixels, tune.pixels),
         fit,
         seed=derive_seed(settings.seed, "pretrain"),
-        checkpoint=_checkpoint(folder.checkpoint, key),
-        progress=lambda at: clock.progress(at.step, at.steps, _describe(at)),
+        checkpoints=_checkpoints(folder.checkpoints, key),
+        watch=Watch(progress=lambda at: clock.progress(at.step, at.steps, _describe(at))),
     )
     return Pretrained(network, history, len(pool))
 
@@ -95,12 +96,11 @@ def fit_settings(settings: RunSettings) -> FitSettings:
     )
 
 
-def network_settings(settings: RunSettings, channels: int, size: int) -> dict[str, Any]:
-    """The arguments that build the run's network."""
-    found: dict[str, Any] = {"channels": channels, "size": size}
+def network_settings(settings: RunSettings, shape: tuple[int, ...]) -> dict[str, Any]:
+    """The arguments that build the run's network for scans (C, *size)."""
+    found: dict[str, Any] = {"channels": shape[0], "size": list(shape[1:])}
     if settings.latent_dim is not None:
-        name = "latent_dim" if settings.autoencoder == "convolutional" else "latent_channels"
-        found[name] = settings.latent_dim
+        found["latent_dim"] = settings.latent_dim
     return found
 
 
@@ -150,11 +150,12 @@ def _cutoff(model: DiagnosticModel, tune: LabelledScans) -> float:
     return conformal_cutoff(model.head.probabilities(scores), tune.labels)
 
 
-def _checkpoint(path: Path, key: str) -> Path:
-    """The checkpoint's place; one that was made from something else is removed."""
+def _checkpoints(path: Path, key: str) -> Path:
+    """The folder of checkpoints; those that were made from something else are removed."""
     label = path.with_suffix(".json")
     if label.exists() and json.loads(label.read_text()).get("key") != key:
-        path.unlink(missing_ok=True)
+        CheckpointFolder(path).clear()
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_json(label, {"key": key})
     return path
 

@@ -71,7 +71,7 @@ def _prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared
         clock.note(note)
     if report.quarantine:
         clock.note(f"{len(report.quarantine)} files set aside: see quarantine.csv")
-    folder.checkpoint.parent.mkdir(exist_ok=True)
+    folder.checkpoints.parent.mkdir(exist_ok=True)
     _write_quarantine(folder.root / "quarantine.csv", report)
     clock.step("audit", "Looking for leaks and duplicates")
     try:

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from latentdx.autoencoder.checkpoint import Epoch
-from latentdx.autoencoder.device import best_device, uses_bf16
+from latentdx.autoencoder.engine.checkpoint import Epoch
+from latentdx.autoencoder.engine.precision import uses_bf16
+from latentdx.autoencoder.engine.processes import best_device
 from latentdx.autoencoder.family import name_of
 from latentdx.bundle.save import save_bundle
 from latentdx.collection.split import LABELLED_PARTS
@@ -137,7 +138,7 @@ def _bundle_facts(model: DiagnosticModel, made: Made) -> dict[str, Any]:
         "version": 1,
         "autoencoder": name_of(model.encoder),
         "classifier": made.settings.classifier,
-        "size": model.encoder.size,
+        "size": list(model.encoder.size),
         "channels": model.encoder.channels,
         "n_parameters": sum(weight.numel() for weight in model.encoder.parameters()),
         "calibration": "sigmoid",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from latentdx.autoencoder.engine.checkpoint import CheckpointFolder
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_file, hash_json
 from latentdx.core.version import VERSION
@@ -84,7 +85,7 @@ def _finish(folder: RunFolder, key: str, facts: dict[str, Any], metrics: dict[st
     write_json(folder.root / "metrics.json", {**metrics, "seconds": facts["seconds"]})
     sums = hash_file(folder.root / "metrics.json")
     write_json(folder.done, {"key": key, "metrics": sums, **facts})
-    folder.checkpoint.unlink(missing_ok=True)
+    CheckpointFolder(folder.checkpoints).clear()
 
 
 def _finished(folder: RunFolder, key: str) -> dict[str, Any] | None:

@@ -50,7 +50,6 @@ def pretrain_collection(
     prepared = _prepared(collection, settings)
     before = None if start is None else load_encoder(start).network
     folder = RunFolder(to)
-    folder.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     done = pretrain_step(prepared, settings, folder, Clock(reporter), start=before)
     save_encoder(to, done.network, prepared.table, prepared.split)
     return done.n_scans, done.history[-1].loss
@@ -67,10 +66,9 @@ def fit_collection(
     found = load_encoder(encoder)
     prepared = open_prepared(collection, settings)
     found.require_unseen(prepared.table, prepared.split)
-    expected = (found.network.channels, found.network.size)
-    if expected != (prepared.collection.channels, prepared.collection.size):
-        text = f"the encoder reads {expected[0]} channels of {expected[1]} pixels, the collection "
-        text += f"holds {prepared.collection.channels} of {prepared.collection.size}"
+    if found.network.shape != prepared.collection.shape:
+        text = f"the encoder reads scans of shape {found.network.shape}, the collection "
+        text += f"holds {prepared.collection.shape}"
         raise StopError("E_SIZE", text, fix="ingest again with --size", path=collection)
     model = fit_step(prepared, found.network, settings, Clock(reporter))
     counts = {name: count for name, count in prepared.split.counts().items() if count}

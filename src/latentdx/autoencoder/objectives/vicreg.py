@@ -1,13 +1,42 @@
-"""Objectives beside reconstruction: what else the encoder is asked to do without labels."""
+"""VICReg: what does not change between two views of a scan, without collapse."""
 
 from __future__ import annotations
+
+from typing import final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+from typing_extensions import override
+
+from latentdx.autoencoder.base import Autoencoder, Images
+from latentdx.autoencoder.objectives.base import Objective, projection
+from latentdx.autoencoder.pooling import mean_and_deviation
+from latentdx.collection.augment import apply, draw
 
 Vectors = Float[Tensor, "batch dim"]
+
+
+@final
+class VicReg(Objective):
+    """The pooled deepest layers of two augmented views, projected, under `vicreg`."""
+
+    weight = 0.04
+
+    def __init__(self, network: Autoencoder) -> None:
+        super().__init__()
+        self.projection = projection(self.pooled_width(network), 512)
+
+    @override
+    def losses(
+        self, network: Autoencoder, pixels: Images, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        count = len(pixels)
+        pair = pixels.repeat(2, *(1,) * (pixels.ndim - 1))
+        views = apply(pair, draw(2 * count, network.views, generator, dims=network.dims))
+        first, second = self.projection(mean_and_deviation(network.layers(views)[-1])).chunk(2)
+        return {"vicreg": vicreg(first, second)}
 
 
 def vicreg(

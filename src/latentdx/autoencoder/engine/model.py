@@ -1,0 +1,47 @@
+"""`TrainingModel`: a network and its objectives as one module, which processes can wrap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.engine.health import measure
+from latentdx.autoencoder.engine.settings import FitSettings
+from latentdx.autoencoder.objectives.names import build_objective
+from latentdx.collection.augment import apply, draw
+
+
+class TrainingModel(nn.Module):
+    """Pixels to weighted loss terms: the member's own, then those of the objectives."""
+
+    def __init__(self, network: Autoencoder, settings: FitSettings, *, seed: int) -> None:
+        super().__init__()
+        self.network = network
+        self.network.views = settings.views
+        self.augment = settings.augment
+        self.weights: Mapping[str, float] = settings.objectives
+        self.objectives = nn.ModuleDict(
+            {name: build_objective(name, network, seed=seed) for name in settings.objectives}
+        ).to(network.mean.device)
+
+    def forward(self, pixels: Tensor, generator: torch.Generator | None = None) -> dict[str, Any]:
+        """Terms to be summed; without a generator the measures of health instead."""
+        if generator is None:
+            return measure(self.network, pixels)
+        if self.augment is not None:
+            drawn = draw(len(pixels), self.augment, generator, dims=self.network.dims)
+            pixels = apply(pixels, drawn)
+        terms = dict(self.network.losses(pixels, generator))
+        for name, objective in self.objectives.items():
+            found = objective.losses(self.network, pixels, generator)  # type: ignore[operator]
+            terms |= {key: self.weights[name] * term for key, term in found.items()}
+        return terms
+
+    def after_step(self) -> None:
+        """Let the objectives' teachers follow."""
+        for objective in self.objectives.values():
+            objective.after_step(self.network)  # type: ignore[operator]
