@@ -88,7 +88,7 @@ def test_the_optimizer_goes_on_as_if_never_stopped() -> None:
     assert {key.split(":")[0] for key in tensors} == {"step", "exp_avg", "exp_avg_sq"}
     networks[1].load_state_dict(networks[0].state_dict())
     second = torch.optim.AdamW(networks[1].parameters(), lr=0.1)
-    restore_state(networks[1], second, tensors)
+    restore_state(networks[1], second, Checkpoint({"optimizer": tensors}, (), {}))
     stepped(networks[0], first)
     stepped(networks[1], second)
     assert torch.equal(networks[0].weight, networks[1].weight)

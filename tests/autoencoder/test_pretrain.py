@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.autoencoder.engine import fit
-from latentdx.autoencoder.engine.fit import Pool, Progress, Watch, pretrain
+from latentdx.autoencoder.engine.fit import Pool, pretrain
+from latentdx.autoencoder.engine.judge import Judge
 from latentdx.autoencoder.engine.precision import uses_bf16
 from latentdx.autoencoder.engine.processes import best_device
 from latentdx.autoencoder.engine.settings import FitSettings, choose_epochs
+from latentdx.autoencoder.engine.watch import Progress, Watch
 from latentdx.autoencoder.family import FAMILY, build
 from latentdx.core.errors import IntegrityError, StopError
 
@@ -99,10 +100,8 @@ def test_a_finished_training_is_not_trained_again(pool: Pool, tmp_path: Path) ->
 def judged_by(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> None:
     """Let the losses on ``tune`` be these, epoch by epoch."""
 
-    def given(run: Any) -> float:
-        return losses[len(run.history)]
-
-    monkeypatch.setattr(fit._Run, "_tune_loss", given)
+    told = iter(losses)
+    monkeypatch.setattr(Judge, "loss", lambda *_: next(told))
 
 
 def test_the_epoch_that_is_best_on_tune_is_kept(

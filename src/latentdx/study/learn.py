@@ -13,8 +13,9 @@ import torch
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch
-from latentdx.autoencoder.engine.fit import Pool, Progress, Watch, pretrain
+from latentdx.autoencoder.engine.fit import Pool, pretrain
 from latentdx.autoencoder.engine.settings import FitSettings
+from latentdx.autoencoder.engine.watch import Progress, Watch
 from latentdx.autoencoder.family import build
 from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.labelled import LabelledScans, load_parts
@@ -90,6 +91,14 @@ def fit_settings(settings: RunSettings) -> FitSettings:
     decay = 0.0 if settings.autoencoder == "convolutional" else FitSettings.weight_decay
     return FitSettings(
         epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        accumulate=settings.accumulate,
+        learning_rate=settings.learning_rate,
+        schedule=settings.schedule,
+        ema=settings.ema,
+        objectives=settings.objectives,
+        deterministic=settings.deterministic,
+        sharding=settings.sharding,
         weight_decay=decay,
         minutes=None if settings.minutes is None else 0.6 * settings.minutes,
         precision=settings.precision,
@@ -101,7 +110,7 @@ def network_settings(settings: RunSettings, shape: tuple[int, ...]) -> dict[str,
     found: dict[str, Any] = {"channels": shape[0], "size": list(shape[1:])}
     if settings.latent_dim is not None:
         found["latent_dim"] = settings.latent_dim
-    return found
+    return {**found, **settings.network}
 
 
 def fit_step(

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from latentdx.autoencoder.engine.settings import Precision, Schedule, Sharding
+from latentdx.autoencoder.engine.tracking import Tracker
 from latentdx.autoencoder.family import AutoencoderName
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.machines import ClassifierName
@@ -54,8 +56,18 @@ class RunSettings(BaseModel):
     strict: bool = False
     autoencoder: AutoencoderName = "invariant"
     latent_dim: int | None = Field(default=None, ge=1)
+    network: dict[str, Any] = Field(default_factory=dict)
+    objectives: dict[str, float] = Field(default_factory=dict)
     epochs: int | None = Field(default=None, ge=1)
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    batch_size: int = Field(default=256, ge=8)
+    accumulate: int = Field(default=1, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
+    schedule: Schedule = "cosine"
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    precision: Precision = "auto"
+    deterministic: bool = False
+    sharding: Sharding = "none"
+    track: tuple[Tracker, ...] = ()
     classifier: ClassifierName = "svm"
     features: FeatureKind = "pooled"
     flip: bool = True
