@@ -56,7 +56,7 @@ def test_rows_follow_the_scans_over_batches(
 ) -> None:
     network, pixels = small(name), noise(11)
     whole, rebuilt = embed(network, pixels, kind), reconstruct(network, pixels)
-    monkeypatch.setattr("latentdx.features.extract._BATCH", 4)
+    monkeypatch.setattr("latentdx.features.extract._MOST_SCANS", 4)
     np.testing.assert_allclose(embed(network, pixels, kind), whole, atol=1e-5)
     np.testing.assert_allclose(reconstruct(network, pixels), rebuilt, atol=1e-5)
     np.testing.assert_allclose(embed(network, pixels[::-1].copy(), kind)[::-1], whole, atol=1e-5)

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from latentdx.collection.augment import GEOMETRIC, VIEWS
+from latentdx.collection.augment import GEOMETRIC, VIEWS, AugmentSettings
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.errors import LeakageError
+from latentdx.features import table as features
 from latentdx.features.pixels import flat_pixels
-from latentdx.features.table import augmented, extract_table, flipped
+from latentdx.features.table import FeatureTable, extract_table, flipped
 
 Scans = Callable[..., LabelledScans]
 COLUMNS = ("labels", "patients", "scan_ids", "parts")
+
+
+def augmented(
+    given: LabelledScans, settings: AugmentSettings, *, n_copies: int, seed: int
+) -> LabelledScans:
+    """The scans and their copies in one."""
+    found = list(features.augmented(given, settings, n_copies=n_copies, seed=seed))
+    columns = {
+        name: np.concatenate([getattr(copy, name) for copy in found])
+        for name in ("pixels", *COLUMNS)
+    }
+    return replace(given, **columns)
 
 
 def test_a_table_bears_what_its_scans_bear(scans: Scans, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,6 +61,16 @@ def test_features_of_another_encoder_or_split_are_refused(scans: Scans) -> None:
         with pytest.raises(LeakageError) as caught:
             table.require_same_origin(*origin)
         assert caught.value.code == "E_MIXED"
+
+
+def test_tables_of_one_origin_are_joined_row_by_row(scans: Scans) -> None:
+    table = extract_table(scans(6), flat_pixels, extractor_hash="the encoder")
+    rows = [np.array([5, 0]), np.array([2])]
+    joined = FeatureTable.joined([table.take(each) for each in rows])
+    for name in ("embeddings", *COLUMNS):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(table, name)[[5, 0, 2]])
+    with pytest.raises(LeakageError, match="E_MIXED"):
+        FeatureTable.joined([table, replace(table, extractor_hash="another")])
 
 
 def test_copies_follow_the_scans_and_bear_their_patients(scans: Scans) -> None:
@@ -100,3 +124,19 @@ def test_flipped_mirrors_left_to_right_and_back(scans: Scans) -> None:
     np.testing.assert_array_equal(flipped(pixels)[0, 0, 3], pixels[0, 0, 3, ::-1])
     np.testing.assert_array_equal(flipped(flipped(pixels)), pixels)
     assert flipped(pixels).flags.c_contiguous
+
+
+def test_volumes_are_mirrored_along_their_axis_to_the_right() -> None:
+    volumes = np.random.default_rng(0).random((2, 1, 5, 6, 7)).astype(np.float32)
+    np.testing.assert_array_equal(flipped(volumes), volumes[:, :, ::-1])
+
+
+def test_copies_of_volumes_are_volumes_and_differ() -> None:
+    rows = np.arange(3)
+    names = rows.astype(str)
+    volumes = np.random.default_rng(0).random((3, 1, 9, 8, 10)).astype(np.float32)
+    given = LabelledScans(volumes, rows, names, names, names, ("a", "b", "c"), "")
+    found = augmented(given, GEOMETRIC, n_copies=1, seed=0).pixels
+    assert found.shape == (6, 1, 9, 8, 10)
+    np.testing.assert_array_equal(found[:3], volumes)
+    assert (np.abs(found[3:] - volumes).max(axis=(1, 2, 3, 4)) > 0.05).all()

@@ -5,6 +5,8 @@ import pytest
 
 MODULES = (
     "latentdx.features.extract",
+    "latentdx.features.pixels",
+    "latentdx.features.table",
     "latentdx.features.transformer",
     "latentdx.collection.augment",
 )

@@ -163,14 +163,25 @@ def code_of(call: Any, *arguments: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    "shape", [(16,), (4, 256), (4, 16, 15), (4, 1, 16, 15), (4, 1, 1, 16, 16), (0, 16, 16)]
+    "shape",
+    [(16,), (4, 256), (4, 16, 7), (4, 16, 16, 3), (4, 1, 1, 16, 16), (0, 16, 16), (4, 0, 16, 16)],
 )
-def test_arrays_that_are_no_square_images_are_refused(
+def test_arrays_that_are_neither_images_nor_volumes_are_refused(
     shape: tuple[int, ...], fitted: AutoencoderFeatures
 ) -> None:
     assert code_of(as_images, np.zeros(shape)) == "E_SHAPE"
     assert code_of(AutoencoderFeatures().fit, np.zeros(shape)) == "E_SHAPE"
     assert code_of(fitted.transform, np.zeros(shape)) == "E_SHAPE"
+
+
+@pytest.mark.parametrize("sides", [(17, 13), (9, 8, 11)], ids=["uneven images", "volumes"])
+def test_images_of_any_sides_and_volumes_are_learned_from(sides: tuple[int, ...]) -> None:
+    scans = np.random.default_rng(0).random((24, 1, *sides)).astype(np.float32)
+    model = AutoencoderFeatures(**SMALL).fit(scans)
+    assert model.network_.shape == (1, *sides)
+    assert model.transform(scans[:3]).shape == (3, 2 * (32 + 64 + 128))
+    assert model.reconstruct(scans[:3]).shape == (3, 1, *sides)
+    assert code_of(model.transform, np.swapaxes(scans, 2, 3)) == "E_SHAPE"
 
 
 @pytest.mark.parametrize("shape", [(2, 18, 18), (2, 3, 16, 16)])

@@ -19,7 +19,7 @@ class LabelledScans:
 
     Attributes
     ----------
-    pixels: float32 (N, C, S, S); labels: int (N,), indices of `classes`; -1 where unlabelled.
+    pixels: float32 (N, C, *spatial); labels: int (N,), indices of `classes`; -1 where unlabelled.
     patients, scan_ids, parts: (N,).
     classes: negative first.
     split_hash: of the split they were taken by.

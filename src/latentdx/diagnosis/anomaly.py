@@ -51,12 +51,13 @@ class AnomalyGate:
 
 
 def reconstruction_errors(pixels: Floats, reconstructions: Floats) -> Floats:
-    """Mean absolute error (N,) of reconstructions of pixels (N, C, S, S).
+    """Mean absolute error (N,) of reconstructions of pixels (N, C, *spatial).
 
     Divided by each scan's own standard deviation: smooth scans are easier to rebuild.
     """
-    errors = np.abs(pixels - reconstructions).mean(axis=(1, 2, 3))
-    found: Floats = errors / np.maximum(pixels.std(axis=(1, 2, 3)), 0.02)
+    axes = tuple(range(1, pixels.ndim))
+    errors = np.abs(pixels - reconstructions).mean(axis=axes)
+    found: Floats = errors / np.maximum(pixels.std(axis=axes), 0.02)
     return found
 
 

@@ -153,7 +153,9 @@ def train_head(
     """
     n_copies = settings.n_copies(len(train))
     copies = augmented(train, settings.augmentation(), n_copies=n_copies, seed=seed)
-    table = extract_table(copies, extract, extractor_hash=extractor_hash)
+    table = FeatureTable.joined(
+        [extract_table(copy, extract, extractor_hash=extractor_hash) for copy in copies]
+    )
     head = fit_head(table, settings, n_scans=len(train), seed=seed)
     scores = score_scans(head, calibrate, extract, flip=settings.flip)
     return head.calibrated(scores, calibrate.labels)
@@ -165,7 +167,7 @@ def score_scans(head: Head, scans: LabelledScans, extract: Extract, *, flip: boo
 
 
 def score_pixels(head: Head, pixels: Floats, extract: Extract, *, flip: bool) -> Floats:
-    """Scores (N, Q) of pixels (N, C, S, S)."""
+    """Scores (N, Q) of pixels (N, C, *spatial)."""
     scores = head.scores(extract(pixels))
     if flip:
         mirrored = head.scores(extract(flipped(pixels)))

@@ -74,7 +74,7 @@ class Outputs:
     """What the model computes of N scans; row i belongs to scan i.
 
     `scores` (N, Q), `probabilities` (N, K), `decisions` (N,), `sets` (N, K), `anomaly` (N,),
-    `foreign` (N,), `embeddings` (N, D), `reconstructions` (N, C, S, S).
+    `foreign` (N,), `embeddings` (N, D), `reconstructions` (N, C, *spatial).
     """
 
     scores: NDArray[np.float32]
@@ -112,11 +112,11 @@ class DiagnosticModel:
     policy: Policy = field(default_factory=Policy)
 
     def extract(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Embeddings (N, D) of pixels (N, C, S, S)."""
+        """Embeddings (N, D) of pixels (N, C, *spatial)."""
         return embed(self.encoder, pixels, self.kind)
 
     def compute(self, pixels: Pixels) -> Outputs:
-        """Everything the model has to say of pixels (N, C, S, S), size and channels its own."""
+        """Everything the model has to say of pixels (N, C, *spatial), size and channels its own."""
         embeddings = self.extract(pixels)
         scores = score_pixels(self.head, pixels, self.extract, flip=self.flip)
         probabilities = self.head.probabilities(scores)

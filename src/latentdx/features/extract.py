@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,21 +11,22 @@ import torch
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.blocks import batch_laid_out
 from latentdx.autoencoder.pooling import mean_and_deviation
 
 FeatureKind = Literal["pooled", "latent"]
 Pixels = NDArray[np.float32]
 Embeddings = NDArray[np.float32]
 
-_BATCH = 256
+_MOST_SCANS, _MOST_PIXELS = 256, 1 << 22  # of a batch; a pixel of a volume is a voxel
 
 
 @torch.inference_mode()
 def embed(network: Autoencoder, pixels: Pixels, kind: FeatureKind = "pooled") -> Embeddings:
-    """Embeddings (N, D) of pixels (N, C, S, S), in the network's own device, in 32 bits.
+    """Embeddings (N, D) of pixels (N, C, *spatial), in the network's own device, in 32 bits.
 
-    ``pooled``: mean and standard deviation of every layer over the picture, joined; they do not
-    depend on where in the picture something lies. ``latent``: the bottleneck, flattened.
+    ``pooled``: mean and standard deviation of every layer over the scan, joined; they do not
+    depend on where in it something lies. ``latent``: the bottleneck, flattened.
 
     Examples
     --------
@@ -36,9 +39,8 @@ def embed(network: Autoencoder, pixels: Pixels, kind: FeatureKind = "pooled") ->
     network.eval()
     device = next(network.parameters()).device
     found = []
-    for start in range(0, len(pixels), _BATCH):
-        batch = torch.from_numpy(pixels[start : start + _BATCH]).to(device)
-        batch = batch.contiguous(memory_format=torch.channels_last)
+    for rows in batches_of(pixels.shape):
+        batch = batch_laid_out(torch.from_numpy(pixels[rows]).to(device))
         if kind == "latent":
             vectors = network.encode(batch).flatten(1)
         else:
@@ -50,9 +52,26 @@ def embed(network: Autoencoder, pixels: Pixels, kind: FeatureKind = "pooled") ->
 
 @torch.inference_mode()
 def reconstruct(network: Autoencoder, pixels: Pixels) -> Pixels:
-    """Reconstructions (N, C, S, S) in 0..1 of pixels (N, C, S, S)."""
+    """Reconstructions (N, C, *spatial) in 0..1 of pixels (N, C, *spatial)."""
     network.eval()
     device = next(network.parameters()).device
-    batches = (pixels[start : start + _BATCH] for start in range(0, len(pixels), _BATCH))
-    found = [network(torch.from_numpy(batch).to(device)).float().cpu().numpy() for batch in batches]
-    return np.concatenate(found)
+    found = np.empty_like(pixels)
+    for rows in batches_of(pixels.shape):
+        found[rows] = network(torch.from_numpy(pixels[rows]).to(device)).float().cpu().numpy()
+    return found
+
+
+def batches_of(shape: Sequence[int]) -> list[slice]:
+    """Rows of scans of `shape` (N, C, *spatial) that go through a network together.
+
+    256 of them, fewer of large ones: no more than some 4 million pixels or voxels.
+
+    Examples
+    --------
+    >>> batches_of((300, 1, 28, 28))
+    [slice(0, 256, None), slice(256, 512, None)]
+    >>> len(batches_of((256, 1, 64, 64, 64)))
+    16
+    """
+    step = max(1, min(_MOST_SCANS, _MOST_PIXELS // math.prod(shape[2:])))
+    return [slice(start, start + step) for start in range(0, shape[0], step)]

@@ -25,16 +25,28 @@ def metadata_columns(table: CollectionTable) -> dict[str, Column]:
     columns: dict[str, Column] = {
         "site": tuple(table.site.tolist()),
         "modality": tuple(table.modality.tolist()),
-        "height": tuple(str(height) for height in table.native_shape[:, 0]),
-        "width": tuple(str(width) for width in table.native_shape[:, 1]),
-        "spacing_mm": tuple(
-            "" if np.isnan(spacing) else f"{spacing:.4g}" for spacing in table.spacing_mm[:, 0]
-        ),
+        **_extent(table),
     }
     names = sorted({name for covariates in table.covariates for name in covariates})
     for name in names:
         columns[name] = tuple(covariates.get(name, "") for covariates in table.covariates)
     return {name: values for name, values in columns.items() if len(set(values)) > 1}
+
+
+def _extent(table: CollectionTable) -> dict[str, Column]:
+    """Size in the file and spacing: of images height, width and one spacing, of volumes all."""
+    n_axes = table.native_shape.shape[1]
+    names = ("height", "width") if n_axes == 2 else ("size_x", "size_y", "size_z")
+    spacings = ("spacing_mm",) if n_axes == 2 else ("spacing_x_mm", "spacing_y_mm", "spacing_z_mm")
+    sides = {
+        name: tuple(str(side) for side in table.native_shape[:, axis].tolist())
+        for axis, name in enumerate(names)
+    }
+    spacing = {
+        name: tuple("" if np.isnan(mm) else f"{mm:.4g}" for mm in table.spacing_mm[:, axis])
+        for axis, name in enumerate(spacings)
+    }
+    return sides | spacing
 
 
 def names_the_label(values: Column, labels: NDArray[np.int64]) -> bool:

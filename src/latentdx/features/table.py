@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +49,16 @@ class FeatureTable:
         """The rows at these numbers, or where a mask is True."""
         return replace(self, **{name: getattr(self, name)[rows] for name in _FIELDS})
 
+    @classmethod
+    def joined(cls, tables: Sequence[FeatureTable]) -> FeatureTable:
+        """The rows of tables of one origin, one table after another."""
+        for table in tables:
+            table.require_same_origin(tables[0].extractor_hash, tables[0].split_hash)
+        columns = {
+            name: np.concatenate([getattr(table, name) for table in tables]) for name in _FIELDS
+        }
+        return replace(tables[0], **columns)
+
     def require_same_origin(self, extractor_hash: str, split_hash: str) -> None:
         """Raise `LeakageError` ``E_MIXED`` unless made by this extractor and this split."""
         if (self.extractor_hash, self.split_hash) != (extractor_hash, split_hash):
@@ -78,32 +88,34 @@ def extract_table(scans: LabelledScans, extract: Extract, *, extractor_hash: str
 
 def augmented(
     scans: LabelledScans, settings: AugmentSettings, *, n_copies: int, seed: int
-) -> LabelledScans:
-    """The scans themselves, followed by `n_copies` augmented copies of all, one copy after another.
+) -> Iterator[LabelledScans]:
+    """The scans themselves, then `n_copies` augmented copies of all, one after another.
 
-    Copies keep patient, label and part: whatever splits by patient keeps them together.
+    Copies keep patient, label and part: whatever splits by patient keeps them together. One copy
+    is in memory at a time: those of volumes are large.
     """
-    copies = [scans.pixels, *(_copy(scans.pixels, settings, seed, n) for n in range(n_copies))]
-    tiles = n_copies + 1
-    return replace(
-        scans,
-        pixels=np.concatenate(copies),
-        labels=np.tile(scans.labels, tiles),
-        patients=np.tile(scans.patients, tiles),
-        scan_ids=np.tile(scans.scan_ids, tiles),
-        parts=np.tile(scans.parts, tiles),
-    )
+    yield scans
+    for number in range(n_copies):
+        yield replace(scans, pixels=_copy(scans.pixels, settings, seed, number))
 
 
 def _copy(pixels: Pixels, settings: AugmentSettings, seed: int, number: int) -> Pixels:
     generator = torch.Generator().manual_seed(derive_seed(seed, "copies", number))
     batches = [
-        apply(torch.from_numpy(batch), draw(len(batch), settings, generator)).numpy()
+        apply(
+            torch.from_numpy(batch), draw(len(batch), settings, generator, dims=batch.ndim - 2)
+        ).numpy()
         for batch in (pixels[start : start + _BATCH] for start in range(0, len(pixels), _BATCH))
     ]
     return np.concatenate(batches)
 
 
 def flipped(pixels: Pixels) -> Pixels:
-    """Mirrored left to right."""
-    return np.ascontiguousarray(pixels[..., ::-1])
+    """Mirrored left to right: the last axis of images, the first (to the right) of RAS+ volumes.
+
+    Examples
+    --------
+    >>> flipped(np.arange(3, dtype=np.float32).reshape(1, 1, 1, 3)).ravel().tolist()
+    [2.0, 1.0, 0.0]
+    """
+    return np.ascontiguousarray(np.flip(pixels, 2 if pixels.ndim == 5 else 3))

@@ -18,6 +18,8 @@ from latentdx.features.extract import FeatureKind, embed, reconstruct
 
 Pixels = NDArray[np.float32]
 
+_SMALLEST = 8  # the side of a scan that every member of the family takes
+
 
 class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Learn an autoencoder from images without labels; transform images to its features.
@@ -35,7 +37,10 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
     ----------
     network_: the trained network; n_features_out_: width of the features.
 
-    Images are square, (N, S, S) or (N, C, S, S) with values in 0..1 (bytes are divided by 255).
+    Images are (N, H, W) or (N, C, H, W), volumes (N, C, X, Y, Z), of any size from 8 on, with
+    values in 0..1 (bytes are divided by 255). Four axes are always images with channels: give
+    grey volumes a channel axis, ``volumes[:, None]``. The network sees mirror images along the
+    last axis of images and the first of volumes (left and right in RAS+).
 
     Examples
     --------
@@ -65,7 +70,7 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Train on images; `y` is not looked at. Raises `StopError` ``E_TOO_FEW``."""
         pixels = as_images(X)
-        settings: dict[str, Any] = {"channels": pixels.shape[1], "size": pixels.shape[2]}
+        settings: dict[str, Any] = {"channels": pixels.shape[1], "size": list(pixels.shape[2:])}
         if self.latent_dim is not None:
             settings["latent_dim"] = self.latent_dim
         network = build(self.autoencoder, settings, seed=self.random_state)
@@ -84,7 +89,7 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
         return embed(self.network_, self._like_fitted(X), self.features)
 
     def reconstruct(self, X: ArrayLike) -> Pixels:
-        """Reconstructions (N, C, S, S) of images."""
+        """Reconstructions (N, C, *spatial) of images."""
         check_is_fitted(self, "network_")
         return reconstruct(self.network_, self._like_fitted(X))
 
@@ -104,13 +109,22 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
 
 
 def as_images(images: ArrayLike) -> Pixels:
-    """float32 (N, C, S, S) in 0..1. Raises `StopError` ``E_SHAPE`` or ``E_NAN``."""
+    """float32 (N, C, H, W) or (N, C, X, Y, Z) in 0..1 of images or volumes.
+
+    Raises `StopError` ``E_SHAPE`` or ``E_NAN``.
+
+    Examples
+    --------
+    >>> as_images(np.zeros((2, 29, 31))).shape, as_images(np.zeros((2, 1, 9, 8, 10))).shape
+    ((2, 1, 29, 31), (2, 1, 9, 8, 10))
+    """
     given = np.asarray(images)
     scaled = given.astype(np.float32) / (255 if given.dtype == np.uint8 else 1)
     pixels = scaled[:, None] if scaled.ndim == 3 else scaled
-    if pixels.ndim != 4 or pixels.shape[2] != pixels.shape[3] or not len(pixels):
+    if pixels.ndim not in (4, 5) or not pixels.size or min(pixels.shape[2:]) < _SMALLEST:
         found = f"an array of shape {given.shape}"
-        raise StopError("E_SHAPE", found, fix="give square images, (N, S, S) or (N, C, S, S)")
+        fix = f"give images (N, H, W) or (N, C, H, W), or volumes (N, C, X, Y, Z), of {_SMALLEST} "
+        raise StopError("E_SHAPE", found, fix=fix + "pixels a side or more")
     if not np.isfinite(pixels).all():
         raise StopError("E_NAN", "a value is NaN or infinite", fix="replace it on purpose")
     return np.ascontiguousarray(pixels)

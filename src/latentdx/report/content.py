@@ -16,7 +16,7 @@ class Examples:
 
     Attributes
     ----------
-    pixels, reconstructions: float32 (M, C, S, S) in 0..1.
+    pixels, reconstructions: float32 (M, C, *spatial) in 0..1.
     labels: int (M,), the reference standard; probabilities: (M, K).
     """
 

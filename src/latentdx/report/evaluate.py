@@ -13,6 +13,7 @@ from latentdx.collection.table import CollectionTable
 from latentdx.core.seeds import numpy_generator
 from latentdx.diagnosis.conformal import COVERAGE
 from latentdx.diagnosis.model import DiagnosticModel, Outputs
+from latentdx.features.extract import batches_of
 from latentdx.features.metadata import metadata_columns
 from latentdx.metrics.bootstrap import bootstrap
 from latentdx.metrics.estimate import Estimate
@@ -68,9 +69,15 @@ def reconstruction(result: TestResult, seed: int) -> dict[str, Any]:
     from latentdx.autoencoder.losses.reconstruction import structural_similarity
 
     scans, rebuilt = result.scans.pixels, result.outputs.reconstructions
-    squared = ((scans - rebuilt) ** 2).mean(axis=(1, 2, 3)).astype(np.float64)
-    similar = structural_similarity(torch.from_numpy(scans), torch.from_numpy(rebuilt))
-    columns = np.stack([squared, -10 * np.log10(squared + 1e-12), similar.numpy()], axis=1)
+    axes = tuple(range(1, scans.ndim))
+    squared = ((scans - rebuilt) ** 2).mean(axis=axes).astype(np.float64)
+    similar = np.concatenate(
+        [
+            structural_similarity(torch.from_numpy(scans[rows]), torch.from_numpy(rebuilt[rows]))
+            for rows in batches_of(scans.shape)
+        ]
+    )
+    columns = np.stack([squared, -10 * np.log10(squared + 1e-12), similar], axis=1)
 
     def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = weights @ columns / weights.sum(axis=1, keepdims=True)
