@@ -7,18 +7,51 @@ from typing import Any, Literal, get_args
 
 import torch
 
+from latentdx.autoencoder.adversarial import AdversarialAutoencoder
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.blocks import laid_out
+from latentdx.autoencoder.contractive import ContractiveAutoencoder
 from latentdx.autoencoder.convolutional import ConvolutionalAutoencoder
+from latentdx.autoencoder.denoising import DenoisingAutoencoder
 from latentdx.autoencoder.invariant import InvariantAutoencoder
+from latentdx.autoencoder.masked import MaskedAutoencoder
+from latentdx.autoencoder.masked_vit import MaskedVitAutoencoder
+from latentdx.autoencoder.residual import ResidualAutoencoder
+from latentdx.autoencoder.sparse import SparseAutoencoder
+from latentdx.autoencoder.vector_quantised import VectorQuantisedAutoencoder
+from latentdx.autoencoder.vae_gan import VaeGanAutoencoder
+from latentdx.autoencoder.variational import VariationalAutoencoder
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed
 
-AutoencoderName = Literal["invariant", "convolutional"]
+AutoencoderName = Literal[
+    "invariant",
+    "convolutional",
+    "masked",
+    "masked-vit",
+    "residual",
+    "denoising",
+    "sparse",
+    "contractive",
+    "vector-quantised",
+    "variational",
+    "adversarial",
+    "vae-gan",
+]
 
 FAMILY: dict[AutoencoderName, type[Autoencoder]] = {
     "invariant": InvariantAutoencoder,
     "convolutional": ConvolutionalAutoencoder,
+    "masked": MaskedAutoencoder,
+    "masked-vit": MaskedVitAutoencoder,
+    "residual": ResidualAutoencoder,
+    "denoising": DenoisingAutoencoder,
+    "sparse": SparseAutoencoder,
+    "contractive": ContractiveAutoencoder,
+    "vector-quantised": VectorQuantisedAutoencoder,
+    "variational": VariationalAutoencoder,
+    "adversarial": AdversarialAutoencoder,
+    "vae-gan": VaeGanAutoencoder,
 }
 assert set(FAMILY) == set(get_args(AutoencoderName))
 
