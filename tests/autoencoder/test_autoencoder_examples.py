@@ -4,7 +4,9 @@ from importlib import import_module
 import pytest
 
 MODULES = (
+    *("masked", "masked_vit", "masking", "patches"),
     *("base", "convolutional", "invariant", "family", "losses.reconstruction", "objectives.vicreg"),
+    *("losses.exact", "losses.pixel", "losses.structural", "losses.frequency"),
     *("engine.settings", "engine.health"),
 )
 

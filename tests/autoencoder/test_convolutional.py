@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from latentdx.autoencoder.convolutional import ConvolutionalAutoencoder
-from latentdx.autoencoder.losses.reconstruction import binary_cross_entropy
+from latentdx.autoencoder.losses.pixel import binary_cross_entropy
 
 
 def n_parameters_by_hand(channels: int, side: int, latent: int) -> int:

@@ -66,7 +66,7 @@ def reconstruction(result: TestResult, seed: int) -> dict[str, Any]:
     """Mean squared error, PSNR (dB) and SSIM of the test scans' reconstructions."""
     import torch
 
-    from latentdx.autoencoder.losses.reconstruction import structural_similarity
+    from latentdx.autoencoder.losses.structural import structural_similarity
 
     scans, rebuilt = result.scans.pixels, result.outputs.reconstructions
     axes = tuple(range(1, scans.ndim))
