@@ -63,13 +63,13 @@ def test_options_that_are_not_understood(
     assert not (tmp_path / "c").exists()
 
 
-def test_a_study_of_volumes_is_refused_in_words(here: Call, volumes: Path, tmp_path: Path) -> None:
-    call = ("run", volumes, "--dims", "3", "--out", tmp_path / "o", "--one-scan-per-patient")
-    ended = here(*call)
-    assert (ended.code, "E_NDIM" in ended.err, "--slices" in ended.err) == (2, True, True)
+def test_a_collection_of_volumes_is_no_source_of_images(
+    here: Call, volumes: Path, tmp_path: Path
+) -> None:
     here("ingest", volumes, "--dims", "3", "--to", tmp_path / "c", "--one-scan-per-patient")
-    ended = here("pretrain", tmp_path / "c", "--to", tmp_path / "e")
-    assert (ended.code, "E_NDIM" in ended.err) == (2, True)
+    ended = here("run", tmp_path / "c", "--out", tmp_path / "o", "--one-scan-per-patient")
+    assert (ended.code, "E_NDIM" in ended.err, "--dims 3" in ended.err) == (2, True, True)
+    assert not (tmp_path / "o").exists()
 
 
 def test_the_doctor_s_page(here: Call, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -75,6 +76,30 @@ def materialise(collection: Collection, path: Path | None = None) -> TrainingArr
     return TrainingArray(whole)
 
 
+def levels_at(collection: Collection, rows: NDArray[np.int64]) -> NDArray[Any]:
+    """Levels (N, C, *spatial) of some rows of a collection, in the order of `rows`, in memory.
+
+    uint8 where every value is one of 8 bits, uint16 elsewhere, as in `materialise`.
+
+    Examples
+    --------
+    >>> levels = levels_at(Collection.open("collection"), np.array([5, 3]))  # doctest: +SKIP
+    >>> levels.shape, levels.dtype  # doctest: +SKIP
+    ((2, 1, 64, 64), dtype('uint8'))
+    """
+    whole = np.empty((len(rows), *collection.shape), np.uint16)
+    step = max(1, _GROUP_BYTES * _AHEAD // bytes_of(collection, 1))
+    for start in range(0, len(rows), step):
+        whole[start : start + step] = collection.levels(rows[start : start + step])
+    narrow = all((levels % _EIGHT_BIT == 0).all() for levels in whole)
+    return (whole // _EIGHT_BIT).astype(np.uint8) if narrow else whole
+
+
+def bytes_of(collection: Collection, n_scans: int) -> int:
+    """Bytes that the levels of so many scans take at most."""
+    return 2 * n_scans * math.prod(collection.shape)
+
+
 def stream(
     collection: Collection, order: NDArray[np.int64], batch_size: int = 64
 ) -> Iterator[NDArray[np.uint16]]:
@@ -89,7 +114,7 @@ def stream(
     >>> for levels in stream(collection, order):  # doctest: +SKIP
     ...     batch = torch.from_numpy(levels).to(device) / 65535
     """
-    row_bytes = 2 * int(np.prod(collection.shape))
+    row_bytes = bytes_of(collection, 1)
     n_group = batch_size * max(1, _GROUP_BYTES // (row_bytes * batch_size))
     groups = [order[start : start + n_group] for start in range(0, len(order), n_group)]
     with ThreadPoolExecutor(1) as thread:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from latentdx.collection.split import Part, Split
 from latentdx.collection.store import Collection
-from latentdx.collection.table import StrArray
+from latentdx.collection.table import CollectionTable, StrArray
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,23 @@ class LabelledScans:
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
+def ordered_rows(table: CollectionTable, split: Split, *names: Part) -> NDArray[np.int64]:
+    """The rows of some parts in the order of their scans' ids.
+
+    The order does not depend on how the collection was written, so results do not either. Raises
+    `IntegrityError` ``E_SPLIT`` where the split was made from another table.
+    """
+    split.check(table)
+    rows = split.rows(*names)
+    return rows[np.argsort(table.scan_id[rows], kind="stable")]
+
+
 def load_parts(
     collection: Collection, split: Split, classes: tuple[str, ...], *names: Part
 ) -> LabelledScans:
-    """Read the scans of some parts into memory, in the order of their ids.
-
-    The order does not depend on how the collection was written, so results do not either.
-    """
+    """Read the scans of some parts into memory, in the order of `ordered_rows`."""
     table = collection.metadata()
-    split.check(table)
-    rows = split.rows(*names)
-    rows = rows[np.argsort(table.scan_id[rows], kind="stable")]
+    rows = ordered_rows(table, split, *names)
     index = {name: number for number, name in enumerate(classes)}
     labelled = table.is_labelled[rows]
     labels = [

@@ -46,7 +46,7 @@ def list_source(source: Path, dims: int = 2) -> SourceListing:
     if kind == "npz":
         return list_npz(source, dims)
     if kind == "collection":
-        return _list_collection(source)
+        return _list_collection(source, dims)
     if source.is_file():
         return SourceListing(source.parent, "folder", (Entry(source.name),))
     return list_folder(source)
@@ -91,8 +91,11 @@ def read_scans(
         yield from reading.sandbox.read(files, reading.request)
 
 
-def _list_collection(source: Path) -> SourceListing:
+def _list_collection(source: Path, dims: int) -> SourceListing:
     collection = Collection.open(source)
+    if collection.dims != dims:
+        found = "it is a collection of images" if dims == 3 else "it is a collection of volumes"
+        raise StopError("E_NDIM", found, fix=f"give --dims {collection.dims}", path=source)
     table = collection.metadata()
     labels = np.where(table.is_labelled, table.label, "").tolist()
     paths = _collection_paths(collection)

@@ -136,7 +136,8 @@ class DiagnosticModel:
 
     def request(self, key: bytes) -> Request:
         """What scans must be made into before `compute` takes them."""
-        policy = replace(self.policy, burned_in="keep", gate=False)
+        dims: Literal[2, 3] = 3 if self.encoder.dims == 3 else 2
+        policy = replace(self.policy, dims=dims, burned_in="keep", gate=False)
         return Request(self.encoder.size[0], 3 if self.encoder.channels == 3 else 1, key, policy)
 
     def predict(

@@ -30,8 +30,8 @@ def flat_pixels(pixels: Pixels) -> Embeddings:
     (2, 2560)
     """
     if pixels.ndim == 5:
-        sides = [min(side, _MOST_VOXELS) for side in pixels.shape[2:]]
-        pixels = functional.adaptive_avg_pool3d(torch.from_numpy(pixels), sides).numpy()
+        x, y, z = (min(side, _MOST_VOXELS) for side in pixels.shape[2:])
+        pixels = functional.adaptive_avg_pool3d(torch.from_numpy(pixels), (x, y, z)).numpy()
     return np.ascontiguousarray(pixels.reshape(len(pixels), -1))
 
 

@@ -54,7 +54,7 @@ class FeatureTable:
         """The rows of tables of one origin, one table after another."""
         for table in tables:
             table.require_same_origin(tables[0].extractor_hash, tables[0].split_hash)
-        columns = {
+        columns: dict[str, Any] = {
             name: np.concatenate([getattr(table, name) for table in tables]) for name in _FIELDS
         }
         return replace(tables[0], **columns)

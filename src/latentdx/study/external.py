@@ -23,7 +23,7 @@ from latentdx.report.evaluate import abstention, evaluate_test, reconstruction, 
 from latentdx.report.page import render
 from latentdx.report.predictions import as_json
 from latentdx.study.assess import Assessment, audit_warnings
-from latentdx.study.prepare import Prepared, require_images
+from latentdx.study.prepare import Prepared
 from latentdx.study.publish import Made, content_of, write_predictions
 from latentdx.study.reporter import Reporter
 from latentdx.study.settings import RunSettings
@@ -45,7 +45,6 @@ def evaluate_bundle(
     model = load_bundle(bundle)
     told = read_description((bundle / DESCRIPTION).read_text(), bundle)
     collection = Collection.open(path)
-    require_images(collection)
     table = collection.metadata()
     _check(model, collection, table)
     split, is_own = _test_part(told, table)
@@ -110,7 +109,7 @@ def _check(model: DiagnosticModel, collection: Collection, table: CollectionTabl
     if expected != collection.shape:
         text = f"the bundle reads scans of shape {expected}, the collection holds "
         text += f"{collection.shape}"
-        fix = f"ingest again with --size {expected[1]}"
+        fix = f"ingest again with --dims {len(expected) - 1} --size {expected[1]}"
         raise StopError("E_SIZE", text, fix=fix, path=collection.path)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch
-from latentdx.autoencoder.engine.fit import Pool, pretrain
+from latentdx.autoencoder.engine.data import as_source
+from latentdx.autoencoder.engine.fit import pretrain
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.watch import Progress, Watch
 from latentdx.autoencoder.family import build
@@ -30,6 +30,7 @@ from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.features.extract import embed, reconstruct
 from latentdx.scans.policy import Policy
 from latentdx.study.folder import RunFolder
+from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
@@ -62,14 +63,14 @@ def pretrain_step(
     `start`: an encoder whose weights are the first ones; `StopError` ``E_SHAPE`` if they differ.
     """
     clock.step("pretrain", "Training the autoencoder without labels")
-    pool = load_parts(prepared.collection, prepared.split, prepared.classes, "train", "pretrain")
-    tune = load_parts(prepared.collection, prepared.split, prepared.classes, "tune")
+    pool = training_pool(prepared.collection, prepared.split)
     network = build(
         settings.autoencoder,
         network_settings(settings, prepared.collection.shape),
         seed=settings.seed,
     )
-    network.fit_normalisation(torch.from_numpy(pool.pixels))
+    if len(pool.train):
+        network.set_normalisation(*as_source(pool.train).moments())
     if start is not None:
         _take_over(network, start)
     fit = fit_settings(settings)
@@ -77,13 +78,13 @@ def pretrain_step(
     key = hash_json([prepared.split.hash, network.settings(), settings.seed, repr(fit), first])
     history = pretrain(
         network,
-        Pool(pool.pixels, tune.pixels),
+        pool,
         fit,
         seed=derive_seed(settings.seed, "pretrain"),
         checkpoints=_checkpoints(folder.checkpoints, key),
         watch=Watch(progress=lambda at: clock.progress(at.step, at.steps, _describe(at))),
     )
-    return Pretrained(network, history, len(pool))
+    return Pretrained(network, history, len(pool.train))
 
 
 def fit_settings(settings: RunSettings) -> FitSettings:

@@ -12,7 +12,7 @@ from latentdx.collection.plan import IngestSettings
 from latentdx.collection.split import Split, split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
-from latentdx.core.errors import LatentdxError, LeakageError, StopError
+from latentdx.core.errors import LatentdxError, LeakageError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed
 from latentdx.study.folder import RunFolder, write_csv
@@ -45,15 +45,12 @@ _KEPT = ("E_IO", "E_LEAKAGE")
 
 
 def prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared:
-    """Ingest, audit and split. Raises the errors of each, and ``E_NDIM`` for volumes.
+    """Ingest, audit and split. Raises the errors of each.
 
     A refusal leaves the folder as it was, but for two: after a full disk (``E_IO``) the same call
     goes on with what is stored, and after ``E_LEAKAGE`` ``audit.json`` shows the leaks and
     ``--overlap drop`` goes on. An interruption leaves what is stored for the next call.
     """
-    if settings.dims != 2:
-        fix = "learn from their slices: --dims 2 --slices every:N"
-        raise StopError("E_NDIM", "the autoencoders read images, not volumes, for now", fix=fix)
     before = folder.names() if folder.root.exists() else None
     try:
         return _prepare(settings, folder, clock)
@@ -88,7 +85,6 @@ def _prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared
 def open_prepared(path: Path, settings: RunSettings) -> Prepared:
     """A stored collection, split and audited. Raises the errors of `split_by_patient`."""
     collection = Collection.open(path)
-    require_images(collection)
     table = collection.metadata()
     split = split_by_patient(
         table,
@@ -98,17 +94,6 @@ def open_prepared(path: Path, settings: RunSettings) -> Prepared:
     )
     classes = tuple(order_classes(table.classes, settings.positive))
     return Prepared(collection, table, split, classes, audit(table, split.parts))
-
-
-def require_images(collection: Collection) -> None:
-    """Raises `StopError` ``E_NDIM`` for volumes: there is no autoencoder of volumes yet."""
-    if collection.dims != 2:
-        raise StopError(
-            "E_NDIM",
-            "the autoencoders read images, and this is a collection of volumes",
-            fix="learn from their slices: ingest with --dims 2 --slices every:N",
-            path=collection.path,
-        )
 
 
 def ingest_settings(settings: RunSettings) -> IngestSettings:

@@ -12,7 +12,7 @@ from latentdx.core.errors import StopError
 from latentdx.study.encoder import load_encoder, save_encoder
 from latentdx.study.folder import RunFolder
 from latentdx.study.learn import fit_step, pretrain_step
-from latentdx.study.prepare import Prepared, open_prepared, require_images
+from latentdx.study.prepare import Prepared, open_prepared
 from latentdx.study.reporter import Clock, Reporter
 from latentdx.study.settings import RunSettings
 
@@ -85,7 +85,6 @@ def fit_collection(
 def _prepared(path: Path, settings: RunSettings) -> Prepared:
     """Split by patient where there are labels; else every scan is for pretraining."""
     collection = Collection.open(path)
-    require_images(collection)
     table = collection.metadata()
     if table.is_labelled.any():
         return open_prepared(path, settings)
