@@ -8,7 +8,10 @@ from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.family import build
 
 # What makes a member small where it has no `widths`.
-_SMALL: dict[str, dict[str, Any]] = {}
+_SMALL: dict[str, dict[str, Any]] = {
+    "masked-vit": {"width": 32, "depth": 2, "decoder_width": 16, "decoder_depth": 1},
+    "vector-quantised": {"widths": (8, 16), "n_codes": 32, "prior_width": 8, "prior_layers": 2},
+}
 
 SHAPES = [
     *[(1, (28, 28)), (1, (29, 31)), (3, (29, 29)), (5, (16, 20))],

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from family_cases import small
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
@@ -46,7 +47,7 @@ def pool(discs: Discs) -> Pool:
 
 
 def trained(name: str, pool: Pool, settings: FitSettings, **options: Any) -> Autoencoder:
-    network = build(name, SMALL, seed=4)
+    network = small(name, seed=4)
     network.fit_normalisation(torch.from_numpy(pool.train))
     pretrain(network, pool, settings, **{"seed": 0, **options})
     return network
@@ -190,7 +191,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(
     name: str, where: str, pool: Pool, tmp_path: Path
 ) -> None:
     getattr(pool, where)[3, 0, 4, 4] = np.nan
-    network = build(name, SMALL)
+    network = small(name)
     with pytest.raises(StopError) as caught:
         pretrain(network, pool, FitSettings(epochs=1), seed=0, checkpoints=tmp_path / "c")
     assert caught.value.code == "E_DIVERGED"
