@@ -4,7 +4,7 @@ from importlib import import_module
 import pytest
 
 
-@pytest.mark.parametrize("name", ["conformal"])
+@pytest.mark.parametrize("name", ["conformal", "probe"])
 def test_the_examples_in_the_docstrings_run(name):
     found = doctest.testmod(import_module(f"latentdx.diagnosis.{name}"))
     assert found.attempted > 0

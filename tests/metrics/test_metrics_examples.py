@@ -9,6 +9,7 @@ MODULES = (
     "decisions",
     "calibration",
     "bootstrap",
+    "crossed",
     "delong",
     "summary",
 )
