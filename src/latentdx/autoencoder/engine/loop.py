@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Iterator
@@ -47,14 +48,16 @@ class Training:
     ) -> None:
         self.processes, self.settings, self.seed = processes, settings, seed
         self.device = processes.device
+        if settings.sharding == "full":  # the caller's own stays whole
+            network = copy.deepcopy(network)
         self.network: Autoencoder = laid_out(network.to(self.device))
         self.train = train
         self.judge = Judge(train, tune, batch_size=settings.batch_size, seed=seed)
-        self.model = TrainingModel(network, settings, seed=seed)
+        self.model = TrainingModel(self.network, settings, seed=seed)
         self.wrapped: nn.Module = processes.wrap(self.model, settings.sharding)
         self.rate = settings.learning_rate or network.learning_rate
         self.optimizer = build_optimizer(self.model, settings, self.rate)
-        self.average = None if settings.ema is None else WeightAverage(network, settings.ema)
+        self.average = None if settings.ema is None else WeightAverage(self.network, settings.ema)
         self.history: list[Epoch] = []
         self.best: Tensors = self._weights()
         self.done = 0  # steps of the epoch that is under way

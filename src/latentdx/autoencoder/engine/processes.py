@@ -34,6 +34,8 @@ class Processes:
         if sharding == "full":
             from torch.distributed.fsdp import fully_shard
 
+            for parameter in model.parameters():  # it takes no other layout
+                parameter.data = parameter.data.contiguous()
             fully_shard(model)
             return model
         from torch.nn.parallel import DistributedDataParallel

@@ -24,7 +24,9 @@ def snapshot(training: Training) -> Checkpoint:
         "optimizer": state_tensors(training.model, training.optimizer),
     }
     if training.average is not None:
-        tensors["average"] = training.average.network.state_dict()
+        tensors["average"] = {
+            name: whole(held) for name, held in training.average.tensors.items()
+        }
     position = {
         "done": training.done,
         "sums": training.sums,
@@ -48,7 +50,9 @@ def restore(training: Training, checkpoint: Checkpoint, path: Path) -> None:
         training.model.load_state_dict({key: like(told[key], held[key]) for key in held})
         restore_state(training.model, training.optimizer, checkpoint)
         if training.average is not None:
-            training.average.network.load_state_dict(checkpoint.tensors["average"])
+            for name, value in checkpoint.tensors["average"].items():
+                held_average = training.average.tensors[name]
+                held_average.copy_(like(value, held_average))
         training.plan = Plan(**checkpoint.position["plan"])
     except (RuntimeError, KeyError, TypeError):
         found = "it is of another network"
