@@ -25,8 +25,8 @@ from typing_extensions import override
 
 from latentdx.autoencoder.base import Autoencoder, Images, Size
 from latentdx.autoencoder.losses.reconstruction import Reconstruction
-from latentdx.autoencoder.masking import MaskedLoss, draw_visible, padded, spread
-from latentdx.autoencoder.patches import from_patches, patch_side, sine_cosine, to_patches
+from latentdx.autoencoder.masking import MaskedLoss, draw_visible, spread
+from latentdx.autoencoder.patches import from_patches, padded, patch_side, sine_cosine, to_patches
 from latentdx.core.errors import StopError
 
 _TOLD = 3  # depths whose maps `layers` returns

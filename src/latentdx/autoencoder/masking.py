@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from latentdx.autoencoder.losses.reconstruction import Reconstruction, reconstruction_loss
+from latentdx.autoencoder.patches import padded
 from latentdx.core.errors import StopError
 
 _FLAT = 0.05  # deviation below which a patch is taken as flat: noise there is not magnified
@@ -93,17 +93,3 @@ def locally_normalised(rebuilt: Tensor, scan: Tensor, patch: int) -> tuple[Tenso
     deviation = (pool(whole * whole) - mean * mean).clamp(min=_FLAT**2).sqrt()
     mean, deviation = (spread(held, patch, scan.shape[2:]) for held in (mean, deviation))
     return (rebuilt.float() - mean) / deviation, (scan.float() - mean) / deviation
-
-
-def padded(pixels: Tensor, patch: int) -> Tensor:
-    """(N, C, *size) with borders repeated at their ends, up to multiples of `patch`.
-
-    Examples
-    --------
-    >>> padded(torch.zeros(1, 1, 29, 32), 4).shape
-    torch.Size([1, 1, 32, 32])
-    """
-    missing = [-side % patch for side in pixels.shape[2:]]
-    if not any(missing):
-        return pixels
-    return functional.pad(pixels, [n for m in reversed(missing) for n in (0, m)], mode="replicate")

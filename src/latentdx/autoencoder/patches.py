@@ -21,6 +21,20 @@ def patch_side(size: Sequence[int]) -> int:
     return min(16, max(2, math.ceil(max(size) / 8)))
 
 
+def padded(pixels: Tensor, patch: int) -> Tensor:
+    """(N, C, *size) with borders repeated at their ends, up to multiples of `patch`.
+
+    Examples
+    --------
+    >>> padded(torch.zeros(1, 1, 29, 32), 4).shape
+    torch.Size([1, 1, 32, 32])
+    """
+    missing = [-side % patch for side in pixels.shape[2:]]
+    if not any(missing):
+        return pixels
+    return functional.pad(pixels, [n for m in reversed(missing) for n in (0, m)], mode="replicate")
+
+
 def to_patches(pixels: Tensor, patch: int) -> Tensor:
     """(N, C, *size) to (N, T, C * patch ** dims), patches in the grid's order."""
     count, channels, *size = pixels.shape
