@@ -133,14 +133,21 @@ class Training:
     def _tell(self, recent: list[Tensor], step: int, speed: float) -> None:
         """Add the last steps' terms to the epoch's sums; stop where one is not finite."""
         terms = self.processes.mean(torch.stack(recent)).double().cpu()
+        self._require_finite(terms, step)
         for name, total in zip(self.names, terms.sum(dim=0).tolist(), strict=True):
-            if not math.isfinite(total):
-                raise _diverged(f"the term {name!r} of the loss is no longer finite", step)
             self.sums[name] = self.sums.get(name, 0.0) + total
         if self.processes.is_first:
             left = (self.plan.steps - step) * self.plan.batch / speed
             loss = float(terms.sum(dim=1).mean())
             self.watch.progress(Progress(step, self.plan.steps, loss, speed, left))
+
+    def _require_finite(self, terms: Tensor, step: int) -> None:
+        """Of the last steps, rows of `terms`, name the first term that went wrong."""
+        for back, row in enumerate(terms.isfinite().tolist()):
+            if not all(row):
+                name = self.names[row.index(False)]
+                found = f"the term {name!r} of the loss is no longer finite"
+                raise _diverged(found, step - len(terms) + 1 + back)
 
     def _finish_epoch(self, speed: float) -> None:
         step = (len(self.history) + 1) * self.plan.n_batches
