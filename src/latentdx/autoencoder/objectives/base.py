@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from latentdx.autoencoder.base import Autoencoder, Images
+
+_TRACKING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class Objective(nn.Module, ABC):
@@ -36,13 +40,39 @@ class Objective(nn.Module, ABC):
 
     @staticmethod
     @torch.no_grad()
-    def pooled_width(network: Autoencoder) -> int:
-        """Width of `mean_and_deviation` of the network's deepest layer."""
+    def deepest_shape(network: Autoencoder) -> tuple[int, ...]:
+        """(C, *spatial) of the network's deepest maps."""
         was_training = network.training
         blank = torch.zeros(1, *network.shape, device=network.mean.device)
-        width = 2 * network.eval().layers(blank)[-1].shape[1]
+        shape = network.eval().layers(blank)[-1].shape[1:]
         network.train(was_training)
-        return int(width)
+        return tuple(shape)
+
+    @staticmethod
+    def pooled_width(network: Autoencoder) -> int:
+        """Width of `mean_and_deviation` of the network's deepest layer."""
+        return 2 * Objective.deepest_shape(network)[0]
+
+
+@contextmanager
+def untracked(network: nn.Module) -> Iterator[None]:
+    """Batch normalisation goes by the batch but does not remember it.
+
+    What an objective shows the network (views, scans with parts hidden, turned scans) is not what
+    the network is used on: the running statistics stay those of the scans in its own loss.
+    """
+    tracking = [
+        module
+        for module in network.modules()
+        if isinstance(module, _TRACKING) and module.track_running_stats
+    ]
+    for module in tracking:
+        module.track_running_stats = False
+    try:
+        yield
+    finally:
+        for module in tracking:
+            module.track_running_stats = True
 
 
 def projection(inputs: int, outputs: int) -> nn.Sequential:

@@ -7,14 +7,40 @@ from typing import Literal, get_args
 import torch
 
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.blocks import laid_out
+from latentdx.autoencoder.objectives.adversarial import Adversarial
+from latentdx.autoencoder.objectives.barlow import BarlowTwins
 from latentdx.autoencoder.objectives.base import Objective
+from latentdx.autoencoder.objectives.contrastive import Contrastive
+from latentdx.autoencoder.objectives.latent_prediction import LatentPrediction
+from latentdx.autoencoder.objectives.perceptual import Perceptual
+from latentdx.autoencoder.objectives.position import Position
+from latentdx.autoencoder.objectives.rotation import Rotation
 from latentdx.autoencoder.objectives.vicreg import VicReg
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed
 
-ObjectiveName = Literal["vicreg"]
+ObjectiveName = Literal[
+    "vicreg",
+    "barlow",
+    "contrastive",
+    "latent-prediction",
+    "rotation",
+    "position",
+    "perceptual",
+    "adversarial",
+]
 
-OBJECTIVES: dict[ObjectiveName, type[Objective]] = {"vicreg": VicReg}
+OBJECTIVES: dict[ObjectiveName, type[Objective]] = {
+    "vicreg": VicReg,
+    "barlow": BarlowTwins,
+    "contrastive": Contrastive,
+    "latent-prediction": LatentPrediction,
+    "rotation": Rotation,
+    "position": Position,
+    "perceptual": Perceptual,
+    "adversarial": Adversarial,
+}
 assert set(OBJECTIVES) == set(get_args(ObjectiveName))
 
 
@@ -27,6 +53,7 @@ def build_objective(name: str, network: Autoencoder, *, seed: int = 0) -> Object
         if known == name:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive_seed(seed, "objective", name))
-                return kind(network)
+                objective: Objective = laid_out(kind(network))
+                return objective
     found = f"no objective is called {name!r}"
     raise StopError("E_NAME", found, fix=f"choose from {', '.join(OBJECTIVES)}")

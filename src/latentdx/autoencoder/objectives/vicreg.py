@@ -12,8 +12,7 @@ from typing_extensions import override
 
 from latentdx.autoencoder.base import Autoencoder, Images
 from latentdx.autoencoder.objectives.base import Objective, projection
-from latentdx.autoencoder.pooling import mean_and_deviation
-from latentdx.collection.augment import apply, draw
+from latentdx.autoencoder.objectives.views import pooled_views
 
 Vectors = Float[Tensor, "batch dim"]
 
@@ -32,10 +31,8 @@ class VicReg(Objective):
     def losses(
         self, network: Autoencoder, pixels: Images, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        count = len(pixels)
-        pair = pixels.repeat(2, *(1,) * (pixels.ndim - 1))
-        views = apply(pair, draw(2 * count, network.views, generator, dims=network.dims))
-        first, second = self.projection(mean_and_deviation(network.layers(views)[-1])).chunk(2)
+        pooled = pooled_views(network, pixels, generator)
+        first, second = self.projection(pooled).chunk(2)
         return {"vicreg": vicreg(first, second)}
 
 
@@ -54,11 +51,14 @@ def vicreg(
     >>> bool(vicreg(vectors, vectors) < vicreg(vectors, vectors.flip(0)))
     True
     """
-    first, second = first.float(), second.float()
     invariance, variance, covariance = weights
-    loss = invariance * functional.mse_loss(first, second)
-    for vectors in (first, second):
-        loss = loss + variance / 2 * _variance_hinge(vectors) + covariance * _redundancy(vectors)
+    # under autocast the product of a matrix with itself would be rounded
+    with torch.autocast(first.device.type, enabled=False):
+        first, second = first.float(), second.float()
+        loss = invariance * functional.mse_loss(first, second)
+        for vectors in (first, second):
+            loss = loss + variance / 2 * _variance_hinge(vectors)
+            loss = loss + covariance * _redundancy(vectors)
     return loss
 
 
