@@ -7,6 +7,9 @@ MODULES = (
     *("masked", "masked_vit", "masking", "patches"),
     *("base", "convolutional", "invariant", "family", "losses.reconstruction", "objectives.vicreg"),
     *("losses.exact", "losses.pixel", "losses.structural", "losses.frequency"),
+    *("objectives.barlow", "objectives.contrastive", "objectives.hiding", "objectives.teacher"),
+    *("objectives.latent_prediction", "objectives.rotation", "objectives.perceptual"),
+    "objectives.adversarial",
     *("engine.settings", "engine.health"),
 )
 
