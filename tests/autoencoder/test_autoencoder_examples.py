@@ -4,6 +4,7 @@ from importlib import import_module
 import pytest
 
 MODULES = (
+    *("quantiser", "code_prior", "vector_quantised"),
     *("masked", "masked_vit", "masking", "patches"),
     *("base", "convolutional", "invariant", "family", "losses.reconstruction", "objectives.vicreg"),
     *("losses.exact", "losses.pixel", "losses.structural", "losses.frequency"),
