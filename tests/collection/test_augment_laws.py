@@ -89,6 +89,13 @@ def test_a_draw_comes_back_from_json_and_gives_the_same_bits(
     assert not torch.equal(apply(pixels, drawn_for(pixels, settings, seed=1)), found)
 
 
+def test_other_seeds_draw_other_numbers_of_everything() -> None:
+    pixels = pictures(12, 1, 8, 8)
+    one, other = (drawn_for(pixels, EVERYTHING, seed).as_record() for seed in (0, 1))
+    same = [name for name in one if one[name] == other[name]]
+    assert same == ["noise_kind"]
+
+
 def test_a_record_of_another_kind_of_noise_is_refused() -> None:
     record = drawn_for(pictures(1, 1, 8, 8), VIEWS).as_record()
     with pytest.raises(ValueError, match="'pink'"):

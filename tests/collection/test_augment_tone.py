@@ -82,6 +82,17 @@ def test_a_window_jitter_is_reading_the_scan_with_another_window() -> None:
     torch.testing.assert_close(found[inside], expected[inside], atol=1e-5, rtol=0)
 
 
+def test_what_a_window_cuts_stays_cut_whatever_the_contrast() -> None:
+    pixels = pictures(1, 1, 12, 12)
+    drawn = draw(1, NOTHING, seeded())
+    narrow = replace(drawn, window=torch.tensor([[0.3, 0.4]]))
+    flat = replace(narrow, contrast=torch.full((1, 1, 1, 1), 0.5))
+    found = apply(pixels, flat)
+    torch.testing.assert_close(found, 0.25 + 0.5 * apply(pixels, narrow))
+    assert found.min().item() == pytest.approx(0.25)
+    assert found.max().item() == pytest.approx(0.75)
+
+
 def test_a_window_moves_no_further_than_asked() -> None:
     drawn = draw(2000, replace(NOTHING, window_centre=0.1, window_width=0.3), seeded())
     assert drawn.window is not None
@@ -94,6 +105,8 @@ def test_a_window_moves_no_further_than_asked() -> None:
 def test_the_field_of_gain_is_smooth_and_about_one(size: tuple[int, ...]) -> None:
     ones = torch.ones(30, 2, *size)
     drawn = draw(30, replace(NOTHING, bias=0.4), seeded(), dims=len(size))
+    assert drawn.bias is not None
+    assert drawn.bias.flatten(1).mean(dim=1).abs().max() < 1e-6
     gain = gained(ones, drawn)
     assert gain.mean().item() == pytest.approx(1.0, abs=0.03)
     assert 0.05 < gain[:, 0].std(dim=0).mean() < 0.4

@@ -58,5 +58,4 @@ def mixed(pixels: Tensor, drawn: Draw) -> Tensor:
     if drawn.partner is None or drawn.share is None:
         return pixels
     share = column(drawn.share, drawn.dims).to(pixels)
-    both = share * pixels + (1 - share) * pixels[drawn.partner.to(pixels.device)]
-    return both.clamp(max=1)  # what rounding adds
+    return share * pixels + (1 - share) * pixels[drawn.partner.to(pixels.device)]
