@@ -96,12 +96,13 @@ class SpatialAttention(nn.Module):
         query = self._split(self.to_query(asking))
         key, value = self._split(self.to_key(seen)), self._split(self.to_value(seen))
         taken = functional.scaled_dot_product_attention(query, key, value)
-        joined = self.to_maps(taken.transpose(1, 2).flatten(2))
+        joined: Tensor = self.to_maps(taken.transpose(1, 2).flatten(2))
         return maps + joined.transpose(1, 2).reshape(maps.shape)
 
     def _split(self, tokens: Tensor) -> Tensor:
         """(N, P, C) -> (N, heads, P, C / heads)."""
-        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        heads: Tensor = tokens.unflatten(2, (self.heads, -1))
+        return heads.transpose(1, 2)
 
 
 def averaged(maps: Maps, places: int) -> Maps:

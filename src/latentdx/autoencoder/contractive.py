@@ -63,7 +63,7 @@ class ContractiveAutoencoder(Autoencoder):
         size: Size = 64,
         widths: Sequence[int] = (48, 96, 192),
         latent_dim: int = 64,
-        contraction_weight: float = 0.01,
+        contraction_weight: float = 0.001,
         projections: int = 1,
         reconstruction: Reconstruction = "mse",
     ) -> None:

@@ -80,7 +80,7 @@ class SparseAutoencoder(Autoencoder):
         latent_dim: int = 256,
         sparsity: Sparsity = "kl",
         activity: float = 0.1,
-        sparsity_weight: float = 0.01,
+        sparsity_weight: float = 0.002,
         reconstruction: Reconstruction = "mse",
     ) -> None:
         super().__init__(channels=channels, size=size)
@@ -139,7 +139,7 @@ class SparseAutoencoder(Autoencoder):
         """``activity``: mean activation (``kl``), or the mean share of units that are not zero."""
         latent = self.encode(pixels).float()
         used = latent if self.sparsity == "kl" else (latent != 0).float()
-        return {"activity": float(used.mean())}
+        return {"activity": used.mean().item()}
 
     @override
     def settings(self) -> dict[str, Any]:
@@ -160,14 +160,16 @@ def activity_divergence(latent: Latent, activity: float) -> Tensor:
     mean = latent.float().mean(dim=0).clamp(1e-6, 1 - 1e-6)
     wanted = torch.full_like(mean, activity)
     found = torch.xlogy(wanted, wanted / mean) + torch.xlogy(1 - wanted, (1 - wanted) / (1 - mean))
-    return found.mean()
+    divergence: Tensor = found.mean()
+    return divergence
 
 
 def relative_l1(latent: Latent) -> Tensor:
     """S of ``l1``: 1 where all units of a scan are equal, 1 / sqrt(D) where one is not zero."""
     values = latent.float()
     length = torch.sqrt(values.pow(2).sum(dim=1) + 1e-12)
-    return (values.abs().sum(dim=1) / length).mean() / values.shape[1] ** 0.5
+    relative: Tensor = (values.abs().sum(dim=1) / length).mean() / values.shape[1] ** 0.5
+    return relative
 
 
 def largest(activations: Latent, kept: int) -> Latent:
