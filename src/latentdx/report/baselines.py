@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.autoencoder.family import build, name_of
+from latentdx.autoencoder.family import untrained
 from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.table import CollectionTable
 from latentdx.core.seeds import derive_seed
@@ -59,12 +59,10 @@ class Rivals:
 
     def fresh_network(self) -> Autoencoder:
         """The same encoder with random weights, which has seen the training part's statistics."""
-        fresh = build(
-            name_of(self.network), self.network.settings(), seed=derive_seed(self.seed, "untrained")
-        )
+        fresh = untrained(self.network, seed=derive_seed(self.seed, "untrained"))
         train = torch.from_numpy(self.scans.part("train").pixels)
         fresh.fit_normalisation(train)
-        _settle_statistics(fresh, train)
+        settle_statistics(fresh, train)
         return fresh
 
 
@@ -132,7 +130,7 @@ def run_baselines(
 
 
 @torch.no_grad()
-def _settle_statistics(network: Autoencoder, pixels: torch.Tensor) -> None:
+def settle_statistics(network: Autoencoder, pixels: torch.Tensor) -> None:
     """Let batch normalisation see the training scans: without it random weights do worse."""
     network.train()
     batches = pixels.split(256)

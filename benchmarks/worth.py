@@ -1,0 +1,235 @@
+"""``python -m benchmarks.worth``: what training the encoder is worth.
+
+The same features, augmented copies and SVM on: the trained encoder, the same encoder untrained,
+pixels, HOG. NIH, brain MR and phantoms are tested in three folds by patient, Kermany and
+PneumoniaMNIST on their given test parts; for each fold the encoder is trained anew, without labels,
+on all scans at 64 px that are not tested in it (PneumoniaMNIST at 28 px on its own training part).
+Fitted with all labels, and with 10 % of the training patients (three draws). Differences are
+averaged over folds and draws; intervals resample patients, paired.
+
+``--variants`` names ways to train, for ablations (see `VARIANTS`). Finished parts are kept in
+build/worth, so an interrupted benchmark goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+
+from benchmarks.machine import RESULTS, ROOT, TRIALS, provenance, write
+from benchmarks.worth_sets import CASES, FOLDS, Scans, load
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.engine.data import ArraySource
+from latentdx.autoencoder.engine.fit import Pool, pretrain
+from latentdx.autoencoder.engine.settings import FitSettings
+from latentdx.autoencoder.engine.watch import Watch
+from latentdx.autoencoder.family import build
+from latentdx.core.hashing import hash_json
+from latentdx.core.seeds import derive_seed, numpy_generator
+from latentdx.diagnosis.head import HeadSettings, fit_head, score_scans
+from latentdx.features.extract import embed
+from latentdx.features.pixels import flat_pixels, hog
+from latentdx.features.table import Extract, FeatureTable, augmented, extract_table
+from latentdx.metrics.bootstrap import bootstrap
+from latentdx.metrics.discrimination import auroc
+from latentdx.report.baselines import settle_statistics
+
+CACHE = ROOT / "build" / "worth"
+FEW = 0.1
+DRAWS = 3
+POOLS = {64: ("kermany", "nih", "brain-mr", "phantoms"), 28: ("pneumoniamnist",)}
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to train: a member, its settings, those of the engine."""
+
+    name: str = "invariant"
+    network: dict[str, Any] = field(default_factory=dict)
+    fit: dict[str, Any] = field(default_factory=dict)
+
+
+VARIANTS = {
+    "default": Variant(),
+    "reconstruction-only": Variant(network={"invariance_weight": 0.0}),
+    "invariance-only": Variant(network={"reconstruction_weight": 0.0}),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, fit, compare; print and write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.worth", description=__doc__)
+    parser.add_argument("--variants", nargs="*", choices=list(VARIANTS), default=["default"])
+    parser.add_argument("--sets", nargs="*", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--folds", type=int, default=FOLDS)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--quick", action="store_true", help="one fold, one epoch: does it work?")
+    asked = parser.parse_args(arguments)
+    sets = {name: found for name in asked.sets if (found := load(name, CACHE))}
+    folds = 1 if asked.quick else asked.folds
+    results: dict[str, Any] = {}
+    out = asked.out or (TRIALS if asked.quick else RESULTS) / "worth.json"
+    made = {"quick": asked.quick, **provenance(), "folds": folds, "draws": DRAWS}
+    for name in asked.variants:
+        variant = VARIANTS[name]
+        if asked.quick:
+            variant = Variant(variant.name, variant.network, {**variant.fit, "epochs": 1})
+        results[name] = {
+            data: compared(sets[data], _ways(sets, data, variant, folds), folds) for data in sets
+        }
+        _show(name, results[name])
+        write(out, {**made, "results": results})
+    return 0
+
+
+def _ways(
+    sets: dict[str, Scans], data: str, variant: Variant, folds: int
+) -> dict[str, Callable[[int], Scores]]:
+    """For each way the scores of a fold: (1 + DRAWS, n tested)."""
+    scans, size = sets[data], CASES[data].size
+    pool = [name for name in POOLS[size] if name in sets]
+
+    def of_network(fold: int, *, trained: bool) -> Scores:
+        network = encoder(sets, pool, variant, fold, trained=trained)
+        key = [variant.name, variant.network, variant.fit if trained else "untrained", pool]
+        return scored(scans, fold, lambda pixels: embed(network, pixels), key)
+
+    return {
+        "trained": lambda fold: of_network(fold, trained=True),
+        "untrained": lambda fold: of_network(fold, trained=False),
+        "pixels-pca-svm": lambda fold: scored(scans, fold, flat_pixels, ["pixels"]),
+        "hog-svm": lambda fold: scored(scans, fold, hog, ["hog"]),
+    }
+
+
+def encoder(
+    sets: dict[str, Scans], pool: list[str], variant: Variant, fold: int, *, trained: bool
+) -> Autoencoder:
+    """The encoder of a fold, trained at its first use; untrained it has seen the statistics."""
+    size = CASES[pool[0]].size
+    network = build(variant.name, {"channels": 1, "size": size, **variant.network}, seed=fold)
+    levels = np.concatenate([sets[name].levels[sets[name].learned(fold)] for name in pool])
+    source = ArraySource(levels)
+    network.set_normalisation(*source.moments())
+    if not trained:
+        rows = np.random.default_rng(0).permutation(len(levels))[:4096]
+        settle_statistics(network, torch.from_numpy(levels[rows].astype(np.float32) / 65535))
+        return network
+    told = [variant.name, variant.network, variant.fit, pool, fold, len(levels)]
+    place = CACHE / f"encoder-{hash_json(told)[:16]}.safetensors"
+    if place.exists():
+        network.load_state_dict(load_file(place))
+        return network.eval()
+    began = time.monotonic()
+    watch = Watch(epoch=lambda number, epoch: print(f"  {number} {epoch.loss:.3f}", flush=True))
+    settings = FitSettings(**variant.fit)
+    pretrain(network, Pool(source, levels[:0]), settings, seed=fold, watch=watch)
+    save_file({name: held.contiguous() for name, held in network.state_dict().items()}, place)
+    print(f"  trained in {time.monotonic() - began:.0f} s", flush=True)
+    return network
+
+
+def scored(scans: Scans, fold: int, extract: Extract, key: list[Any]) -> Scores:
+    """Scores of the tested scans by classifiers of all labels, then of few; kept in the cache."""
+    place = CACHE / f"scores-{hash_json([scans.name, fold, FEW, DRAWS, *key])[:16]}.npy"
+    if place.exists():
+        return np.load(place)
+    learned = scans.scans(scans.learned(fold))
+    tested = scans.scans(scans.tested(fold))
+    settings = HeadSettings()
+    tables: dict[int, FeatureTable] = {}
+    found = []
+    for rows in (np.arange(len(learned)), *_few(learned.patients, learned.labels, scans.name)):
+        n_copies = settings.n_copies(len(rows))
+        if not tables:  # those of all scans serve the few, too: the same copies, fewer rows
+            most = settings.most_copies if len(learned) * FEW < 10_000 else n_copies
+            copies = augmented(learned, settings.augmentation(), n_copies=most, seed=0)
+            for number, copy in enumerate(copies):
+                tables[number] = extract_table(copy, extract, extractor_hash="")
+        table = FeatureTable.joined([tables[number].take(rows) for number in range(n_copies + 1)])
+        head = fit_head(table, settings, n_scans=len(rows), seed=derive_seed(fold, "head"))
+        found.append(score_scans(head, tested, extract, flip=settings.flip)[:, 0])
+    np.save(place, np.stack(found).astype(np.float64))
+    return np.load(place)
+
+
+def _few(
+    patients: NDArray[np.str_], labels: NDArray[np.int64], name: str
+) -> list[NDArray[np.int64]]:
+    """Rows of draws of a tenth of the patients of each class, the same for every way."""
+    draws = []
+    for number in range(DRAWS):
+        generator = numpy_generator(0, "few", name, number)
+        chosen: list[str] = []
+        for label in np.unique(labels):
+            of_class = np.unique(patients[labels == label])
+            chosen += generator.permutation(of_class)[: max(3, round(FEW * len(of_class)))].tolist()
+        draws.append(np.flatnonzero(np.isin(patients, chosen)))
+    return draws
+
+
+def compared(
+    scans: Scans, ways: dict[str, Callable[[int], Scores]], folds: int
+) -> dict[str, dict[str, Any]]:
+    """AUROC of each way, and trained minus each other way, with all labels and with few."""
+    names = list(ways)
+    by_fold = [np.stack([ways[name](fold) for name in names]) for fold in range(folds)]
+    rows = [np.flatnonzero(scans.tested(fold)) for fold in range(folds)]
+    whole = np.unique(np.concatenate(rows))
+    place = [np.searchsorted(whole, found) for found in rows]
+
+    def values(weights: NDArray[Any], draws: slice) -> Scores:
+        """(B, ways): the mean AUROC over folds and draws."""
+        total = []
+        for scores, at, found in zip(by_fold, place, rows, strict=True):
+            for draw in range(scores.shape[1])[draws]:
+                column = [
+                    auroc(scans.labels[found], scores[way, draw], weights=weights[:, at])
+                    for way in range(len(names))
+                ]
+                total.append(np.stack(column, axis=1))
+        return np.mean(total, axis=0)
+
+    told = {}
+    for share, draws in (("all", slice(0, 1)), ("10 %", slice(1, None))):
+
+        def statistic(weights: NDArray[Any], draws: slice = draws) -> Scores:
+            each = values(weights, draws)
+            return np.concatenate([each, each[:, :1] - each[:, 1:]], axis=1)
+
+        estimates = bootstrap(
+            statistic, scans.patients[whole], generator=np.random.default_rng(0), n_resamples=1000
+        )
+        labels = [*names, *(f"trained - {name}" for name in names[1:])]
+        told[share] = {
+            label: {"value": e.value, "low": e.low, "high": e.high}
+            for label, e in zip(labels, estimates, strict=True)
+        }
+    return told
+
+
+def _show(name: str, results: dict[str, Any]) -> None:
+    print(f"\n{name}")
+    for data, shares in results.items():
+        for share, found in shares.items():
+            told = "  ".join(
+                f"{label} {e['value']:.3f}"
+                + (f" ({e['low']:+.3f} {e['high']:+.3f})" if " - " in label else "")
+                for label, e in found.items()
+            )
+            print(f"{data:<15}{share:<6}{told}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
