@@ -13,7 +13,13 @@ import torch
 from torch import Tensor
 
 from latentdx.collection.augment import VIEWS, AugmentSettings, Draw, NoiseKind, apply, draw
-from latentdx.collection.augment_presets import PRESETS, PresetName, preset, preset_name
+from latentdx.collection.augment_presets import (
+    PRESETS,
+    ModalityChoice,
+    PresetName,
+    preset,
+    preset_name,
+)
 
 EVERYTHING = AugmentSettings(
     rotation=20.0,
@@ -196,6 +202,7 @@ def test_a_mixture_is_of_a_scan_and_its_partner() -> None:
 def test_the_presets_are_those_named_and_any_is_views() -> None:
     assert set(PRESETS) == set(get_args(PresetName))
     assert PRESETS["any"] == VIEWS
+    assert set(get_args(ModalityChoice)) == {"auto", *PRESETS}
 
 
 @pytest.mark.parametrize("name", get_args(PresetName))

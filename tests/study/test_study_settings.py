@@ -32,6 +32,7 @@ FULL = {
     "strict": True,
     "autoencoder": "convolutional",
     "latent_dim": 32,
+    "modality": "ct",
     "epochs": 3,
     "precision": "fp32",
     "classifier": "knn",

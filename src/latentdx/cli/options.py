@@ -119,6 +119,14 @@ FlipOption = Annotated[
 FeaturesOption = Annotated[
     str, typer.Option("--features", help="pooled (several layers, default) or latent.")
 ]
+ModalityOption = Annotated[
+    str | None,
+    typer.Option(
+        "--modality",
+        help="How the views of a scan are drawn that features must not tell apart: auto (default: "
+        "by what most scans are), any, xray, mammography, ct, mr or ultrasound.",
+    ),
+]
 EpochsOption = Annotated[
     int | None,
     typer.Option("--epochs", help="Passes over the scans. Default: by number and size.", min=1),

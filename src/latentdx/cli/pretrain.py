@@ -34,6 +34,8 @@ def pretrain(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted training.")
     ] = False,
+    modality: options.ModalityOption = None,
+    flip: options.FlipOption = True,
     epochs: options.EpochsOption = None,
     seed: options.SeedOption = 0,
     minutes: Annotated[float | None, typer.Option("--minutes", help="End after so long.")] = None,
@@ -44,7 +46,7 @@ def pretrain(
     from latentdx.study.settings import settings_from
 
     values = {"source": str(collection), "autoencoder": autoencoder, "epochs": epochs,
-              "seed": seed, "minutes": minutes}  # fmt: skip
+              "modality": modality, "flip": flip, "seed": seed, "minutes": minutes}  # fmt: skip
     settings = settings_from({name: value for name, value in values.items() if value is not None})
     with ConsoleReporter() as reporter:
         n_scans, loss = pretrain_collection(

@@ -88,6 +88,7 @@ def run(
     latent_dim: Annotated[
         int | None, typer.Option("--latent-dim", help="Latent size (channels of the default).")
     ] = None,
+    modality: options.ModalityOption = None,
     epochs: options.EpochsOption = None,
     precision: Annotated[
         str | None, typer.Option("--precision", help="auto (default), fp32 or bf16.")
@@ -118,6 +119,7 @@ def run(
         **{"labelled": labelled, "size": size, "seed": seed, "minutes": minutes},
         **{"patient_pattern": patient_pattern, "positive": positive, "overlap": overlap},
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
+        "modality": modality,
         **{"precision": precision, "classifier": classifier, "features": features, "flip": flip},
     }
     execute(

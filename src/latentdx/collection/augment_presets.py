@@ -17,6 +17,7 @@ from typing import Literal
 from latentdx.collection.augment_settings import VIEWS, AugmentSettings
 
 PresetName = Literal["any", "xray", "mammography", "ct", "mr", "ultrasound"]
+ModalityChoice = Literal["auto", "any", "xray", "mammography", "ct", "mr", "ultrasound"]
 
 _XRAY = replace(VIEWS, noise=(0.0, 0.06), noise_kind="poisson", blur=1.0, sometimes=0.2)
 
@@ -92,3 +93,17 @@ def preset_name(codes: Iterable[str]) -> PresetName:
     counts = Counter(_CODES.get(code, "any") for code in codes)
     name, count = counts.most_common(1)[0] if counts else ("any", 1)
     return name if 2 * count > counts.total() else "any"
+
+
+def views_for(
+    modality: ModalityChoice, codes: Iterable[str], *, laterality: bool
+) -> AugmentSettings:
+    """The views of the kind of scan that is named, or by ``auto`` of the one that most scans are.
+
+    Examples
+    --------
+    >>> views_for("auto", ["MR"], laterality=False) == PRESETS["mr"]
+    True
+    """
+    name = preset_name(codes) if modality == "auto" else modality
+    return preset(name, laterality=laterality)

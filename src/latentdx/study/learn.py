@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.watch import Progress, Watch
 from latentdx.autoencoder.family import build
 from latentdx.bundle.save import encoder_bytes
+from latentdx.collection.augment_presets import views_for
 from latentdx.collection.labelled import LabelledScans, load_parts
 from latentdx.core.errors import StopError
 from latentdx.core.files import write_json
@@ -73,7 +74,7 @@ def pretrain_step(
         network.set_normalisation(*as_source(pool.train).moments())
     if start is not None:
         _take_over(network, start)
-    fit = fit_settings(settings)
+    fit = fit_settings(settings, training_modalities(prepared))
     first = hash_bytes(encoder_bytes(network))
     key = hash_json([prepared.split.hash, network.settings(), settings.seed, repr(fit), first])
     history = pretrain(
@@ -87,8 +88,17 @@ def pretrain_step(
     return Pretrained(network, history, len(pool.train))
 
 
-def fit_settings(settings: RunSettings) -> FitSettings:
-    """The classic recipe trains by plain Adam, the default by AdamW."""
+def training_modalities(prepared: Prepared) -> list[str]:
+    """DICOM's codes of the scans that the autoencoder learns from, ``""`` where not known."""
+    codes: list[str] = prepared.table.modality[prepared.split.rows("train", "pretrain")].tolist()
+    return codes
+
+
+def fit_settings(settings: RunSettings, modalities: Iterable[str] = ()) -> FitSettings:
+    """The classic recipe trains by plain Adam, the default by AdamW.
+
+    `modalities`: DICOM's codes of the scans, which ``auto`` chooses the views by.
+    """
     decay = 0.0 if settings.autoencoder == "convolutional" else FitSettings.weight_decay
     return FitSettings(
         epochs=settings.epochs,
@@ -98,6 +108,7 @@ def fit_settings(settings: RunSettings) -> FitSettings:
         schedule=settings.schedule,
         ema=settings.ema,
         objectives=settings.objectives,
+        views=views_for(settings.modality, modalities, laterality=not settings.flip),
         deterministic=settings.deterministic,
         sharding=settings.sharding,
         weight_decay=decay,

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from latentdx.autoencoder.engine.settings import Precision, Schedule, Sharding
 from latentdx.autoencoder.engine.tracking import Tracker
 from latentdx.autoencoder.family import AutoencoderName
+from latentdx.collection.augment_presets import ModalityChoice
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.features.extract import FeatureKind
@@ -58,6 +59,7 @@ class RunSettings(BaseModel):
     latent_dim: int | None = Field(default=None, ge=1)
     network: dict[str, Any] = Field(default_factory=dict)
     objectives: dict[str, float] = Field(default_factory=dict)
+    modality: ModalityChoice = "auto"
     epochs: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=256, ge=8)
     accumulate: int = Field(default=1, ge=1)
