@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.fit import Pool, pretrain
 from latentdx.autoencoder.engine.settings import FitSettings
-from latentdx.autoencoder.family import FAMILY, AutoencoderName, build, name_of
+from latentdx.autoencoder.family import BUILT_IN, FAMILY, AutoencoderName, build, name_of
 from latentdx.core.errors import StopError
 
 Discs = Callable[..., NDArray[np.float32]]
 
-every_member = pytest.mark.parametrize("name", FAMILY)
+every_member = pytest.mark.parametrize("name", BUILT_IN)
 every_shape = pytest.mark.parametrize(("channels", "size"), SHAPES, ids=str)
 
 
@@ -210,7 +210,7 @@ def test_normalisation_is_by_channel_and_travels_with_the_weights(name: str, dis
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(StopError, match="invariant, convolutional") as caught:
-        build("variational", {"channels": 1, "size": 16})
+        build("transformer", {"channels": 1, "size": 16})
     assert caught.value.code == "E_NAME"
 
 

@@ -20,7 +20,7 @@ from latentdx.autoencoder.engine.precision import uses_bf16
 from latentdx.autoencoder.engine.processes import best_device
 from latentdx.autoencoder.engine.settings import FitSettings, choose_epochs
 from latentdx.autoencoder.engine.watch import Progress, Watch
-from latentdx.autoencoder.family import FAMILY, build
+from latentdx.autoencoder.family import BUILT_IN, build
 from latentdx.core.errors import IntegrityError, StopError
 
 Discs = Callable[..., NDArray[np.float32]]
@@ -58,7 +58,7 @@ def differing(first: Weights, second: Weights) -> list[str]:
     return [key for key in first if not torch.equal(first[key], second[key])]
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_the_same_seed_trains_the_same_weights_and_another_others(name: str, pool: Pool) -> None:
     settings = FitSettings(epochs=2)
     first = trained(name, pool, settings).state_dict()
@@ -67,7 +67,7 @@ def test_the_same_seed_trains_the_same_weights_and_another_others(name: str, poo
     assert differing(first, trained(name, pool, settings, seed=1).state_dict())
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", BUILT_IN)
 @pytest.mark.parametrize("precision", ["fp32", "auto"])
 def test_killed_and_resumed_ends_with_the_same_weights(
     name: str, precision: Any, pool: Pool, tmp_path: Path
@@ -185,7 +185,7 @@ def test_too_few_scans_are_refused(count: int, discs: Discs) -> None:
     assert caught.value.code == "E_TOO_FEW"
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", BUILT_IN)
 @pytest.mark.parametrize("where", ["train", "tune"])
 def test_a_loss_that_is_not_finite_stops_the_run(
     name: str, where: str, pool: Pool, tmp_path: Path

@@ -90,7 +90,7 @@ def test_weights_and_training_are_both_of_the_random_state(
     from latentdx.features import transformer
 
     seeds: list[int] = []
-    for name in ("build", "pretrain"):
+    for name in ("network_for", "pretrain"):
         real = getattr(transformer, name)
 
         def noted(*given: Any, seed: int, real: Any = real) -> Any:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.torch import load as load_tensors
+from torch import nn
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.autoencoder.family import build
+from latentdx.autoencoder.family import OWN, rebuild
+from latentdx.autoencoder.own_module import take_weights
 from latentdx.bundle.schema import (
     CHECKSUMS,
     DESCRIPTION,
@@ -39,8 +41,12 @@ _LARGEST = 4 << 30
 _FIX = "copy the bundle again from its source"
 
 
-def load_bundle(path: str | Path) -> DiagnosticModel:
+def load_bundle(path: str | Path, *, autoencoder: nn.Module | None = None) -> DiagnosticModel:
     """A model ready to predict.
+
+    `autoencoder`: the user's own module that it was trained with, whose weights, but not whose
+    code, are in the bundle. `StopError` ``E_CONFIG`` where it is missing, ``E_SHAPE`` where it is
+    another one, ``E_EXTRA`` where the network needs a package that is not installed.
 
     Raises `IntegrityError`: ``E_MODEL_INTEGRITY`` where a file is missing, changed or does not
     fit the others, ``E_MODEL_VERSION`` where the bundle is newer than this program.
@@ -55,7 +61,7 @@ def load_bundle(path: str | Path) -> DiagnosticModel:
     contents = _checked_files(path)
     description = read_description(contents[DESCRIPTION].decode(errors="replace"), path)
     try:
-        network = _network(description, contents[ENCODER])
+        network = _network(description, contents[ENCODER], autoencoder)
         model = _model(description, network, load_arrays(contents[HEAD]))
         _try(model)
     except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
@@ -97,9 +103,13 @@ def _read(path: Path, name: str) -> bytes:
         raise IntegrityError("E_MODEL_INTEGRITY", found, fix=_FIX, path=path) from None
 
 
-def _network(description: Description, data: bytes) -> Autoencoder:
-    network = build(description.encoder.name, description.encoder.settings)
-    network.load_state_dict(load_tensors(data))
+def _network(description: Description, data: bytes, module: nn.Module | None) -> Autoencoder:
+    told = description.encoder
+    network = rebuild(told.name, told.settings, module)
+    if told.name == OWN:
+        take_weights(network, load_tensors(data))
+    else:
+        network.load_state_dict(load_tensors(data))
     network.eval()
     return network
 

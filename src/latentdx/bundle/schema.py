@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from latentdx.autoencoder.family import AutoencoderName
+from latentdx.autoencoder.family import AnyName
 from latentdx.core.errors import IntegrityError
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.features.extract import FeatureKind
@@ -38,9 +38,12 @@ class _Strict(BaseModel):
 
 
 class EncoderDescription(_Strict):
-    """The network: its name in the family and the arguments that build it."""
+    """The network: its name in the family and the arguments that build it.
 
-    name: AutoencoderName
+    Of a user's own module (``own``) the arguments do not build it: it has to be given.
+    """
+
+    name: AnyName
     settings: dict[str, Any]
 
 

@@ -9,10 +9,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from latentdx.autoencoder.engine.fit import Pool, pretrain
 from latentdx.autoencoder.engine.settings import FitSettings
-from latentdx.autoencoder.family import AutoencoderName, build
+from latentdx.autoencoder.family import AutoencoderName, network_for
 from latentdx.core.errors import StopError
 from latentdx.features.extract import FeatureKind, embed, reconstruct
 
@@ -26,7 +27,8 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
 
     Parameters
     ----------
-    autoencoder: ``"invariant"`` or ``"convolutional"``.
+    autoencoder: a name of the family, or a module of your own with ``encode`` and ``decode``
+        (see `OwnModule`); the module itself is left as it is, a copy is trained.
     latent_dim: length of the latent (convolutional), channels of the latent map (invariant);
         None for the network's own.
     features: ``"pooled"`` (mean and deviation of every layer) or ``"latent"``.
@@ -55,7 +57,7 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
     def __init__(
         self,
         *,
-        autoencoder: AutoencoderName = "invariant",
+        autoencoder: AutoencoderName | nn.Module = "invariant",
         latent_dim: int | None = None,
         features: FeatureKind = "pooled",
         epochs: int | None = None,
@@ -73,7 +75,7 @@ class AutoencoderFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc
         settings: dict[str, Any] = {"channels": pixels.shape[1], "size": list(pixels.shape[2:])}
         if self.latent_dim is not None:
             settings["latent_dim"] = self.latent_dim
-        network = build(self.autoencoder, settings, seed=self.random_state)
+        network = network_for(self.autoencoder, settings, seed=self.random_state)
         network.fit_normalisation(torch.from_numpy(pixels))
         empty = pixels[:0]
         pretrain(

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
+from torch import nn
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.autoencoder.family import build, name_of
+from latentdx.autoencoder.family import OWN, name_of, rebuild
+from latentdx.autoencoder.own_module import take_weights
 from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.split import Split
 from latentdx.collection.table import CollectionTable
@@ -19,7 +21,8 @@ from latentdx.core.errors import IntegrityError, LeakageError, StopError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.hashing import hash_bytes
 
-_DAMAGED = (ValueError, KeyError, TypeError, RuntimeError, SafetensorError, StopError)
+_DAMAGED = (ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+_ASKED = ("E_CONFIG", "E_SHAPE", "E_EXTRA")  # of the user, who gave another module or none
 _DESCRIPTION, _WEIGHTS = "encoder.json", "encoder.safetensors"
 
 
@@ -62,21 +65,37 @@ def save_encoder(path: Path, network: Autoencoder, table: CollectionTable, split
     )
 
 
-def load_encoder(path: Path) -> Encoder:
-    """Undo `save_encoder`. Raises `IntegrityError` ``E_ENCODER``."""
+def load_encoder(path: Path, autoencoder: nn.Module | None = None) -> Encoder:
+    """Undo `save_encoder`. Raises `IntegrityError` ``E_ENCODER``.
+
+    `autoencoder`: the user's own module that it was trained with; `StopError` ``E_CONFIG`` where
+    it is missing, ``E_SHAPE`` where it is another one.
+    """
     try:
         told = json.loads((path / _DESCRIPTION).read_text())
         weights = (path / _WEIGHTS).read_bytes()
         if hash_bytes(weights) != told["sha256"]:
             raise ValueError
-        network = build(told["name"], told["settings"])
-        network.load_state_dict(load_tensors(weights))
+        tensors, seen, name = load_tensors(weights), frozenset(told["seen"]), told["name"]
+        network = rebuild(name, told["settings"], autoencoder)
+        if name == OWN:
+            take_weights(network, tensors)
+        else:
+            network.load_state_dict(tensors)
         network.eval()
-        return Encoder(network, frozenset(told["seen"]), path)
+        return Encoder(network, seen, path)
+    except StopError as error:
+        if error.code in _ASKED:
+            raise StopError(error.code, error.found, fix=error.fix, path=path) from None
+        raise _damaged(path) from None
     except (OSError, *_DAMAGED):
-        found = "no encoder, or a damaged one, lies here"
-        fix = "make it with `latentdx pretrain`"
-        raise IntegrityError("E_ENCODER", found, fix=fix, path=path) from None
+        raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> IntegrityError:
+    found = "no encoder, or a damaged one, lies here"
+    fix = "make it with `latentdx pretrain`"
+    return IntegrityError("E_ENCODER", found, fix=fix, path=path)
 
 
 def _names(table: CollectionTable, rows: np.ndarray) -> list[set[str]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from latentdx.bundle.load import load_bundle
 from latentdx.bundle.schema import DESCRIPTION, Description, read_description
@@ -32,7 +33,12 @@ _WRITTEN = {"predictions.csv", "report.html", "metrics.json"}
 
 
 def evaluate_bundle(
-    bundle: Path, path: Path, out: Path, reporter: Reporter
+    bundle: Path,
+    path: Path,
+    out: Path,
+    reporter: Reporter,
+    *,
+    autoencoder: nn.Module | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Score a bundle on the labelled scans of a collection; writes the report to `out`.
 
@@ -42,7 +48,7 @@ def evaluate_bundle(
     """
     reporter.step("evaluate", "Evaluating the bundle")
     _check_destination(out)
-    model = load_bundle(bundle)
+    model = load_bundle(bundle, autoencoder=autoencoder)
     told = read_description((bundle / DESCRIPTION).read_text(), bundle)
     collection = Collection.open(path)
     table = collection.metadata()

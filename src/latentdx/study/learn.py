@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch
@@ -16,7 +17,7 @@ from latentdx.autoencoder.engine.data import as_source
 from latentdx.autoencoder.engine.fit import pretrain
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.watch import Progress, Watch
-from latentdx.autoencoder.family import build
+from latentdx.autoencoder.family import network_for
 from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.augment_presets import views_for
 from latentdx.collection.labelled import LabelledScans, load_parts
@@ -58,15 +59,17 @@ def pretrain_step(
     clock: Clock,
     *,
     start: Autoencoder | None = None,
+    autoencoder: nn.Module | None = None,
 ) -> Pretrained:
     """Train the autoencoder on train and pretrain scans; no scan of a held-out part is in them.
 
     `start`: an encoder whose weights are the first ones; `StopError` ``E_SHAPE`` if they differ.
+    `autoencoder`: a user's own module, of which a copy is trained; see `network_for`.
     """
     clock.step("pretrain", "Training the autoencoder without labels")
     pool = training_pool(prepared.collection, prepared.split)
-    network = build(
-        settings.autoencoder,
+    network = network_for(
+        settings.autoencoder if autoencoder is None else autoencoder,
         network_settings(settings, prepared.collection.shape),
         seed=settings.seed,
     )

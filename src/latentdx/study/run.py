@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder
+from latentdx.autoencoder.family import OWN
+from latentdx.autoencoder.own_module import fingerprint
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_file, hash_json
 from latentdx.core.version import VERSION
@@ -41,9 +45,16 @@ class StudyResult:
 
 
 def run_study(
-    settings: RunSettings, out: str | Path, reporter: Reporter | None = None
+    settings: RunSettings,
+    out: str | Path,
+    reporter: Reporter | None = None,
+    *,
+    autoencoder: nn.Module | None = None,
 ) -> StudyResult:
     """Ingest, audit, split, pretrain, fit, evaluate, report: everything into the folder `out`.
+
+    `autoencoder`: a module of your own with `encode` and `decode` (see `OwnModule`) instead of one
+    by name; `load_bundle` needs it again, and ``config.toml`` says ``own``.
 
     Called again after an interruption it goes on where it stopped, and ends with the same
     numbers; called again after the end it returns what is there. Raises `StopError`,
@@ -56,15 +67,17 @@ def run_study(
     >>> result.metrics["test"]["auroc"]["value"]  # doctest: +SKIP
     0.93
     """
+    if autoencoder is not None:
+        settings = settings.model_copy(update={"autoencoder": OWN})
     folder, clock = RunFolder(Path(out)), Clock(reporter or Silent())
     folder.check(settings)
     prepared = prepare(settings, folder, clock)
-    key = _key(settings, prepared)
+    key = _key(settings, prepared, autoencoder)
     if (finished := _finished(folder, key)) is not None:
         clock.stop()
         clock.note("nothing has changed: these are the results of the finished run")
         return _result(folder, finished, prepared)
-    pretrained = pretrain_step(prepared, settings, folder, clock)
+    pretrained = pretrain_step(prepared, settings, folder, clock, autoencoder=autoencoder)
     model = fit_step(prepared, pretrained.network, settings, clock)
     assessment = assess_step(prepared, model, settings, clock)
     assessment.metrics["seconds"] = clock.seconds
@@ -75,10 +88,11 @@ def run_study(
     return _result(folder, facts, prepared)
 
 
-def _key(settings: RunSettings, prepared: Prepared) -> str:
-    """What the results depend on: settings, scans, split, program."""
+def _key(settings: RunSettings, prepared: Prepared, module: nn.Module | None) -> str:
+    """What the results depend on: settings, scans, split, program, a user's own module."""
     values = settings.model_dump(mode="json", exclude={"minutes"})
-    return hash_json([VERSION, values, prepared.table.fingerprint(), prepared.split.hash])
+    facts = [VERSION, values, prepared.table.fingerprint(), prepared.split.hash]
+    return hash_json(facts if module is None else [*facts, fingerprint(module)])
 
 
 def _finish(folder: RunFolder, key: str, facts: dict[str, Any], metrics: dict[str, Any]) -> None:

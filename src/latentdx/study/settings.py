@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from latentdx.autoencoder.engine.settings import Precision, Schedule, Sharding
 from latentdx.autoencoder.engine.tracking import Tracker
-from latentdx.autoencoder.family import AutoencoderName
+from latentdx.autoencoder.family import AnyName
 from latentdx.collection.augment_presets import ModalityChoice
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.machines import ClassifierName
@@ -55,7 +55,7 @@ class RunSettings(BaseModel):
     positive: str | None = None
     overlap: Literal["stop", "drop", "allow"] = "stop"
     strict: bool = False
-    autoencoder: AutoencoderName = "invariant"
+    autoencoder: AnyName = "invariant"
     latent_dim: int | None = Field(default=None, ge=1)
     network: dict[str, Any] = Field(default_factory=dict)
     objectives: dict[str, float] = Field(default_factory=dict)
