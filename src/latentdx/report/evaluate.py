@@ -64,11 +64,24 @@ def abstention(result: TestResult, seed: int) -> dict[str, Any]:
 
 def reconstruction(result: TestResult, seed: int) -> dict[str, Any]:
     """Mean squared error, PSNR (dB) and SSIM of the test scans' reconstructions."""
+    columns = rebuilt_measures(result.scans.pixels, result.outputs.reconstructions)
+
+    def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = weights @ columns / weights.sum(axis=1, keepdims=True)
+        return found
+
+    found = _bootstrapped(statistic, result.scans.patients, seed)
+    return {name: item.as_json() for name, item in zip(("mse", "psnr", "ssim"), found, strict=True)}
+
+
+def rebuilt_measures(
+    scans: NDArray[np.float32], rebuilt: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """(N, 3): mean squared error, PSNR (dB) and SSIM of reconstructions of (N, C, *spatial)."""
     import torch
 
     from latentdx.autoencoder.losses.structural import structural_similarity
 
-    scans, rebuilt = result.scans.pixels, result.outputs.reconstructions
     axes = tuple(range(1, scans.ndim))
     squared = ((scans - rebuilt) ** 2).mean(axis=axes).astype(np.float64)
     similar = np.concatenate(
@@ -77,14 +90,7 @@ def reconstruction(result: TestResult, seed: int) -> dict[str, Any]:
             for rows in batches_of(scans.shape)
         ]
     )
-    columns = np.stack([squared, -10 * np.log10(squared + 1e-12), similar], axis=1)
-
-    def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = weights @ columns / weights.sum(axis=1, keepdims=True)
-        return found
-
-    found = _bootstrapped(statistic, result.scans.patients, seed)
-    return {name: item.as_json() for name, item in zip(("mse", "psnr", "ssim"), found, strict=True)}
+    return np.stack([squared, -10 * np.log10(squared + 1e-12), similar], axis=1)
 
 
 def subgroups(result: TestResult, table: CollectionTable, seed: int) -> list[dict[str, Any]]:

@@ -49,6 +49,7 @@ _STYLE: dict[str, Any] = {
     "lines.linewidth": 1.5, "lines.solid_capstyle": "butt",
 }  # fmt: skip
 
+LOSSES: Mapping[str, str] = {"training scans": "loss", "tune scans": "tune_loss"}
 HALF = (4.1, 3.6)
 """Inches of a figure that takes half the page's width; a whole one is 8.4 wide."""
 
@@ -168,10 +169,9 @@ def embedding_map(points: Numbers, labels: Numbers, classes: Sequence[str]) -> s
     return _svg("map", size, draw, "Map of the embeddings by label") if len(points) else ""
 
 
-def training(history: Sequence[Mapping[str, Any]]) -> str:
-    """Loss by epoch, on the training part and on the part used to stop (`tune`)."""
-    names = {"training scans": "loss", "tune scans": "tune_loss"}
-    lines = {name: _series(history, key) for name, key in names.items()}
+def training(history: Sequence[Mapping[str, Any]], names: Mapping[str, str] = LOSSES) -> str:
+    """Losses by epoch: entries of `history` by name in the legend; ids differ from LOSSES'."""
+    lines = {_short(name): _series(history, key) for name, key in names.items()}
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -182,8 +182,8 @@ def training(history: Sequence[Mapping[str, Any]]) -> str:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _legend(axes, loc="upper right")
 
-    some = any(len(line) for line in lines.values())
-    return _svg("training", HALF, draw, "Training curve: loss by epoch") if some else ""
+    own, some = "training" if names is LOSSES else "terms", any(map(len, lines.values()))
+    return _svg(own, HALF, draw, "Training curve: loss by epoch") if some else ""
 
 
 def _svg(name: str, size: tuple[float, float], draw: Draw, description: str) -> str:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from numpy.typing import NDArray
-from PIL import Image
 
 from latentdx.metrics.discrimination import auroc
 from latentdx.report import figures
@@ -27,6 +23,8 @@ from latentdx.report.card import (
     number,
 )
 from latentdx.report.content import ReportContent
+from latentdx.report.pictures import Triple, brightest, triple
+from latentdx.report.template import template
 
 Pixels = NDArray[Any]
 
@@ -43,10 +41,6 @@ COMPARED = (
 )
 EXAMPLES_SHOWN = 12
 PATHS_SHOWN = 20
-
-SIDES = {1: 192, 3: 128}
-"""Largest side of a picture by channels: 12 scans stay under 3 MB, whatever they show."""
-HEAT = ((0, 0, 0), (0.45, 0.07, 0.43), (0.9, 0.36, 0.19), (0.99, 0.86, 0.55))
 
 
 @dataclass(frozen=True)
@@ -71,11 +65,9 @@ class Compared(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """One test scan with what the model made of it: three data URIs and the words beneath."""
+    """One test scan with what the model made of it, and the words beneath."""
 
-    scan: str
-    reconstruction: str
-    difference: str
+    images: Triple
     label: str
     called: str
     stated: str
@@ -90,7 +82,7 @@ def render(content: ReportContent) -> str:
     missing and is then a dash. Half characters, as of undecodable paths, become question marks.
     """
     compared = list(_compared(content))
-    text = _template().render(
+    text = template("page.html.j2", number=number, count=count, spell=spell).render(
         content=content,
         figures={name: Markup(svg) for name, svg in _figures(content, compared).items()},
         headline=[_measure(content, name) for name in HEADLINE],
@@ -100,6 +92,9 @@ def render(content: ReportContent) -> str:
         confusion=_confusion(content),
         pictures=list(_pictures(content)),
         brightest=_brightest(content),
+        are_volumes=content.examples.pixels.ndim > 4,
+        field_of=field_of,
+        measure_of=measure_of,
         steps=_steps(content),
         limits=LIMITS,
         paths_shown=PATHS_SHOWN,
@@ -125,19 +120,6 @@ def measure_of(estimate: Any, title: str = "", note: str = "") -> Measure:
 def _ends(estimate: Any) -> tuple[float | None, float | None, float | None]:
     value, low, high = (known_number(field_of(estimate, of)) for of in ("value", "low", "high"))
     return value, low, high
-
-
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("latentdx.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "count": count, "spell": _spell}
-    environment.globals |= {"field_of": field_of, "measure_of": measure_of}
-    return environment.get_template("page.html.j2")
 
 
 def _measure(content: ReportContent, name: str) -> Measure:
@@ -226,15 +208,10 @@ def _confusion(content: ReportContent) -> list[tuple[str, list[tuple[int, float]
 def _pictures(content: ReportContent) -> Iterator[Picture]:
     shown, full = content.examples, _brightest(content)
     for i in range(min(EXAMPLES_SHOWN, len(shown.pixels))):
-        scan, rebuilt = _plane(shown.pixels[i]), _plane(shown.reconstructions[i])
-        gap = np.abs(scan - rebuilt).mean(axis=0) / full
-        heat = np.stack([np.interp(gap, (0, 0.33, 0.67, 1), c) for c in zip(*HEAT, strict=True)])
         label, called = int(shown.labels[i]), _called(shown.probabilities[i], content.threshold)
         stated = 1 if len(content.classes) == 2 else called
         yield Picture(
-            scan=_png(scan),
-            reconstruction=_png(rebuilt),
-            difference=_png(heat),
+            images=triple(shown.pixels[i], shown.reconstructions[i], full),
             label=content.classes[label] if 0 <= label < len(content.classes) else "no label",
             called=content.classes[called],
             stated=content.classes[stated],
@@ -250,27 +227,8 @@ def _called(probabilities: Pixels, threshold: float | None) -> int:
 
 
 def _brightest(content: ReportContent) -> float:
-    """The difference that is drawn brightest, the same for all pictures."""
-    gaps = np.abs(content.examples.pixels - content.examples.reconstructions)[:EXAMPLES_SHOWN]
-    return max(0.02, float(np.quantile(gaps, 0.998))) if gaps.size else 1.0
-
-
-def _plane(pixels: Pixels) -> Pixels:
-    """A scan (C, *spatial) as (C, H, W): of a volume, the middle slice."""
-    while pixels.ndim > 3:
-        pixels = pixels[:, pixels.shape[1] // 2]
-    return pixels
-
-
-def _png(image: Pixels) -> str:
-    """(C, H, W) in 0..1 as PNG data URI, three channels in colour, else the first in grey."""
-    channels = 3 if len(image) == 3 else 1
-    levels = (np.clip(np.nan_to_num(image[:channels]), 0, 1) * 255).round().astype(np.uint8)
-    drawn = Image.fromarray(np.moveaxis(levels, 0, -1) if channels == 3 else levels[0])
-    drawn.thumbnail((SIDES[channels],) * 2, Image.Resampling.BOX)
-    stream = io.BytesIO()
-    drawn.save(stream, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    shown = content.examples
+    return brightest(shown.pixels[:EXAMPLES_SHOWN], shown.reconstructions[:EXAMPLES_SHOWN])
 
 
 def _steps(content: ReportContent) -> list[tuple[str, str, float]]:
@@ -278,10 +236,11 @@ def _steps(content: ReportContent) -> list[tuple[str, str, float]]:
     seconds = field_of(content.metrics, "seconds") or {}
     known = {name: known_number(value) for name, value in seconds.items()}
     longest = max([value for value in known.values() if value] or [1.0])
-    return [(name, _spell(value), 100 * (value or 0) / longest) for name, value in known.items()]
+    return [(name, spell(value), 100 * (value or 0) / longest) for name, value in known.items()]
 
 
-def _spell(seconds: Any) -> str:
+def spell(seconds: Any) -> str:
+    """Seconds for readers: ``4.2 s``, ``3 min 5 s``, ``2 h 7 min``; a dash where not known."""
     known = known_number(seconds)
     if known is None or known < 60:
         return f"{number(known)} s" if known is None else f"{known:.1f} s"

@@ -49,7 +49,7 @@ def publish(folder: RunFolder, made: Made, pretrained: Pretrained, model: Diagno
 
     Returns the bundle's SHA-256 (hex).
     """
-    content = content_of(made, _provenance(made.prepared, pretrained), pretrained.history)
+    content = content_of(made, provenance_of(made.prepared, pretrained), pretrained.history)
     write_predictions(folder.root / "predictions.csv", made)
     bundle = save_bundle(
         model,
@@ -89,13 +89,13 @@ def content_of(
         map_labels=result.predictions.labels[shown],
         examples=_examples(assessment, seed),
         history=history_rows(history),
-        settings=_shown_settings(made.settings),
+        settings=shown_settings(made.settings),
         provenance=provenance,
         invalid=prepared.invalid,
     )
 
 
-def _shown_settings(settings: RunSettings) -> dict[str, Any]:
+def shown_settings(settings: RunSettings) -> dict[str, Any]:
     """What is set, without the folders of this machine."""
     values = settings.model_dump(mode="json", exclude={"unlabelled"})
     for name in ("source", "labels"):
@@ -117,7 +117,8 @@ def _part_counts(prepared: Prepared) -> dict[str, dict[str, tuple[int, int]]]:
     return found
 
 
-def _provenance(prepared: Prepared, pretrained: Pretrained) -> dict[str, str]:
+def provenance_of(prepared: Prepared, pretrained: Pretrained) -> dict[str, str]:
+    """Versions, processor, and what the encoder was made from."""
     device = best_device()
     name = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
     return {

@@ -1,0 +1,21 @@
+"""Templates of the pages: every name is escaped, and what is missing is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+
+def template(name: str, **filters: Callable[[Any], str]) -> Template:
+    """A template of this package by its file's name, with `filters` for its values."""
+    environment = Environment(
+        loader=PackageLoader("latentdx.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= filters
+    return environment.get_template(name)
