@@ -10,7 +10,9 @@ import typer
 from latentdx.cli import options
 from latentdx.cli.errors import QUARANTINED, UNUSABLE
 
-HELP = """Diagnose scans: files or folders of DICOM, PNG, JPEG, TIFF.
+HELP = """Diagnose scans: files or folders of DICOM, PNG, JPEG, TIFF, NIfTI, NRRD, MetaImage.
+
+A bundle that was made from volumes reads volumes; DICOM files of one series are put together.
 
 Examples:
 
@@ -100,14 +102,32 @@ def diagnoses(model: Any, paths: list[str], *, abstain: bool, workers: int | Non
         held.clear()
 
     request = model.request(user_key())
-    groups = ((path,) for path in paths)
     with Sandbox(workers) as sandbox:
-        for path, outcome in zip(paths, sandbox.read(groups, request), strict=True):
+        groups = _groups(paths, request, sandbox)
+        for group, outcome in zip(groups, sandbox.read(groups, request), strict=True):
             items = (outcome,) if isinstance(outcome, InputError) else outcome
-            held += [(_path_of(path, item), item) for item in items]
+            held += [(_path_of(group[0], item), item) for item in items]
             if len(held) >= _BATCH:
                 yield from flush()
     yield from flush()
+
+
+def _groups(paths: list[str], request: Any, sandbox: Any) -> list[tuple[str, ...]]:
+    """The paths one by one; where volumes are read, the DICOM files of a series together.
+
+    A series is named by the first of its files, and answered for in its place.
+    """
+    from latentdx.collection.listing import Entry, SourceListing
+    from latentdx.collection.series import group_series
+    from latentdx.collection.sources import Reading
+
+    if not request.policy.takes_volumes:
+        return [(path,) for path in paths]
+    listing = SourceListing(Path(), "folder", tuple(Entry(path) for path in paths))
+    entries = group_series(listing, Reading(request, sandbox)).entries
+    places = {path: place for place, path in enumerate(paths)}
+    groups = [entry.members or (entry.path,) for entry in entries]
+    return sorted(groups, key=lambda group: places[group[0]])
 
 
 def _path_of(path: str, item: Any) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import nn
+
+from latentdx.autoencoder.family import OWN
 from latentdx.bundle.save import save_bundle
 from latentdx.collection.audit import Audit
 from latentdx.collection.split import Split
@@ -15,6 +18,7 @@ from latentdx.study.learn import fit_step, pretrain_step
 from latentdx.study.prepare import Prepared, open_prepared
 from latentdx.study.reporter import Clock, Reporter
 from latentdx.study.settings import RunSettings
+from latentdx.study.training_report import TrainingMade, write_training_report
 
 _CARD = """---
 library_name: latentdx
@@ -28,7 +32,7 @@ not a medical device.
 """
 
 
-def pretrain_collection(
+def pretrain_collection(  # noqa: PLR0913 - one argument an option of the command
     collection: Path,
     to: Path,
     settings: RunSettings,
@@ -36,8 +40,13 @@ def pretrain_collection(
     *,
     start: Path | None = None,
     resume: bool = False,
+    autoencoder: nn.Module | None = None,
 ) -> tuple[int, float]:
     """Train an encoder and save it at `to`; returns the number of scans and the last loss.
+
+    ``report.html`` beside it shows how it learned.
+
+    `autoencoder`: a module of your own instead of one by name; `fit_collection` needs it again.
 
     Raises `StopError` ``E_DESTINATION`` where `to` holds a training and `resume` was not asked
     for, and the errors of `split_by_patient` and `pretrain`.
@@ -48,22 +57,32 @@ def pretrain_collection(
         fix = "give --resume to go on, or choose another --to"
         raise StopError("E_DESTINATION", "something lies there", fix=fix, path=to)
     prepared = _prepared(collection, settings)
-    before = None if start is None else load_encoder(start).network
-    folder = RunFolder(to)
-    done = pretrain_step(prepared, settings, folder, Clock(reporter), start=before)
+    if autoencoder is not None:
+        settings = settings.model_copy(update={"autoencoder": OWN})
+    before = None if start is None else load_encoder(start, autoencoder).network
+    folder, clock = RunFolder(to), Clock(reporter)
+    done = pretrain_step(prepared, settings, folder, clock, start=before, autoencoder=autoencoder)
     save_encoder(to, done.network, prepared.table, prepared.split)
+    clock.step("report", "Writing the report of the training")
+    write_training_report(to, TrainingMade(settings, prepared, done), clock.seconds)
     return done.n_scans, done.history[-1].loss
 
 
 def fit_collection(
-    collection: Path, encoder: Path, to: Path, settings: RunSettings, reporter: Reporter
+    collection: Path,
+    encoder: Path,
+    to: Path,
+    settings: RunSettings,
+    reporter: Reporter,
+    *,
+    autoencoder: nn.Module | None = None,
 ) -> str:
     """Fit a model on an encoder's features and save its bundle; returns the bundle's SHA-256.
 
     Raises `LeakageError` ``E_SEEN`` where the encoder has seen held-out pictures or patients, and
     `StopError` ``E_SIZE`` where it was made for scans of another size.
     """
-    found = load_encoder(encoder)
+    found = load_encoder(encoder, autoencoder)
     prepared = open_prepared(collection, settings)
     found.require_unseen(prepared.table, prepared.split)
     if found.network.shape != prepared.collection.shape:
