@@ -1,0 +1,60 @@
+"""A tiny collection with given parts, in which a bright disc is the diagnosis."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from latentdx.collection.store import Collection
+from latentdx.collection.table import ScanRow
+
+COUNTS = {"train": 40, "tune": 24, "calibrate": 12, "test": 20}
+UNLABELLED = 12
+SIDE = 16
+
+Relabel = Callable[[str, int, str], str | None]
+"""From part, number and label to the label that is stored instead."""
+
+
+def write_collection(
+    path: Path, relabel: Relabel = lambda part, number, label: label, *, blank: tuple[str, ...] = ()
+) -> Path:
+    """Scans of all parts, two a patient; those of the parts named `blank` are all alike."""
+    collection = Collection.create(path, SIDE, 1)
+    rows = []
+    for part, count in {**COUNTS, "": UNLABELLED}.items():
+        for number in range(count):
+            pixels = _picture(f"{part} {number}", bright=number // 2 % 2 == 1)
+            if part in blank:
+                pixels = np.full_like(pixels, number / 100)
+            label = relabel(part, number, ("clear", "disc")[number // 2 % 2]) if part else None
+            name = f"{part or 'more'}-{number:03}"
+            digest = hashlib.sha256(name.encode()).hexdigest()
+            rows.append(
+                ScanRow(
+                    digest[:16],
+                    f"{name}.png",
+                    pixels,
+                    digest,
+                    patient=f"{part or 'more'}-{number // 2}",
+                    label=label,
+                    given_part=part or None,
+                    pretrain_only=not part,
+                    native_shape=(SIDE, SIDE),
+                )
+            )
+    collection.append(rows)
+    collection.mark_complete({})
+    return path
+
+
+def _picture(name: str, *, bright: bool) -> np.ndarray:
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    generator = np.random.default_rng(seed)
+    values = generator.uniform(0.1, 0.5, (1, SIDE, SIDE))
+    y, x = np.mgrid[:SIDE, :SIDE] - generator.uniform(5, SIDE - 5, (2, 1, 1))
+    values[0, y**2 + x**2 < 9] += 0.4 * bright
+    return values.astype(np.float32)
