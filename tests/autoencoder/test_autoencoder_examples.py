@@ -5,7 +5,7 @@ import pytest
 
 MODULES = (
     *("quantiser", "code_prior", "vector_quantised"),
-    *("masked", "masked_vit", "masking", "patches"),
+    *("masked", "masked_vit", "masking", "patches", "own_module", "monai_base"),
     *("base", "convolutional", "invariant", "family", "losses.reconstruction", "objectives.vicreg"),
     *("losses.exact", "losses.pixel", "losses.structural", "losses.frequency"),
     *("objectives.barlow", "objectives.contrastive", "objectives.hiding", "objectives.teacher"),

@@ -122,7 +122,9 @@ def network_for(
     if more := sorted(settings.keys() - {"channels", "size"}):
         found = f"{more[0]} is set, but the autoencoder is a module of your own"
         raise StopError("E_CONFIG", found, fix="leave it out, and make the module so")
-    return as_network(given, (settings["channels"], *spatial_size(settings["size"])))
+    shape = (settings["channels"], *spatial_size(settings["size"]))
+    network: Autoencoder = laid_out(as_network(given, shape))
+    return network
 
 
 def name_of(network: Autoencoder) -> AnyName:
