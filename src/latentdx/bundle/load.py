@@ -28,7 +28,7 @@ from latentdx.bundle.schema import (
     checksums,
     read_description,
 )
-from latentdx.core.errors import IntegrityError
+from latentdx.core.errors import IntegrityError, StopError
 from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.calibrate import SigmoidCalibration
 from latentdx.diagnosis.head import Head
@@ -64,6 +64,8 @@ def load_bundle(path: str | Path, *, autoencoder: nn.Module | None = None) -> Di
         network = _network(description, contents[ENCODER], autoencoder)
         model = _model(description, network, load_arrays(contents[HEAD]))
         _try(model)
+    except StopError as error:
+        raise StopError(error.code, error.found, fix=error.fix, path=path) from None
     except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
         found = f"its parts do not fit each other ({type(error).__name__})"
         raise IntegrityError("E_MODEL_INTEGRITY", found, fix=_FIX, path=path) from None
