@@ -9,6 +9,7 @@ import typer
 
 from latentdx.cli import (
     audit,
+    compare,
     deidentify,
     demo,
     doctor,
@@ -18,6 +19,8 @@ from latentdx.cli import (
     predict,
     pretrain,
     run_command,
+    sample,
+    search,
 )
 from latentdx.cli.errors import exit_code_of
 
@@ -32,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 BEFORE, STUDY = (demo, run_command, doctor, deidentify, ingest), (audit, pretrain, fit, evaluate)
-for command in (*BEFORE, *STUDY, predict):
+for command in (*BEFORE, *STUDY, search, compare, predict, sample):
     command.register(app)
 
 

@@ -132,6 +132,18 @@ EpochsOption = Annotated[
     typer.Option("--epochs", help="Passes over the scans. Default: by number and size.", min=1),
 ]
 
+ProbedOption = Annotated[
+    int,
+    typer.Option("--labelled", help="Labelled scans of train by which features are judged.", min=4),
+]
+
+
+def names(text: str | None) -> tuple[str, ...] | None:
+    """``a,b`` as names, ``none`` as no name; None where nothing is said."""
+    if text is None:
+        return None
+    return tuple(part for part in text.split(",") if part and part != "none")
+
 
 def label_map(pairs: list[str] | None) -> dict[str, str]:
     """``a=b`` pairs as a dictionary. Raises `StopError` ``E_LABEL_MAP``."""
