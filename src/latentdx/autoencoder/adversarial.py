@@ -4,13 +4,16 @@
     decode:  dense -> ReLU, `Up`
     loss:    R(x, decode(z))
              + a * softplus(-D*(z))                                 z is taken for a prior draw
-             + a * [softplus(-D(p)) + softplus(D(z.detach()))]      D tells them apart; p ~ N(0, I)
+             + a * [softplus(-D(p)) + softplus(D(z.detach()))       D tells them apart; p ~ N(0, I)
+                    + 5 |dD/dp|^2]                                  and stays flat
 
 D is a small network of latents and D* the same one with constant weights, so that one backward
 pass gives either side its own gradient. Unlike the KL term of a variational autoencoder, which
 holds for each scan, the game asks only that the latents of all scans together look like the prior.
-Adam makes D's pace independent of a. In evaluation the loss is R alone: what a game's terms are
-after one epoch says nothing of those after another, and the best epoch is told by them.
+D is stable by spectral normalisation (Miyato et al., ICLR 2018) and the gradient penalty R1
+(Mescheder et al., ICML 2018), without which latents went round their prior in circles; Adam makes
+its pace independent of a. In evaluation the loss is R alone: what a game's terms are
+after one epoch cannot be compared with what they are after another.
 
 Makhzani, Shlens, Jaitly, Goodfellow & Frey, "Adversarial autoencoders", 2015 (arXiv 1511.05644).
 """
@@ -30,11 +33,14 @@ from latentdx.autoencoder.discriminator import (
     accuracy,
     deception_loss,
     discriminator_loss,
+    steepness,
 )
 from latentdx.autoencoder.frozen import frozen
 from latentdx.autoencoder.gaussian import standard_normal
 from latentdx.autoencoder.losses.reconstruction import Reconstruction, reconstruction_loss
 from latentdx.autoencoder.trunk import Down, FromVector, ToVector, Up
+
+_FLAT = 5.0
 
 
 @final
@@ -48,7 +54,7 @@ class AdversarialAutoencoder(GenerativeAutoencoder):
         later one at half of the one before.
     latent_dim: length of the latent vector z; the prior is matched well where it is short.
     reconstruction: the reconstruction loss by name, or weights by name.
-    adversarial_weight: a of the loss: larger makes better samples and worse reconstructions.
+    adversarial_weight: a of the loss: larger brings latents closer to the prior.
 
     Shapes
     ------
@@ -69,7 +75,7 @@ class AdversarialAutoencoder(GenerativeAutoencoder):
         widths: Sequence[int] = (48, 96, 192),
         latent_dim: int = 16,
         reconstruction: Reconstruction = "mse",
-        adversarial_weight: float = 0.01,
+        adversarial_weight: float = 0.05,
     ) -> None:
         super().__init__(channels=channels, size=size)
         self.widths = tuple(widths)
@@ -110,9 +116,10 @@ class AdversarialAutoencoder(GenerativeAutoencoder):
         prior = standard_normal(latent.shape, generator, device=latent.device)
         deceived = deception_loss(frozen(self.discriminator)(latent))
         true, made = self.discriminator(torch.cat([prior, latent.detach()])).chunk(2)
+        told = discriminator_loss(true, made) + _FLAT * steepness(self.discriminator, prior)
         return {
             "adversarial": self.adversarial_weight * deceived,
-            "discriminator": self.adversarial_weight * discriminator_loss(true, made),
+            "discriminator": self.adversarial_weight * told,
         }
 
     @override

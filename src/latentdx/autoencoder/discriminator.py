@@ -1,17 +1,16 @@
 """Discriminators: what tells true from made, of latents and of pixels, and the two sides' losses.
 
-    its own:       mean of 0.9 softplus(-D(true)) + 0.1 softplus(D(true)) + softplus(D(made))
+    its own:       mean of softplus(-D(true)) + mean of softplus(D(made))
     the other's:   mean of softplus(-D(made))        (non-saturating)
 
-D is a logit: positive where it takes its input for true. Goodfellow et al., NeurIPS 2014; the 0.9
-is the one-sided label smoothing of Salimans et al., NeurIPS 2016. Every layer but the last one is
-under spectral normalisation (Miyato et al., ICLR 2018), and none under batch normalisation: what D
-says of a scan does not depend on its batch.
+D is a logit: positive where it takes its input for true (Goodfellow et al., NeurIPS 2014). Every
+layer but the last one is under spectral normalisation (Miyato et al., ICLR 2018), and none under
+batch normalisation: what D says of a scan does not depend on its batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, final
 
 import torch
@@ -23,7 +22,6 @@ from typing_extensions import override
 from latentdx.autoencoder.blocks import convolution
 from latentdx.autoencoder.spectral import SpectralNorm
 
-_SURE = 0.9
 _SLOPE = 0.2
 
 
@@ -98,9 +96,7 @@ def discriminator_loss(true: Tensor, made: Tensor) -> Tensor:
     >>> round(discriminator_loss(torch.zeros(3, 1), torch.zeros(5, 1)).item(), 3)
     1.386
     """
-    true, made = true.float(), made.float()
-    smoothed = _SURE * functional.softplus(-true) + (1 - _SURE) * functional.softplus(true)
-    return smoothed.mean() + functional.softplus(made).mean()
+    return functional.softplus(-true.float()).mean() + functional.softplus(made.float()).mean()
 
 
 def deception_loss(made: Tensor) -> Tensor:
@@ -108,11 +104,40 @@ def deception_loss(made: Tensor) -> Tensor:
     return functional.softplus(-made.float()).mean()
 
 
+def steepness(discriminator: Callable[[Tensor], Tensor], true: Tensor) -> Tensor:
+    """Mean squared slope |dD/dx|^2 at the true inputs (N, ...): a scalar with gradients to D.
+
+    As a penalty it makes a game settle that would otherwise go round in circles: a D that tells
+    nothing apart any more is flat. Mescheder, Geiger & Nowozin, "Which training methods for GANs
+    do actually converge?", ICML 2018 (R1; a penalty of ``5 * steepness`` is their gamma = 10).
+
+    Examples
+    --------
+    >>> steepness(lambda inputs: 3 * inputs, torch.zeros(2, 1)).item()
+    9.0
+    """
+    with torch.enable_grad():  # a slope is one, also where the loss is only looked at
+        inputs = true.detach().requires_grad_()
+        logits = discriminator(inputs).float().sum()
+        (slopes,) = torch.autograd.grad(logits, inputs, create_graph=True)
+    return slopes.float().flatten(1).square().sum(dim=1).mean()
+
+
 @torch.no_grad()
 def accuracy(true: Tensor, made: Tensor) -> float:
-    """Share of logits with the right sign, true and made counting alike: 0.5 for a blind one."""
-    right = (true > 0).float().mean() + (made < 0).float().mean()
-    return float(right / 2)
+    """Share of logits on their side of the median of all: 0.5 for a blind one, 1 for a sure one.
+
+    The median, because the level of all logits drifts in a game and says nothing.
+
+    Examples
+    --------
+    >>> accuracy(torch.tensor([[5.0], [6.0]]), torch.tensor([[3.0], [4.0]]))
+    1.0
+    """
+    true, made = true.float(), made.float()
+    level = torch.cat([true.flatten(), made.flatten()]).quantile(0.5)
+    above, below = (true > level).float().mean(), (made < level).float().mean()
+    return float(above + below) / 2
 
 
 def feature_error(maps: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:

@@ -94,4 +94,4 @@ def active_units(means: Vectors) -> float:
 
     Burda, Grosse & Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
     """
-    return float((means.float().var(dim=0, correction=0) > 0.01).float().mean())
+    return (means.float().var(dim=0, correction=0) > 0.01).float().mean().item()

@@ -129,9 +129,9 @@ class VaeGanAutoencoder(GenerativeAutoencoder):
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         found = self.posterior(pixels)
         latent = found.draw(generator)
-        # one batch for both: the running statistics in the decoder are of draws and of scans
-        prior = standard_normal(latent.shape, generator, device=latent.device)
-        rebuilt, drawn = self.decode(torch.cat([latent, prior])).chunk(2)
+        rebuilt = self.decode(latent)
+        # a batch of its own: statistics of one batch would lead the game's gradient to the encoder
+        drawn = self.sample(len(pixels), generator)
         kl_weight = self.beta * 2 * self.noise**2 / math.prod(self.shape)
         terms = {
             "reconstruction": reconstruction_loss(self.reconstruction)(rebuilt, pixels),
@@ -166,7 +166,7 @@ class VaeGanAutoencoder(GenerativeAutoencoder):
         logits = [self.discriminator(seen).logits for seen in (pixels, self.decode(found.mean))]
         return {
             "active_units": active_units(found.mean),
-            "kl": float(total_divergence(found.divergence())),
+            "kl": total_divergence(found.divergence()).item(),
             "pixel_discriminator_accuracy": accuracy(*logits),
         }
 

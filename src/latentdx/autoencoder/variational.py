@@ -138,7 +138,7 @@ class VariationalAutoencoder(GenerativeAutoencoder):
         """``active_units``: share of the units in use; ``kl``: nats of a scan."""
         found = self.posterior(pixels)
         divergence = total_divergence(found.divergence())
-        return {"active_units": active_units(found.mean), "kl": float(divergence)}
+        return {"active_units": active_units(found.mean), "kl": divergence.item()}
 
     @override
     def sample(self, count: int, generator: torch.Generator) -> Images:
