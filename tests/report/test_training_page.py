@@ -45,7 +45,7 @@ def test_it_says_what_was_given() -> None:
     for text in ("brain-mri", "invariant", "1,234", "1 min 35 s", "after pass 4", "0.375", "9.50",
                  "8.25", "0.125", "Scans it did not learn from", "9.9"):  # fmt: skip
         assert text in said, text
-    assert page.count("data:image/png;base64,") == 3 * 12
+    assert page.count("data:image/png;base64,") == 3 * 8
     assert "mean of 15 such scans" in said
     assert "Something is wrong" not in said
     assert training_page(content()) == page

@@ -56,7 +56,7 @@ def planes(pixels: Pixels) -> Pixels:
         return pixels
     slices = [_slice(pixels, axis) for axis in (2, 1, 0)]
     tallest = max(plane.shape[1] for plane in slices)
-    padded = []
+    padded: list[Pixels] = []
     for plane in slices:
         missing = tallest - plane.shape[1]
         rows = (missing // 2, missing - missing // 2)
@@ -67,7 +67,7 @@ def planes(pixels: Pixels) -> Pixels:
 
 def _slice(volume: Pixels, axis: int) -> Pixels:
     """The middle slice across an axis: head or front up; the right, or the front, on the left."""
-    plane = np.take(volume, volume.shape[axis + 1] // 2, axis + 1)
+    plane: Pixels = np.take(volume, volume.shape[axis + 1] // 2, axis + 1)
     return plane[:, ::-1, ::-1].transpose(0, 2, 1)
 
 

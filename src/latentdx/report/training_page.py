@@ -24,7 +24,7 @@ from latentdx.report.page import spell
 from latentdx.report.pictures import brightest, triple
 from latentdx.report.template import template
 
-PICTURES_SHOWN = 12
+PICTURES_SHOWN = 8
 MEASURES = {
     "mse": "Mean squared error, 0 is best",
     "psnr": "Peak signal to noise (PSNR), dB",
