@@ -19,7 +19,7 @@ from latentdx.autoencoder.losses.reconstruction import Reconstruction
 from latentdx.autoencoder.monai_base import MonaiNetwork, whole
 from latentdx.autoencoder.patches import padded
 
-_GROUPS = 32
+_GROUPS = 8  # of group norm, at most: groups of one channel magnify rounding
 
 
 @final
