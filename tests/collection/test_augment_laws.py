@@ -102,6 +102,16 @@ def test_other_seeds_draw_other_numbers_of_everything() -> None:
     assert same == ["noise_kind"]
 
 
+@by_shape
+def test_16_bits_round_the_values_alone(shape: tuple[int, ...]) -> None:
+    pixels = pictures(*shape).bfloat16()
+    drawn = drawn_for(pixels, EVERYTHING)
+    expected = apply(pixels.float(), drawn)
+    assert torch.equal(apply(pixels, drawn), expected.bfloat16())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(apply(pixels.float(), drawn), expected)
+
+
 def test_a_record_of_another_kind_of_noise_is_refused() -> None:
     record = drawn_for(pictures(1, 1, 8, 8), VIEWS).as_record()
     with pytest.raises(ValueError, match="'pink'"):

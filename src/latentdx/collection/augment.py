@@ -78,7 +78,7 @@ def apply(
     """Apply a draw to pixels in 0..1 of any size; what comes from outside the image is black.
 
     Returns new pixels in 0..1, bit for bit the same for the same pixels and draw on the same kind
-    of device; differentiable with respect to the pixels.
+    of device, under autocast too; differentiable with respect to the pixels.
 
     Examples
     --------
@@ -90,6 +90,9 @@ def apply(
     if len(pixels) != len(drawn) or pixels.ndim != drawn.dims + 2:
         found = f"{len(pixels)} scans of {pixels.ndim - 2} axes"
         raise ValueError(f"drawn for {len(drawn)} scans of {drawn.dims} axes, found {found}")
-    pixels = resolved(gained(moved(pixels, drawn), drawn), drawn)
-    pixels = noisy(toned(pixels, drawn), drawn).clamp(0, 1)
-    return mixed(cut(negatives(pixels, drawn), drawn), drawn)
+    # 16 bits would round places to whole pixels
+    wide = pixels if pixels.dtype in (torch.float32, torch.float64) else pixels.float()
+    with torch.autocast(pixels.device.type, enabled=False):
+        wide = resolved(gained(moved(wide, drawn), drawn), drawn)
+        wide = noisy(toned(wide, drawn), drawn).clamp(0, 1)
+        return mixed(cut(negatives(wide, drawn), drawn), drawn).to(pixels.dtype)

@@ -72,30 +72,36 @@ def masked(pixels: Tensor, sigma: Tensor, amount: Tensor | None) -> Tensor:
 def blurred(pixels: Tensor, sigma: Tensor) -> Tensor:
     """Each image (N, C, *spatial) by its own Gaussian of deviation sigma (N,) pixels.
 
-    The border's value goes on outside. Axis by axis, the shifted image summed with its weights:
-    as fast as a grouped convolution on a CPU, and the same for images and volumes.
+    The border's value goes on outside.
 
     Examples
     --------
     >>> blurred(torch.ones(2, 1, 8, 8), torch.tensor([0.5, 1.0])).shape
     torch.Size([2, 1, 8, 8])
     """
-    weights = _gaussians(sigma).to(pixels)
-    reach = weights.shape[1] - 1
-    dims = pixels.ndim - 2
+    half = _gaussians(sigma).to(pixels)
+    weights = torch.cat([half[:, 1:].flip(1), half], dim=1)
     for axis in range(2, pixels.ndim):
-        side = pixels.shape[axis]
-        places = torch.arange(-reach, side + reach, device=pixels.device).clamp(0, side - 1)
-        wide = pixels.index_select(axis, places)
-        pixels = wide.narrow(axis, reach, side) * column(weights[:, 0], dims)
-        for away in range(1, reach + 1):
-            pair = wide.narrow(axis, reach - away, side) + wide.narrow(axis, reach + away, side)
-            pixels = torch.addcmul(pixels, pair, column(weights[:, away], dims))
+        pixels = _along(pixels, axis, weights)
     return pixels
 
 
+def _along(pixels: Tensor, axis: int, weights: Tensor) -> Tensor:
+    """Weighted sums along an axis: one grouped convolution of pictures, of volumes' slices too."""
+    first = min(axis, pixels.ndim - 2)  # of the two axes of a picture that the axis lies in
+    n_pictures = math.prod(pixels.shape[:first])
+    reach = weights.shape[1] // 2
+    down = axis == first
+    padding = [0, 0, reach, reach] if down else [reach, reach, 0, 0]
+    pictures = pixels.reshape(1, n_pictures, pixels.shape[first], -1)
+    kernels = weights.repeat_interleave(n_pictures // len(weights), dim=0)
+    kernels = kernels[:, None, :, None] if down else kernels[:, None, None, :]
+    wide = functional.pad(pictures, padding, mode="replicate")
+    return functional.conv2d(wide, kernels, groups=n_pictures).reshape(pixels.shape)
+
+
 def _gaussians(sigma: Tensor) -> Tensor:
-    """(N, reach + 1): weights of the middle and of each pixel on both sides of it.
+    """(N, reach + 1): weights of the middle and of the pixels to either side of it.
 
     The reach is the widest Gaussian's; beyond its own each has zeros, so that an image is blurred
     the same in any company.
