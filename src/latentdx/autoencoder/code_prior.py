@@ -17,6 +17,7 @@ instead of masks: Salimans, Karpathy, Chen & Kingma, "PixelCNN++", ICLR 2017.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import final
 
@@ -28,6 +29,7 @@ from torch.nn import functional
 Codes = Int64[Tensor, "batch *spatial"]
 Logits = Float[Tensor, "batch code *spatial"]
 
+_ALL = slice(None)
 _CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 
 
@@ -63,7 +65,7 @@ class CodePrior(nn.Module):
 
     def forward(self, codes: Codes) -> Logits:
         """Logits (N, K, *size) of each position, from the positions before it."""
-        return self._logits(codes, 0)
+        return self._along_rows(codes, self._before_rows(codes), self.place)
 
     def loss(self, codes: Codes) -> Tensor:
         """Mean cross-entropy a position in nats (a scalar); log K for a prior that knows nothing.
@@ -77,23 +79,39 @@ class CodePrior(nn.Module):
         """Draw maps (count, *size), position by position."""
         device = self.place.device
         codes = torch.zeros(count, *self.size, dtype=torch.long, device=device)
-        for position in torch.cartesian_prod(*map(torch.arange, self.size)).tolist():
-            row, *rest = position
-            first = max(0, row - len(self.layers) - 1)  # nothing looks further back
-            logits = self._logits(codes[:, first : row + 1], first)
-            shares = torch.softmax(logits[(..., -1, *rest)].float().cpu(), dim=1)
-            drawn = torch.multinomial(shares, 1, generator=generator)[:, 0]
-            codes[(slice(None), *position)] = drawn.to(device)
+        for row in itertools.product(*map(range, self.size[:-1])):
+            at = tuple(slice(index, index + 1) for index in row)
+            first = max(0, row[0] - len(self.layers) - 1)  # nothing looks further back
+            told = self._before_rows(codes[:, first : row[0] + 1])
+            told = [held[(_ALL, _ALL, slice(-1, None), *at[1:])] for held in told]
+            line, place = codes[(_ALL, *at)], self.place[(_ALL, _ALL, *at)]
+            for column in range(self.size[-1]):
+                logits = self._along_rows(line, told, place)[..., column].flatten(1)
+                shares = torch.softmax(logits.float().cpu(), dim=1)
+                drawn = torch.multinomial(shares, 1, generator=generator).to(device)
+                line[..., column] = drawn.reshape(line.shape[:-1])  # a view: into `codes`
         return codes
 
-    def _logits(self, codes: Codes, first: int) -> Logits:
-        """Of rows (along the first axis) that begin with row `first` of the whole map."""
+    def _before_rows(self, codes: Codes) -> list[Tensor]:
+        """What the earlier stacks tell each layer of the last: of the rows before, not of its own.
+
+        One run of it serves all positions of a row.
+        """
         embedded = self.embedding(codes).movedim(-1, 1)
-        stacks = [_shifted(embedded, axis) for axis in range(2, embedded.ndim)]
-        stacks[-1] = stacks[-1] + self.place.narrow(2, first, codes.shape[1])
+        stacks = [_shifted(embedded, axis) for axis in range(2, embedded.ndim - 1)]
+        told = []
         for layer in self.layers:
-            stacks = layer(stacks)
-        logits: Tensor = self.to_logits(torch.relu(stacks[-1]))
+            stacks, heard = layer.before_rows(stacks)  # type: ignore[operator]
+            told.append(heard)
+        return told
+
+    def _along_rows(self, codes: Codes, told: list[Tensor], place: Tensor) -> Logits:
+        """The last stack, which looks back along each row."""
+        embedded = self.embedding(codes).movedim(-1, 1)
+        hidden = _shifted(embedded, embedded.ndim - 1) + place
+        for layer, heard in zip(self.layers, told, strict=True):
+            hidden = layer.along_rows(hidden, heard)  # type: ignore[operator]
+        logits: Tensor = self.to_logits(torch.relu(hidden))
         return logits
 
 
@@ -109,16 +127,27 @@ class _GatedLayer(nn.Module):
         self.links = nn.ModuleList(plain(2 * width, 2 * width, 1) for _ in range(dims - 1))
         self.mix = plain(width, width, 1)
 
-    def forward(self, stacks: list[Tensor]) -> list[Tensor]:
+    def before_rows(self, stacks: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """All stacks but the last, and what they tell it."""
         found = []
-        raw: Tensor | None = None
-        for axis, (hidden, convolution) in enumerate(zip(stacks, self.convolutions, strict=True)):
-            own = convolution(hidden)
-            raw = own if raw is None else own + self.links[axis - 1](raw)
-            value, gate = raw.chunk(2, dim=1)
-            gated = torch.tanh(value) * torch.sigmoid(gate)
-            found.append(hidden + (self.mix(gated) if axis == len(stacks) - 1 else gated))
+        told: Tensor | None = None
+        earlier = self.convolutions[:-1]
+        for hidden, convolution, link in zip(stacks, earlier, self.links, strict=True):
+            raw = convolution(hidden) if told is None else convolution(hidden) + told
+            found.append(hidden + _gated(raw))
+            told = link(raw)
+        assert told is not None
+        return found, told
+
+    def along_rows(self, hidden: Tensor, told: Tensor) -> Tensor:
+        """The last stack."""
+        found: Tensor = hidden + self.mix(_gated(self.convolutions[-1](hidden) + told))
         return found
+
+
+def _gated(raw: Tensor) -> Tensor:
+    value, gate = raw.chunk(2, dim=1)
+    return torch.tanh(value) * torch.sigmoid(gate)
 
 
 class _BackwardConvolution(nn.Module):
