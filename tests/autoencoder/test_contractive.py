@@ -121,7 +121,8 @@ def test_without_gradients_it_is_the_same_number_and_leaves_no_graph(discs: Disc
     network, pixels = small().eval(), torch.from_numpy(discs(4, size=8))
     with torch.no_grad():
         quiet = network.losses(pixels, seeded())
-    assert not any(term.requires_grad for term in quiet.values())
+        found = with_jacobian_norm(network.encode, pixels, seeded())
+    assert not any(term.requires_grad for term in (*quiet.values(), *found))
     torch.testing.assert_close(network.losses(pixels, seeded()), quiet)
     assert not pixels.requires_grad
     assert all(parameter.grad is None for parameter in network.parameters())

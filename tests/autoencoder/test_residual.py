@@ -21,12 +21,18 @@ def count(network: nn.Module, kind: type[nn.Module]) -> int:
     return sum(isinstance(module, kind) for module in network.modules())
 
 
-def test_a_block_is_before_training_the_formula() -> None:
-    block, maps = ResidualBlock(2, 4, 4).eval(), drawn(2, 4, 6, 6)
-    first, last = block.branch[0], block.branch[2]
-    scaled = maps / (1 + 1e-5) ** 0.5  # running statistics are 0 and 1
-    hidden = first(torch.relu(scaled)) / (1 + 1e-5) ** 0.5
-    torch.testing.assert_close(block(maps), maps + last(torch.relu(hidden)))
+@pytest.mark.parametrize("outputs", [4, 6])
+def test_a_block_is_its_formula(outputs: int) -> None:
+    block, maps = ResidualBlock(2, 4, outputs), drawn(2, 4, 6, 6)
+    block(maps)  # running statistics are no longer 0 and 1
+    block.eval()
+    (norm, _), (first, (norm_2, _), last) = block.active, block.branch
+    active = torch.relu(norm(maps))
+    added = last(torch.relu(norm_2(first(active))))
+    kept = maps if block.shortcut is None else block.shortcut(active)
+    assert (block.shortcut is None) == (outputs == 4)
+    assert not torch.allclose(active, maps)
+    torch.testing.assert_close(block(maps), kept + added)
 
 
 @pytest.mark.parametrize("dims", [2, 3])

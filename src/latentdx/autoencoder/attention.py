@@ -119,7 +119,7 @@ def averaged(maps: Maps, places: int) -> Maps:
     if cell == 1:
         return maps
     kind = nn.AvgPool2d if maps.ndim == 4 else nn.AvgPool3d
-    found: Tensor = kind(cell, ceil_mode=True, count_include_pad=False)(maps)
+    found: Tensor = kind(cell, ceil_mode=True)(maps)
     return found
 
 

@@ -134,8 +134,8 @@ def with_jacobian_norm(
 ) -> tuple[Tensor, Tensor]:
     """``encode(inputs)``, and an unbiased estimate of its Jacobian's squared Frobenius norm.
 
-    The norm is a scalar, of the whole batch's Jacobian over the number of scans, in 32 bits. It
-    can be differentiated unless gradients are off where it is called.
+    The norm is a scalar, of the whole batch's Jacobian over the number of scans. It can be
+    differentiated unless gradients are off where it is called.
 
     Examples
     --------
@@ -157,6 +157,6 @@ def with_jacobian_norm(
                 create_graph=is_training,
                 retain_graph=is_training or number + 1 < projections,
             )
-            squares.append(slope.float().pow(2).sum() / len(inputs))
+            squares.append(slope.pow(2).sum() / len(inputs))
         squared = torch.stack(squares).mean()
-    return (latent, squared) if is_training else (latent.detach(), squared.detach())
+    return latent if is_training else latent.detach(), squared
