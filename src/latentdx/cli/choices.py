@@ -27,7 +27,11 @@ def search_summary(found: Mapping[str, Any]) -> str:
         lines.append(f"What mattered: {shares}")
     if found["best"] is None:
         return "\n".join([*lines, "No trial came to its end: give more time, or fewer --epochs."])
-    return "\n".join([*lines, f"Best: {describe(found['best']['settings'])}", found["caution"]])
+    lines.append(f"Best: {describe(found['best']['settings'])}")
+    trial, run = (found["settings"][name] for name in ("trial_epochs", "run_epochs"))
+    if trial < run:
+        lines.append(f"Each trial trained {trial} epochs to fit the time; a run trains {run}.")
+    return "\n".join([*lines, found["caution"]])
 
 
 def compare_summary(found: Mapping[str, Any]) -> str:

@@ -49,7 +49,9 @@ def search(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option("--epochs", help="Of each trial. Default: those of a run.", min=1),
+        typer.Option(
+            "--epochs", help="Of each trial. Default: a run's, or what fits the time.", min=1
+        ),
     ] = None,
     labelled: options.ProbedOption = 50,
     modality: options.ModalityOption = None,

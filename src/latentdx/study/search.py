@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.autoencoder.engine.settings import choose_epochs
 from latentdx.autoencoder.engine.watch import Watch
 from latentdx.core.errors import LatentdxError
 from latentdx.core.version import VERSION
@@ -27,8 +26,8 @@ from latentdx.metrics.calibration import log_loss
 from latentdx.metrics.discrimination import auroc
 from latentdx.study.choice import ChoiceScans, Trained, fresh_member, open_choice, train_member
 from latentdx.study.choice_folder import claimed
-from latentdx.study.learn import fit_settings
 from latentdx.study.reporter import Reporter
+from latentdx.study.search_length import settle_length
 from latentdx.study.search_result import RESULTS, Budget, keep_results, publish_results
 from latentdx.study.search_space import Space, run_values
 from latentdx.study.search_store import SearchStore
@@ -62,7 +61,7 @@ class SearchSettings:
         return {**base, **asdict(self.space), "labelled": self.labelled}
 
 
-class _Given(Exception):  # noqa: N818 - it ends a training, and is no error
+class _GivenUp(Exception):  # noqa: N818 - it ends a training, and is no error
     """A trial is given up."""
 
 
@@ -80,10 +79,13 @@ def search(
     with claimed(to, told, RESULTS) as work:
         store = SearchStore(work, settings.base.seed)
         reporter.step("search", "Searching")
+        length = settle_length(scans, settings.base, budget.minutes, work / "length.json")
         at_work = _Search(scans, settings, budget, store, reporter)
+        at_work.epochs = length.trial
 
         def save() -> dict[str, Any]:
-            return keep_results(to, settings.base, settings.as_json(), budget, store)
+            asked = {**settings.as_json(), "trial_epochs": length.trial, "run_epochs": length.run}
+            return keep_results(to, settings.base, asked, budget, store)
 
         at_work.run(save)
         return publish_results(to, save(), store)
@@ -104,11 +106,7 @@ class _Search:
         self.store, self.reporter = store, reporter
         self.seed = settings.base.seed
         self.quick = scans.fewer(_QUICK_SCANS, seed=self.seed)
-        shape = scans.shape
-        n_pixels = int(torch.Size(shape[1:]).numel())
-        fit = fit_settings(settings.base)
-        self.epochs = choose_epochs(fit, len(scans.pool.train), n_pixels)
-        self.looks = {-(-self.epochs * share // 6) for share in (1, 2, 4)} - {self.epochs}
+        self.epochs = 1
         self.started = time.monotonic()
         self.before: float = sum(trial.user_attrs["seconds"] for trial in store.done())
 
@@ -138,7 +136,7 @@ class _Search:
         trial.set_user_attr("seconds", 0.0)
         try:
             value = self._judged(trial)
-        except _Given as why:
+        except _GivenUp as why:
             note = str(why)
         except (LatentdxError, torch.OutOfMemoryError) as error:
             note = str(error) if isinstance(error, LatentdxError) else "it needs too much memory"
@@ -150,10 +148,10 @@ class _Search:
 
     def _judged(self, trial: Trial) -> float:
         """Train at the suggested point, and judge."""
-        values = run_values(self.settings.space.suggested(trial)) | {"epochs": self.epochs}
+        values = run_values(self.settings.space.suggested(trial))
         trial.set_user_attr("settings", values)
         base = self.settings.base.model_dump(exclude_defaults=True)
-        settings = settings_from({**base, **values})
+        settings = settings_from({**base, **values, "epochs": self.epochs})
         network = fresh_member(self.scans, settings)
         trained = train_member(
             network,
@@ -161,7 +159,7 @@ class _Search:
             settings,
             minutes=self._minutes(),
             watch=Watch(
-                progress=lambda _: self._tell(),
+                progress=lambda _: self._step(),
                 epoch=lambda number, _: self._look(trial, number, network),
             ),
         )
@@ -173,18 +171,23 @@ class _Search:
             return None
         return max(self.seconds_left(), 0.0) / 60
 
-    def _look(self, trial: Trial, number: int, network: Autoencoder) -> None:
-        """After an epoch: give the trial up where time is over or others were better by now."""
+    def _step(self) -> None:
+        """Give the trial up where time is over; but not the first, which is cut to it."""
         if self.seconds_left() <= 0 and self.store.complete():
-            raise _Given("time was over")
-        if number not in self.looks:
+            raise _GivenUp("time was over")
+        self._tell()
+
+    def _look(self, trial: Trial, number: int, network: Autoencoder) -> None:
+        """After an epoch: give the trial up where others were better by now."""
+        self._step()
+        if number not in looks_of(self.epochs):
             return
         asked = ProbeSettings(_QUICK_DRAWS, self.settings.labelled)
         probe = self.quick.probe(lambda pixels: embed(network, pixels), asked, seed=self.seed)
         value = float(probe.losses().mean())
         trial.report(value, number)
         if trial.should_prune():
-            raise _Given(f"worse than the median after {number} of {self.epochs} epochs")
+            raise _GivenUp(f"worse than the median after {number} of {self.epochs} epochs")
 
     def _noted(self, trial: Trial, trained: Trained) -> float:
         """The result, and beside it what the table shows."""
@@ -215,3 +218,14 @@ class _Search:
             self.reporter.progress(
                 min(total, int(total - self.seconds_left())), total, ", ".join(said)
             )
+
+
+def looks_of(epochs: int) -> set[int]:
+    """After which epochs of a trial its features are looked at: a sixth, a third, two thirds.
+
+    Examples
+    --------
+    >>> sorted(looks_of(12)), sorted(looks_of(2)), sorted(looks_of(1))
+    ([2, 4, 8], [1], [])
+    """
+    return {-(-epochs * share // 6) for share in (1, 2, 4)} - {epochs}
