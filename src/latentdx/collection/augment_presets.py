@@ -19,7 +19,7 @@ from latentdx.collection.augment_settings import VIEWS, AugmentSettings
 PresetName = Literal["any", "xray", "mammography", "ct", "mr", "ultrasound"]
 ModalityChoice = Literal["auto", "any", "xray", "mammography", "ct", "mr", "ultrasound"]
 
-_XRAY = replace(VIEWS, noise=(0.0, 0.06), noise_kind="poisson", blur=1.0, sometimes=0.2)
+_XRAY = replace(VIEWS, noise=(0.0, 0.05), noise_kind="poisson", blur=1.0, sometimes=0.2)
 
 PRESETS: dict[PresetName, AugmentSettings] = {
     "any": VIEWS,
@@ -34,14 +34,14 @@ PRESETS: dict[PresetName, AugmentSettings] = {
         gamma=0.0,
         window_centre=0.1,
         window_width=0.3,
-        noise=(0.0, 0.06),
+        noise=(0.0, 0.05),
         blur=1.0,
         tilt=5.0,
     ),
     "mr": replace(
         VIEWS,
         bias=0.4,
-        noise=(0.0, 0.06),
+        noise=(0.0, 0.05),
         noise_kind="rician",
         blur=1.0,
         coarse=2.0,
@@ -51,7 +51,7 @@ PRESETS: dict[PresetName, AugmentSettings] = {
     "ultrasound": replace(
         VIEWS,
         bias=0.3,
-        noise=(0.05, 0.3),
+        noise=(0.02, 0.15),
         noise_kind="speckle",
         blur=1.0,
         elastic=0.02,
