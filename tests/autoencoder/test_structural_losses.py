@@ -15,6 +15,7 @@ from latentdx.autoencoder.losses.structural import (
     n_scales,
     structural_similarity,
 )
+from latentdx.autoencoder.losses.windows import halved
 
 # Variances are differences of means of squares in 32 bits: the error stays below this.
 SSIM_TOLERANCE = 2e-4
@@ -118,6 +119,9 @@ def test_scales_are_as_many_as_an_axis_can_be_halved() -> None:
         *(1, 1, 2, 2, 3, 5, 5)
     ]
     assert n_scales((64, 64, 8)) == 4
+    volume = torch.arange(28 * 8.0).reshape(1, 1, 28, 8)
+    coarse = halved(volume, 7)  # the axis of 8 would have 4
+    assert torch.equal(coarse, (volume[:, :, ::2] + volume[:, :, 1::2]) / 2)
     small = [torch.rand(2, 1, 9, 9, generator=torch.Generator().manual_seed(s)) for s in (0, 1)]
     torch.testing.assert_close(multiscale_similarity(*small), structural_similarity(*small))
 
