@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any, Final, Literal, get_args
 
 import torch
@@ -114,10 +115,11 @@ def network_for(
 ) -> Autoencoder:
     """A network by name, or a copy of a user's own module for scans of that shape.
 
-    Raises the errors of `build` and `as_network`, and `StopError` ``E_CONFIG`` where `settings`
-    say more of a module than `channels` and `size`.
+    Raises the errors of `build` and `as_network`, and `StopError` ``E_CONFIG`` for a setting that
+    the member does not have; a module has none but `channels` and `size`.
     """
     if isinstance(given, str):
+        _require_known(given, settings)
         return build(given, settings, seed=seed)
     if more := sorted(settings.keys() - {"channels", "size"}):
         found = f"{more[0]} is set, but the autoencoder is a module of your own"
@@ -125,6 +127,15 @@ def network_for(
     shape = (settings["channels"], *spatial_size(settings["size"]))
     network: Autoencoder = laid_out(as_network(given, shape))
     return network
+
+
+def _require_known(name: str, settings: Mapping[str, Any]) -> None:
+    """Raise `StopError` ``E_CONFIG`` for a setting that a member does not have."""
+    for known, kind in FAMILY.items():
+        own = signature(kind).parameters
+        if known == name and (wrong := sorted(settings.keys() - own.keys())):
+            found = f"{name} has no setting {wrong[0]!r}"
+            raise StopError("E_CONFIG", found, fix=f"its settings are {', '.join(own)}")
 
 
 def name_of(network: Autoencoder) -> AnyName:

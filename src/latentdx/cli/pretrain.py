@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,10 +12,18 @@ from latentdx.cli import options
 HELP = """Train an autoencoder on a collection, without labels.
 
 Scans of held-out patients are left out, by the split that `latentdx fit` makes with the same seed.
+A training that was stopped goes on with --resume, to the same weights. The folder holds the
+weights and report.html, which shows how it learned.
 
-Example:
+Examples:
 
   latentdx pretrain collection --to encoder
+
+  latentdx pretrain collection --to encoder --autoencoder residual --network attention=both
+
+  latentdx pretrain collection --to encoder --objective latent-prediction --minutes 30
+
+  latentdx pretrain collection --to encoder --processes 4 --track tensorboard
 """
 
 
@@ -27,7 +35,17 @@ def register(app: typer.Typer) -> None:
 def pretrain(
     collection: Annotated[Path, typer.Argument(help="Folder of the collection.")],
     to: Annotated[Path, typer.Option("--to", help="Folder of the encoder.")],
-    autoencoder: options.AutoencoderOption = "invariant",
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="TOML of settings, as `latentdx search` writes best.toml."),
+    ] = None,
+    autoencoder: options.AutoencoderOption = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option("--network", help="Setting of the network, KEY=VALUE: 'widths=[32,64]'."),
+    ] = None,
+    objective: options.ObjectiveOption = None,
+    latent_dim: options.LatentOption = None,
     start: Annotated[
         Path | None, typer.Option("--from", help="Begin with the weights of this encoder.")
     ] = None,
@@ -35,19 +53,87 @@ def pretrain(
         bool, typer.Option("--resume", help="Go on with an interrupted training.")
     ] = False,
     modality: options.ModalityOption = None,
-    flip: options.FlipOption = True,
+    flip: Annotated[
+        bool | None, typer.Option("--flip/--no-flip", help="Use mirror images (default: yes).")
+    ] = None,
     epochs: options.EpochsOption = None,
-    seed: options.SeedOption = 0,
-    minutes: Annotated[float | None, typer.Option("--minutes", help="End after so long.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", help="Wall time that may be used; epochs are fitted to it."),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", help="Scans a step (default: 256).", min=8)
+    ] = None,
+    accumulate: Annotated[
+        int | None,
+        typer.Option("--accumulate", help="Parts of a batch, to save memory (default: 1).", min=1),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", help="Default: the autoencoder's own.")
+    ] = None,
+    schedule: Annotated[
+        str | None, typer.Option("--schedule", help="cosine (default), constant, schedule-free.")
+    ] = None,
+    ema: Annotated[
+        float | None, typer.Option("--ema", help="Keep averaged weights, of this decay a step.")
+    ] = None,
+    precision: options.PrecisionOption = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Repeat to the bit on a GPU, too; slower.")
+    ] = False,
+    processes: Annotated[
+        int, typer.Option("--processes", help="Train in so many processes (GPUs) here.", min=1)
+    ] = 1,
+    sharding: Annotated[
+        str | None, typer.Option("--sharding", help="Between processes: none (default) or full.")
+    ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option("--track", help="tensorboard or mlflow, into TO/tracking. Repeatable."),
+    ] = None,
+    seed: options.SeedOption | None = None,
 ) -> None:
     """See `HELP`."""
-    from latentdx.cli.console import ConsoleReporter
-    from latentdx.study.separate import pretrain_collection
-    from latentdx.study.settings import settings_from
+    if processes > 1:
+        from latentdx.cli.processes import run_in_processes
 
-    values = {"source": str(collection), "autoencoder": autoencoder, "epochs": epochs,
-              "modality": modality, "flip": flip, "seed": seed, "minutes": minutes}  # fmt: skip
-    settings = settings_from({name: value for name, value in values.items() if value is not None})
+        raise typer.Exit(run_in_processes(processes))
+    given: dict[str, Any] = {
+        **{"autoencoder": autoencoder, "network": options.network(network) or None},
+        **{"objectives": options.objectives(objective) or None, "latent_dim": latent_dim},
+        **{"modality": modality, "flip": flip, "epochs": epochs, "minutes": minutes},
+        **{"batch_size": batch_size, "accumulate": accumulate, "learning_rate": learning_rate},
+        **{"schedule": schedule, "ema": ema, "precision": precision, "sharding": sharding},
+        **{"deterministic": deterministic or None, "track": tuple(track) if track else None},
+        "seed": seed,
+    }
+    _train(collection, to, config, given, start=start, resume=resume)
+
+
+def _train(
+    collection: Path,
+    to: Path,
+    config: Path | None,
+    given: dict[str, Any],
+    *,
+    start: Path | None,
+    resume: bool,
+) -> None:
+    from latentdx.autoencoder.engine.processes import is_first
+    from latentdx.cli.console import ConsoleReporter
+    from latentdx.study.reporter import Silent
+    from latentdx.study.separate import pretrain_collection
+    from latentdx.study.settings import read_toml, settings_from
+
+    named = {name: value for name, value in given.items() if value is not None}
+    before = read_toml(config) if config else {}
+    values = {**before, **named, "source": str(collection)}
+    if "network" in named:  # one setting of it does not undo the others
+        values["network"] = {**before.get("network", {}), **named["network"]}
+    settings = settings_from(values, config)
+    if not is_first():
+        pretrain_collection(collection, to, settings, Silent(), start=start, resume=resume)
+        return
     with ConsoleReporter() as reporter:
         n_scans, loss = pretrain_collection(
             collection, to, settings, reporter, start=start, resume=resume

@@ -82,17 +82,12 @@ def run(
         typer.Option("--overlap", help="stop (default), drop or allow: see `latentdx audit`."),
     ] = None,
     strict: options.StrictFlag = False,
-    autoencoder: Annotated[
-        str | None, typer.Option("--autoencoder", help="invariant (default) or convolutional.")
-    ] = None,
-    latent_dim: Annotated[
-        int | None, typer.Option("--latent-dim", help="Latent size (channels of the default).")
-    ] = None,
+    autoencoder: options.AutoencoderOption = None,
+    objective: options.ObjectiveOption = None,
+    latent_dim: options.LatentOption = None,
     modality: options.ModalityOption = None,
     epochs: options.EpochsOption = None,
-    precision: Annotated[
-        str | None, typer.Option("--precision", help="auto (default), fp32 or bf16.")
-    ] = None,
+    precision: options.PrecisionOption = None,
     classifier: Annotated[
         str | None, typer.Option("--classifier", help="svm (default), logistic or knn.")
     ] = None,
@@ -119,7 +114,7 @@ def run(
         **{"labelled": labelled, "size": size, "seed": seed, "minutes": minutes},
         **{"patient_pattern": patient_pattern, "positive": positive, "overlap": overlap},
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
-        "modality": modality,
+        **{"modality": modality, "objectives": options.objectives(objective) or None},
         **{"precision": precision, "classifier": classifier, "features": features, "flip": flip},
     }
     execute(

@@ -18,7 +18,7 @@ _BEGUN = {"collection", ".work", "cohort"}
 _CHECKED = {"audit.json", "quarantine.csv"}
 _KNOWN = {
     *(*_BEGUN, *_CHECKED, "config.toml"),
-    *("report.html", "metrics.json", "predictions.csv", "bundle"),
+    *("report.html", "metrics.json", "predictions.csv", "bundle", "tracking"),
 }
 _HALF_WRITTEN = re.compile(r"\.(.+)\.\d+\.tmp")
 
@@ -48,6 +48,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """The training's folder, to be gone on with."""
         return self.root / ".work" / "pretrain"
+
+    @property
+    def tracking(self) -> Path:
+        """What trackers (TensorBoard, MLflow) write."""
+        return self.root / "tracking"
 
     @property
     def done(self) -> Path:

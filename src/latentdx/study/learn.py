@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch
 from latentdx.autoencoder.engine.data import as_source
 from latentdx.autoencoder.engine.fit import pretrain
+from latentdx.autoencoder.engine.health import health_notes
+from latentdx.autoencoder.engine.processes import is_first
 from latentdx.autoencoder.engine.settings import FitSettings
-from latentdx.autoencoder.engine.watch import Progress, Watch
+from latentdx.autoencoder.engine.tracking import tracked
+from latentdx.autoencoder.engine.watch import Watch
 from latentdx.autoencoder.family import network_for
 from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.augment_presets import views_for
@@ -31,6 +35,7 @@ from latentdx.diagnosis.head import HeadSettings, score_pixels, train_head
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.features.extract import embed, reconstruct
 from latentdx.scans.policy import Policy
+from latentdx.study.curve import Curve
 from latentdx.study.folder import RunFolder
 from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared
@@ -80,15 +85,33 @@ def pretrain_step(
     fit = fit_settings(settings, training_modalities(prepared))
     first = hash_bytes(encoder_bytes(network))
     key = hash_json([prepared.split.hash, network.settings(), settings.seed, repr(fit), first])
-    history = pretrain(
-        network,
-        pool,
-        fit,
-        seed=derive_seed(settings.seed, "pretrain"),
-        checkpoints=_checkpoints(folder.checkpoints, key),
-        watch=Watch(progress=lambda at: clock.progress(at.step, at.steps, _describe(at))),
-    )
+    checkpoints = _checkpoints(folder.checkpoints, key)
+    with _watched(settings, folder, clock) as watch:
+        history = pretrain(
+            network,
+            pool,
+            fit,
+            seed=derive_seed(settings.seed, "pretrain"),
+            checkpoints=checkpoints,
+            watch=watch,
+        )
+    for note in health_notes(history):
+        clock.note(note)
     return Pretrained(network, history, len(pool.train))
+
+
+@contextmanager
+def _watched(settings: RunSettings, folder: RunFolder, clock: Clock) -> Iterator[Watch]:
+    """Progress with the loss curve for the reporter, and the trackers asked for."""
+    curve = Curve()
+    facts = settings.model_dump(mode="json", exclude={"source", "labels", "unlabelled"})
+    with tracked(settings.track if is_first() else (), folder.tracking, facts) as tell:
+
+        def ended(number: int, epoch: Epoch) -> None:
+            curve.add(number, epoch)
+            tell(number, epoch)
+
+        yield Watch(lambda at: clock.progress(at.step, at.steps, curve.text(at)), ended)
 
 
 def training_modalities(prepared: Prepared) -> list[str]:
@@ -177,15 +200,13 @@ def _cutoff(model: DiagnosticModel, tune: LabelledScans) -> float:
 def _checkpoints(path: Path, key: str) -> Path:
     """The folder of checkpoints; those that were made from something else are removed."""
     label = path.with_suffix(".json")
+    if not is_first():
+        return path
     if label.exists() and json.loads(label.read_text()).get("key") != key:
         CheckpointFolder(path).clear()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(label, {"key": key})
     return path
-
-
-def _describe(at: Progress) -> str:
-    return f"loss {at.loss:.3f}, {at.images_per_second:,.0f} images/s"
 
 
 def history_rows(history: Sequence[Epoch]) -> list[dict[str, float]]:

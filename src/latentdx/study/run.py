@@ -90,7 +90,7 @@ def run_study(
 
 def _key(settings: RunSettings, prepared: Prepared, module: nn.Module | None) -> str:
     """What the results depend on: settings, scans, split, program, a user's own module."""
-    values = settings.model_dump(mode="json", exclude={"minutes"})
+    values = settings.model_dump(mode="json", exclude={"minutes", "track"})
     facts = [VERSION, values, prepared.table.fingerprint(), prepared.split.hash]
     return hash_json(facts if module is None else [*facts, fingerprint(module)])
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from latentdx.autoencoder.engine.processes import is_first
 from latentdx.autoencoder.family import OWN
 from latentdx.bundle.save import save_bundle
 from latentdx.collection.audit import Audit
@@ -53,7 +54,7 @@ def pretrain_collection(  # noqa: PLR0913 - one argument an option of the comman
     """
     if to.exists() and not to.is_dir():
         raise StopError("E_DESTINATION", "is a file", fix="choose another --to", path=to)
-    if to.exists() and any(to.iterdir()) and not resume:
+    if is_first() and to.exists() and any(to.iterdir()) and not resume:
         fix = "give --resume to go on, or choose another --to"
         raise StopError("E_DESTINATION", "something lies there", fix=fix, path=to)
     prepared = _prepared(collection, settings)
@@ -62,9 +63,10 @@ def pretrain_collection(  # noqa: PLR0913 - one argument an option of the comman
     before = None if start is None else load_encoder(start, autoencoder).network
     folder, clock = RunFolder(to), Clock(reporter)
     done = pretrain_step(prepared, settings, folder, clock, start=before, autoencoder=autoencoder)
-    save_encoder(to, done.network, prepared.table, prepared.split)
-    clock.step("report", "Writing the report of the training")
-    write_training_report(to, TrainingMade(settings, prepared, done), clock.seconds)
+    if is_first():
+        save_encoder(to, done.network, prepared.table, prepared.split)
+        clock.step("report", "Writing the report of the training")
+        write_training_report(to, TrainingMade(settings, prepared, done), clock.seconds)
     return done.n_scans, done.history[-1].loss
 
 

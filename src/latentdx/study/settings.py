@@ -19,6 +19,8 @@ from latentdx.diagnosis.machines import ClassifierName
 from latentdx.features.extract import FeatureKind
 from latentdx.scans.policy import BurnedIn, FramesPolicy, Policy
 
+_WITHOUT_EFFECT = ("minutes", "track")
+
 
 class RunSettings(BaseModel):
     """The settings of a whole study; saved as ``config.toml``, which replays it.
@@ -97,7 +99,9 @@ class RunSettings(BaseModel):
     def differences(self, other: RunSettings) -> list[str]:
         """Names of the settings that would give another result."""
         ours, theirs = self.model_dump(), other.model_dump()
-        return sorted(name for name in ours if ours[name] != theirs[name] and name != "minutes")
+        return sorted(
+            name for name in ours if ours[name] != theirs[name] and name not in _WITHOUT_EFFECT
+        )
 
 
 def settings_from(values: dict[str, Any], path: Path | None = None) -> RunSettings:

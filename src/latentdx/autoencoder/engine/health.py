@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor
 
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.engine.checkpoint import Epoch
 from latentdx.autoencoder.pooling import mean_and_deviation
 
 Measures = dict[str, float]
@@ -55,7 +58,13 @@ def effective_rank(vectors: Tensor) -> float:
     return float(torch.exp(-(shares * shares.log()).sum()))
 
 
-def findings(measures: Measures) -> list[str]:
+def health_notes(history: Sequence[Epoch]) -> list[str]:
+    """What the last measured health of a training says is wrong."""
+    measured = [entry.health for entry in history if entry.health]
+    return findings(measured[-1]) if measured else []
+
+
+def findings(measures: Mapping[str, float]) -> list[str]:
     """What is wrong, in words; empty for a healthy network."""
     found = [
         text.format(measures[name])

@@ -66,6 +66,11 @@ class Processes:
                 distributed.broadcast(buffer, src=0)
 
 
+def is_first() -> bool:
+    """Whether this process is the first of those that ``torchrun`` started, or alone."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def best_device() -> torch.device:
     """The GPU where there is one (that of this process among many), else the processor."""
     if not torch.cuda.is_available():

@@ -24,9 +24,7 @@ def snapshot(training: Training) -> Checkpoint:
         "optimizer": state_tensors(training.model, training.optimizer),
     }
     if training.average is not None:
-        tensors["average"] = {
-            name: whole(held) for name, held in training.average.tensors.items()
-        }
+        tensors["average"] = {name: whole(held) for name, held in training.average.tensors.items()}
     position = {
         "done": training.done,
         "sums": training.sums,

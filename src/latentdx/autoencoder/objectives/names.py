@@ -44,16 +44,25 @@ OBJECTIVES: dict[ObjectiveName, type[Objective]] = {
 assert set(OBJECTIVES) == set(get_args(ObjectiveName))
 
 
+def own_weight(name: str) -> float:
+    """The weight of an objective where none is given. Raises `StopError` ``E_NAME``."""
+    return _kind(name).weight
+
+
 def build_objective(name: str, network: Autoencoder, *, seed: int = 0) -> Objective:
     """An objective for `network` with fresh weights drawn from `seed`.
 
     Raises `StopError` ``E_NAME`` for an unknown name.
     """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "objective", name))
+        objective: Objective = laid_out(_kind(name)(network))
+        return objective
+
+
+def _kind(name: str) -> type[Objective]:
     for known, kind in OBJECTIVES.items():
         if known == name:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(derive_seed(seed, "objective", name))
-                objective: Objective = laid_out(kind(network))
-                return objective
+            return kind
     found = f"no objective is called {name!r}"
     raise StopError("E_NAME", found, fix=f"choose from {', '.join(OBJECTIVES)}")
