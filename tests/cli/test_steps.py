@@ -136,7 +136,7 @@ def test_scans_of_another_size_or_label_are_refused(
     ended = here("fit", collection, "--encoder", steps.encoder, "--to", tmp_path / "b")
     assert ended.code == 2
     assert "E_SIZE" in ended.err
-    assert "16 pixels" in ended.err
+    assert "(1, 16, 16)" in ended.err
     bundle, out = study.out / "bundle", tmp_path / "o"
     ended = here("evaluate", bundle, collection, "--out", out)
     assert "E_CLASSES" in ended.err
