@@ -119,6 +119,13 @@ def test_labels_of_tune_do_not_enter_the_probabilities():
     assert turned.losses().mean() > first.losses().mean()
 
 
+def test_a_scan_of_tune_does_not_depend_on_the_others():
+    train, tune = table(80, seed=1), table(60, seed=2)
+    whole = few_label_probe(train, tune, SMALL, seed=0)
+    part = few_label_probe(train, tune.take(np.arange(7)), SMALL, seed=0)
+    assert part.probabilities == pytest.approx(whole.probabilities[:, :7], abs=1e-6)
+
+
 def test_the_strength_is_chosen():
     """Noise asks for much regularisation: with the weakest the loss would be above chance."""
     train, tune = (table(300, seed=seed, apart=0.0, width=100, a_patient=1) for seed in (1, 2))

@@ -138,6 +138,10 @@ def test_killed_and_resumed_it_ends_as_if_it_never_was(
     again = search(collection, tmp_path / "b", settings(collection), budget, Silent())
     assert without_seconds(again) == without_seconds(whole)
     assert (tmp_path / "a/best.toml").read_text() == (tmp_path / "b/best.toml").read_text()
+    states = [
+        trial.state.name for trial in search_store.SearchStore(tmp_path / "b/.work", 0).study.trials
+    ]
+    assert (states.count("FAIL"), states.count("RUNNING"), states.count("WAITING")) == (3, 0, 0)
 
 
 def test_a_killed_writer_leaves_nothing_that_stops_the_next(quick, collection, tmp_path):
@@ -227,6 +231,10 @@ def test_labels_and_pixels_of_calibrate_and_test_do_not_matter(collection, tmp_p
         return None if number > 7 else ("disc", "clear")[label == "disc"]
 
     other = write_collection(tmp_path / "o", turned, blank=("calibrate", "test"))
+    one, same = (
+        choice.open_choice(where, settings(where).base).key for where in (collection, other)
+    )
+    assert one == same  # a search goes on, whatever became of them
     found = [
         search(where, to, settings(where, epochs=1), Budget(trials=2), Silent())
         for where, to in ((collection, tmp_path / "a"), (other, tmp_path / "b"))
