@@ -134,7 +134,7 @@ def test_the_token_fills_what_is_hidden(discs: Discs) -> None:
 
 def test_hidden_patches_are_not_encoded(discs: Discs) -> None:
     """The encoder of the transformer sees as many tokens as are visible, and they decide alone."""
-    network = small("masked-vit", mask_ratio=0.75)
+    network = small("masked-vit", mask_ratio=0.75, visible_weight=0.0)
     assert isinstance(network, MaskedVitAutoencoder)
     pixels = scans(discs, (16, 16))
     seen: list[torch.Tensor] = []
@@ -233,3 +233,13 @@ def test_a_scan_that_is_not_of_whole_patches_ends_with_its_border(discs: Discs) 
     with torch.no_grad():
         torch.testing.assert_close(network.encode(pixels), larger.encode(repeated))
         torch.testing.assert_close(network(pixels), larger(repeated)[..., :13, :14, :15])
+
+
+def test_a_transformer_learns_to_rebuild_what_it_sees_whole(discs: Discs) -> None:
+    pixels = scans(discs, (16, 16), 9)
+    network = small("masked-vit", visible_weight=0.5).train()
+    told = network.losses(pixels, seeded())
+    torch.testing.assert_close(
+        told["whole"], 0.5 * (network(pixels[:2]) - pixels[:2]).square().mean()
+    )
+    assert small("masked-vit", visible_weight=0.0).losses(pixels, seeded()).keys() == {"masked"}

@@ -276,3 +276,14 @@ def test_a_fingerprint_is_of_layers_and_weights() -> None:
     with torch.no_grad():
         other.first.bias[0] += 1e-4
     assert fingerprint(module) != fingerprint(other)
+
+
+def test_a_copy_of_the_network_works_with_its_own_weights(discs: Discs) -> None:
+    network = wrapped(Halving()).eval()
+    twin = copy.deepcopy(network)
+    pixels = torch.from_numpy(discs(2))
+    before = network(pixels)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.zero_()
+    assert torch.equal(twin(pixels), before)

@@ -3,11 +3,12 @@
     encode:  patch -> linear + sine-cosine position, [attention -> MLP] x depth, linear -> z
     decode:  z (in training a learned token at hidden patches) -> linear + position,
              [attention -> MLP] x decoder_depth, linear -> patch of pixels -> sigmoid
-    loss:    R over hidden patches + w R over visible ones
+    loss:    R over hidden patches + w R over visible ones + w R over whole scans
 
 In training most patches are left out before the encoder: attention over a quarter of the tokens
-costs a sixteenth. In use all patches are seen. Positions are fixed, for grids of images and of
-volumes. There is no dropout.
+costs a sixteenth. In use all patches are seen; since the decoder would then be a stranger to its
+input, an eighth of the scans is seen whole in training, too. Positions are fixed, for grids of
+images and of volumes. There is no dropout.
 
 He et al., "Masked autoencoders are scalable vision learners", CVPR 2022; the transformer is that
 of Dosovitskiy et al., ICLR 2021, with normalisation first.
@@ -30,6 +31,7 @@ from latentdx.autoencoder.patches import from_patches, padded, patch_side, sine_
 from latentdx.core.errors import StopError
 
 _TOLD = 3  # depths whose maps `layers` returns
+_WHOLE = 8  # of so many scans of a batch one is also seen whole
 _HEAD = 32  # channels of an attention head, at least
 
 
@@ -166,7 +168,11 @@ class MaskedVitAutoencoder(Autoencoder):
         filled = self.mask_token.to(known.dtype).expand(*tokens.shape[:2], -1)
         filled = filled.scatter(1, places.expand(-1, -1, self.decoder_width), known)
         mask = visible.reshape(-1, 1, *self.grid).to(tokens.device)
-        return self.loss(self._decoded(filled), pixels, spread(mask, self.patch, self.size))
+        terms = self.loss(self._decoded(filled), pixels, spread(mask, self.patch, self.size))
+        if self.visible_weight:
+            some = pixels[: math.ceil(len(pixels) / _WHOLE)]
+            terms["whole"] = self.loss.whole(self(some), some)
+        return terms
 
     @override
     def settings(self) -> dict[str, Any]:

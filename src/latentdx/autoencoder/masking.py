@@ -83,6 +83,13 @@ class MaskedLoss:
             terms["visible"] = self.visible_weight * seen
         return terms
 
+    def whole(self, rebuilt: Tensor, scan: Tensor) -> Tensor:
+        """The term of scans of which nothing was hidden."""
+        error = reconstruction_loss(self.reconstruction)
+        if self.normalised:
+            rebuilt, scan = locally_normalised(rebuilt, scan, self.patch)
+        return self.visible_weight * error(rebuilt, scan)
+
 
 def locally_normalised(rebuilt: Tensor, scan: Tensor, patch: int) -> tuple[Tensor, Tensor]:
     """Both centred and scaled by the mean and deviation of the scan's patches, by channel."""
