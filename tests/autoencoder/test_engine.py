@@ -256,6 +256,21 @@ def test_a_trial_leaves_the_network_as_it_was(
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((16, 16), True), ((8, 8), True), ((16, 16, 16), True), ((8, 16, 16), False)], ids=str,
+)  # fmt: skip
+def test_maps_too_narrow_for_bfloat16_are_computed_in_32_bits(
+    size: tuple[int, ...], expected: bool, discs: Discs
+) -> None:
+    network = build("invariant", {"channels": 1, "size": size, "widths": (8, 16)})
+    model = loop.TrainingModel(network, FitSettings(), seed=0)
+    source = ArraySource(discs(16, size=size))
+    settings = FitSettings(epochs=1, precision="bf16")
+    processes = loop.Processes(torch.device("cpu"))
+    assert plan.make_plan(model, source, settings, processes).bf16 is expected
+
+
 def test_granted_minutes_decide_the_epochs(discs: Discs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "_seconds_a_step", lambda *_, bf16: 0.5)
     model = loop.TrainingModel(build("convolutional", SMALL), FitSettings(), seed=0)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from latentdx.autoencoder.blocks import batch_laid_out
 from latentdx.autoencoder.engine.data import Source
 from latentdx.autoencoder.engine.model import TrainingModel
+from latentdx.autoencoder.engine.narrow import rounds_well
 from latentdx.autoencoder.engine.precision import settle, uses_bf16
 from latentdx.autoencoder.engine.processes import Processes
 from latentdx.autoencoder.engine.settings import FitSettings, choose_batch, choose_epochs
@@ -50,11 +51,13 @@ def make_plan(
     n_pixels = math.prod(train.shape[1:])
     epochs = choose_epochs(settings, len(train), n_pixels)
     if processes.count > 1:
-        return Plan(epochs, batch, n_batches, uses_bf16(settings.precision, processes.device))
+        (pixels,) = train.batches([np.arange(8)], processes.device)
+        bf16 = uses_bf16(settings.precision, processes.device) and rounds_well(model, pixels)
+        return Plan(epochs, batch, n_batches, bf16)
     (pixels,) = train.batches([np.arange(batch)], processes.device)
     parts = pixels.chunk(settings.accumulate)
-    bf16 = uses_bf16(settings.precision, processes.device)
-    if settings.precision == "auto":
+    bf16 = uses_bf16(settings.precision, processes.device) and rounds_well(model, pixels[:8])
+    if settings.precision == "auto" and bf16:
         key: list[Any] = [type(model.network).__name__, model.network.settings(), batch]
         key += [settings.accumulate, sorted(settings.objectives.items())]
         bf16 = settle(model, _trial(parts), steps=epochs * n_batches, key=key)
