@@ -104,6 +104,8 @@ def test_the_loss_is_the_evidence_lower_bound_on_one_scale(
 ) -> None:
     """By torch.distributions, with the same noise."""
     network = small(reconstruction=reconstruction, noise=0.2, channels=2).eval()
+    with torch.no_grad():
+        network.to_posterior.dense.weight.mul_(10)  # a divergence that counts
     pixels = torch.from_numpy(discs(5, channels=2))
     with torch.no_grad():
         terms = network.losses(pixels, seeded(3))

@@ -70,6 +70,20 @@ def total_divergence(divergence: Vectors, *, free_nats: float = 0.0) -> Tensor:
     return divergence.mean(dim=0).clamp(min=free_nats).sum()
 
 
+def kl_scale(reconstruction: object, noise: float, n_pixels: int) -> float:
+    """What makes KL, a sum in nats, and a reconstruction loss, a mean over pixels, one ELBO.
+
+    ``bce``: ``1 / n_pixels``. All others, as for ``mse``: ``2 noise^2 / n_pixels``, of pixels with
+    Gaussian errors of that standard deviation.
+
+    Examples
+    --------
+    >>> kl_scale("bce", 0.1, 784) * 784, round(kl_scale("mse", 0.1, 784) * 784, 3)
+    (1.0, 0.02)
+    """
+    return (1.0 if reconstruction == "bce" else 2 * noise**2) / n_pixels
+
+
 def warm_up(progress: float, share: float, *, cycles: int = 1) -> float:
     """Weight 0..1 after `progress` (0..1) of a training: a linear rise, then 1, in each cycle.
 

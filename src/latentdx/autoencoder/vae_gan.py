@@ -2,18 +2,18 @@
 
     encode:  `Down`, flatten, dense -> mean m and log variance v, q(z | x) = N(m, diag(exp(v)))
     decode:  dense -> ReLU, `Up`
-    loss:    R(x, x') + beta * c * KL(q(z | x) || N(0, I))          x' = decode(z), c = 2 s^2 / P
+    loss:    R(x, x') + beta * c * KL(q(z | x) || N(0, I))          x' = decode(z), z ~ q
              + f * F(D*(x'), D*(x))                                 F: error of D's feature maps
              + a * g * softplus(-D*(x''))                           x'' = decode(p), p ~ N(0, I)
-             + a * [softplus(-D(x)) + softplus(D(x')) + softplus(D(x''))]
+             + a * [softplus(-D(x)) + softplus(D(x')) / 2 + softplus(D(x'')) / 2]
 
-D is a small discriminator of patches and D* the same one with constant weights, so that one
-backward pass gives each part its own gradient. As in the paper the encoder gets none from the
-game: it learns from R, F and KL, the decoder also from what D says of its draws from the prior,
-and D from x against x' and x''. What keeps it stable: D is small and under spectral normalisation;
-it learns from the first step, but g, the weight of its word, grows from 0 to 1 late, when scans
-are already recognisable. In evaluation the loss is R and KL alone: D and its features change, and
-by them the losses of two epochs could not be compared.
+R, KL and c are those of the variational autoencoder. D is a small discriminator of patches and D*
+the same one with constant weights, so that one backward pass gives each part its own gradient. As
+in the paper the encoder gets none from the game: it learns from R, F and KL, the decoder also from
+what D says of its draws from the prior, and D from x against x' and x''. What keeps it stable: D is
+small and under spectral normalisation; it learns from the first step, but g, the weight of its
+word, grows from 0 to 1 late, when scans are already recognisable. In evaluation the loss is R and
+KL alone: D and its features change, and by them the losses of two epochs could not be compared.
 
 Larsen, Sonderby, Larochelle & Winther, "Autoencoding beyond pixels using a learned similarity
 metric", ICML 2016. Spectral normalisation: Miyato et al., ICLR 2018.
@@ -41,6 +41,7 @@ from latentdx.autoencoder.frozen import frozen
 from latentdx.autoencoder.gaussian import (
     Posterior,
     active_units,
+    kl_scale,
     posterior,
     standard_normal,
     total_divergence,
@@ -128,16 +129,17 @@ class VaeGanAutoencoder(GenerativeAutoencoder):
     @override
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         found = self.posterior(pixels)
-        latent = found.draw(generator)
-        rebuilt = self.decode(latent)
-        # a batch of its own: statistics of one batch would lead the game's gradient to the encoder
-        drawn = self.sample(len(pixels), generator)
-        kl_weight = self.beta * 2 * self.noise**2 / math.prod(self.shape)
+        rebuilt = self.decode(found.draw(generator))
+        scale = kl_scale(self.reconstruction, self.noise, math.prod(self.shape))
         terms = {
             "reconstruction": reconstruction_loss(self.reconstruction)(rebuilt, pixels),
-            "kl": kl_weight * total_divergence(found.divergence()),
+            "kl": self.beta * scale * total_divergence(found.divergence()),
         }
-        return {**terms, **self.game(pixels, rebuilt, drawn)} if self.training else terms
+        if not self.training:
+            return terms
+        # a batch of its own: statistics of one batch would lead the game's gradient to the encoder
+        drawn = self.sample(len(pixels), generator)
+        return {**terms, **self.game(pixels, rebuilt, drawn)}
 
     def game(self, pixels: Images, rebuilt: Images, drawn: Images) -> dict[str, Tensor]:
         """Feature matching, the decoder's term and the discriminator's."""

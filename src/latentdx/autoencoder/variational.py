@@ -33,6 +33,7 @@ from latentdx.autoencoder.base import GenerativeAutoencoder, Images, Size
 from latentdx.autoencoder.gaussian import (
     Posterior,
     active_units,
+    kl_scale,
     posterior,
     standard_normal,
     total_divergence,
@@ -119,9 +120,9 @@ class VariationalAutoencoder(GenerativeAutoencoder):
 
     def kl_weight(self) -> float:
         """``beta * w * c`` at this point of the training."""
-        variance = 1.0 if self.reconstruction == "bce" else 2 * self.noise**2
+        scale = kl_scale(self.reconstruction, self.noise, math.prod(self.shape))
         grown = warm_up(self.progress, self.warm_up, cycles=self.cycles) if self.training else 1.0
-        return self.beta * grown * variance / math.prod(self.shape)
+        return self.beta * grown * scale
 
     @override
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
