@@ -21,6 +21,7 @@ Output = Literal["clamp", "sigmoid"]
 gradients), or by a sigmoid."""
 
 _VISIBLE_WEIGHT = 0.2
+_WHOLE = 8  # of so many scans of a batch a masked network sees one whole
 
 _MONAI: dict[str, type[Adapter]] = {
     "VarAutoEncoder": Variational,
@@ -94,7 +95,9 @@ class WrappedAutoencoder(Autoencoder, ABC):
         if isinstance(self.adapter, MaskedPatches):
             rebuilt, visible = self.adapter.fill_in(whole, generator)
             loss = MaskedLoss(self.reconstruction, _VISIBLE_WEIGHT, self.adapter.patch, False)
-            return loss(self._in_range(self._cut(rebuilt)), pixels, self._cut(visible))
+            terms = loss(self._in_range(self._cut(rebuilt)), pixels, self._cut(visible))
+            some = pixels[: -(-len(pixels) // _WHOLE)]
+            return {**terms, "whole": loss.whole(self(some), some)}
         latent, extra = self.adapter.learn(whole, generator)
         error = reconstruction_loss(self.reconstruction)(self.decode(latent), pixels)
         return {"reconstruction": error, **extra}
