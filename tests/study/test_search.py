@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import math
 from dataclasses import replace
@@ -14,6 +15,7 @@ from latentdx.autoencoder.engine.checkpoint import Epoch
 from latentdx.collection.store import Collection
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.probe import Probe
+from latentdx.report import choice_page
 from latentdx.study import choice, search_result, search_store
 from latentdx.study import search as at_work
 from latentdx.study.reporter import Silent
@@ -81,6 +83,12 @@ def killed_after(monkeypatch, n_looks):
 
     monkeypatch.setattr(at_work._Search, "_look", look)
     return lambda: monkeypatch.setattr(at_work._Search, "_look", real)
+
+
+@pytest.mark.parametrize("module", [at_work, choice_page])
+def test_the_examples_run(module):
+    found = doctest.testmod(module)
+    assert (found.attempted > 0, found.failed) == (True, 0)
 
 
 def test_the_members_own_settings_come_first_and_the_best_is_kept(quick, collection, tmp_path):
