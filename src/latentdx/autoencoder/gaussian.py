@@ -78,8 +78,8 @@ def kl_scale(reconstruction: object, noise: float, n_pixels: int) -> float:
 
     Examples
     --------
-    >>> kl_scale("bce", 0.1, 784) * 784, round(kl_scale("mse", 0.1, 784) * 784, 3)
-    (1.0, 0.02)
+    >>> kl_scale("bce", 0.1, 100), round(kl_scale("mse", 0.1, 100), 6)
+    (0.01, 0.0002)
     """
     return (1.0 if reconstruction == "bce" else 2 * noise**2) / n_pixels
 
