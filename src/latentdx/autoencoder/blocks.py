@@ -36,7 +36,7 @@ def convolution_block(dims: int, inputs: int, outputs: int, *, stride: int = 1) 
     return nn.Sequential(
         convolution(dims, inputs, outputs, stride=stride, bias=False),
         batch_norm(dims, outputs),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
     )
 
 
@@ -50,6 +50,23 @@ def max_pooled(maps: Tensor) -> Tensor:
 def enlarged(maps: Tensor, size: Sequence[int]) -> Tensor:
     """Nearest-neighbour interpolation to `size`."""
     return functional.interpolate(maps, size=tuple(size), mode="nearest")
+
+
+def enlarged_convolution(layer: nn.Module, maps: Tensor, size: Sequence[int]) -> Tensor:
+    """``layer(enlarged(maps, size))`` of a convolution with a 3 x 3 kernel, at less cost.
+
+    Twice as large, four neighbours are equal, so that the nine taps fall on four different pixels:
+    a transposed convolution of stride 2 whose 4 x 4 kernel sums those that coincide. Of volumes,
+    and of odd sizes, as it is written.
+    """
+    doubled = tuple(2 * side for side in maps.shape[2:]) == tuple(size)
+    if not (doubled and isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3)):
+        found: Tensor = layer(enlarged(maps, size))
+        return found
+    taps = layer.weight.flip(2, 3).transpose(0, 1)
+    moves = ((0, 1, 0, 1), (1, 0, 0, 1), (0, 1, 1, 0), (1, 0, 1, 0))
+    kernel = torch.stack([functional.pad(taps, move) for move in moves]).sum(dim=0)
+    return functional.conv_transpose2d(maps, kernel, layer.bias, stride=2, padding=1)
 
 
 def unshuffled(pixels: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from latentdx.autoencoder.base import Autoencoder, Images, Size, halved_sizes
-from latentdx.autoencoder.blocks import convolution, enlarged, flat_length, max_pooled
+from latentdx.autoencoder.blocks import convolution, enlarged_convolution, flat_length, max_pooled
 from latentdx.autoencoder.losses.reconstruction import Reconstruction, reconstruction_loss
 
 
@@ -77,7 +77,7 @@ class ConvolutionalAutoencoder(Autoencoder):
         maps = []
         hidden = self.normalise(pixels)
         for layer in self.encoder:
-            hidden = max_pooled(torch.relu(layer(hidden)))
+            hidden = torch.relu_(max_pooled(layer(hidden)))  # as ReLU first, on a quarter
             maps.append(hidden)
         return maps
 
@@ -91,7 +91,7 @@ class ConvolutionalAutoencoder(Autoencoder):
         hidden = torch.relu(self.from_latent(latent))
         hidden = hidden.unflatten(1, (self.widths[-1], *self.sizes[-1]))
         for layer, target in zip(self.decoder, self.sizes[-2::-1], strict=True):
-            hidden = torch.relu(layer(enlarged(hidden, target)))
+            hidden = torch.relu_(enlarged_convolution(layer, hidden, target))
         return torch.sigmoid(self.to_pixels(hidden))
 
     @override

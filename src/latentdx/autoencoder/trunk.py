@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from latentdx.autoencoder.base import halved_sizes
 from latentdx.autoencoder.blocks import (
     convolution,
     convolution_block,
-    enlarged,
+    enlarged_convolution,
     flat_length,
     shuffled,
     unshuffled,
@@ -63,13 +64,13 @@ class Up(nn.Module):
         self.size = tuple(size)
         self.sizes = halved_sizes(size, len(widths))[1:]
         back = (widths[-1], *(max(width * 2 // 3, 16) for width in widths[-2::-1]))
-        self.blocks = nn.ModuleList(convolution_block(dims, i, o) for i, o in pairwise(back))
+        self.blocks: Any = nn.ModuleList(convolution_block(dims, i, o) for i, o in pairwise(back))
         self.to_pixels = convolution(dims, back[-1], channels * 2**dims)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """The reconstruction."""
         for block, side in zip(self.blocks, self.sizes[-2::-1], strict=True):
-            hidden = block(enlarged(hidden, side))
+            hidden = block[1:](enlarged_convolution(block[0], hidden, side))
         return torch.sigmoid(shuffled(self.to_pixels(hidden), self.size))
 
 

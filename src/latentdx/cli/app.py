@@ -53,11 +53,11 @@ def _version(
 def run() -> None:
     """Run, and turn what latentdx refuses into one line and an exit code.
 
-    OpenMP's threads wait asleep: in one test, where other programs wanted the two cores, training
-    ran at 763 instead of 49 images/s; alone on the machine it costs up to a tenth. It is no cure:
-    a long run beside other work was slow all the same. Read when torch is loaded.
+    OpenMP's threads soon fall asleep where they wait: threads that spin for long bring training to
+    a crawl where other programs want the cores, and threads that never spin cost it a tenth where
+    none does. Read when torch is loaded.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
         app()
     except Exception as error:

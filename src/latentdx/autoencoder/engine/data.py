@@ -119,4 +119,6 @@ def as_source(scans: Source | NDArray[Any]) -> Source:
 def _unit(levels: Tensor) -> Tensor:
     if levels.dtype == torch.float32:
         return levels
-    return levels.float() / (255 if levels.dtype == torch.uint8 else 65535)
+    if levels.dtype == torch.uint8:  # by way of 16 bits: both kinds then round alike everywhere
+        levels = levels.to(torch.int32) * 257
+    return levels.float() / 65535

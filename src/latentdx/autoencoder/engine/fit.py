@@ -14,7 +14,7 @@ from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch
 from latentdx.autoencoder.engine.data import Source, as_source
 from latentdx.autoencoder.engine.loop import Training
-from latentdx.autoencoder.engine.processes import joined
+from latentdx.autoencoder.engine.processes import join
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.watch import Watch
 from latentdx.core.errors import StopError
@@ -48,7 +48,8 @@ def pretrain(
     train, tune = as_source(pool.train), as_source(pool.tune)
     if len(train) < 8:
         raise StopError("E_TOO_FEW", f"{len(train)} scans to learn from", fix="add scans")
-    with joined() as processes, _exact(settings):
+    processes = join()
+    with _exact(settings):
         run = Training(network, train, tune, settings, seed=seed, processes=processes)
         run.watch = watch or Watch()
         if checkpoints is not None:

@@ -31,7 +31,10 @@ def build_optimizer(model: nn.Module, settings: FitSettings, rate: float) -> tor
         )
         free.train()  # type: ignore[attr-defined]
         return free
-    return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=settings.weight_decay)
+    fused = settings.sharding == "none"
+    return torch.optim.AdamW(
+        model.parameters(), lr=rate, weight_decay=settings.weight_decay, fused=fused
+    )
 
 
 @contextmanager
@@ -84,7 +87,8 @@ def restore_state(
     for key, tensor in checkpoint.tensors.get("optimizer", {}).items():
         kind, name = key.split(":", 1)
         parameter: Any = parameters[name]
-        held = tensor if kind == "step" else like(tensor, parameter)
-        optimizer.state[parameter][kind] = held.clone(memory_format=torch.preserve_format)
+        # the fused optimizer takes its state to lie in memory as the parameter does
+        held = tensor.clone() if kind == "step" else like(tensor, parameter.detach())
+        optimizer.state[parameter][kind] = held
     numbers: Mapping[str, Any] = checkpoint.position.get("optimizer", {})
     optimizer.param_groups[0].update(numbers)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,8 +77,7 @@ def best_device() -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
 
 
-@contextmanager
-def joined() -> Iterator[Processes]:
+def join() -> Processes:
     """The processes started by ``torchrun`` (or `--processes`), or this one alone.
 
     Gloo on the processor, NCCL on GPUs. What `torch.distributed` was set up with before is used.
@@ -87,18 +85,12 @@ def joined() -> Iterator[Processes]:
     device = best_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    begun = False
     if "WORLD_SIZE" in os.environ and not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-        begun = True
-    try:
-        if distributed.is_initialized():
-            yield Processes(device, distributed.get_rank(), distributed.get_world_size())
-        else:
-            yield Processes(device)
-    finally:
-        if begun:
-            distributed.destroy_process_group()
+        atexit.register(distributed.destroy_process_group)  # a second training goes on with it
+    if distributed.is_initialized():
+        return Processes(device, distributed.get_rank(), distributed.get_world_size())
+    return Processes(device)
 
 
 def whole(tensor: Tensor) -> Tensor:
@@ -114,4 +106,5 @@ def like(value: Tensor, held: Any) -> Tensor:
         from torch.distributed.tensor import distribute_tensor
 
         return distribute_tensor(value.to(held.device), held.device_mesh, held.placements)
-    return value.to(held.device)
+    found: Tensor = torch.empty_like(held, dtype=value.dtype).copy_(value)
+    return found
