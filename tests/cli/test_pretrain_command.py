@@ -10,7 +10,7 @@ import pytest
 from latentdx_command import latentdx
 
 from latentdx.autoencoder.objectives.names import OBJECTIVES
-from latentdx.cli import options
+from latentdx.cli import network_options
 from latentdx.cli.processes import _without_option
 from latentdx.collection.store import Collection
 from latentdx.collection.table import ScanRow
@@ -31,20 +31,20 @@ def collection(tmp_path: Path) -> Path:
 
 
 def test_objectives_have_their_own_weight_or_the_given_one() -> None:
-    assert options.objectives(None) == {}
-    found = options.objectives(["vicreg", "rotation=0.5"])
+    assert network_options.objectives(None) == {}
+    found = network_options.objectives(["vicreg", "rotation=0.5"])
     assert found == {"vicreg": OBJECTIVES["vicreg"].weight, "rotation": 0.5}
     for wrong, code in ((["vicreg=much"], "E_CONFIG"), (["nothing"], "E_NAME")):
         with pytest.raises(StopError) as caught:
-            options.objectives(wrong)
+            network_options.objectives(wrong)
         assert caught.value.code == code
 
 
 def test_settings_of_a_network_are_json_or_text() -> None:
-    found = options.network(["widths=[8, 16]", "attention=both", "k=2", "odd=a=b"])
+    found = network_options.network(["widths=[8, 16]", "attention=both", "k=2", "odd=a=b"])
     assert found == {"widths": [8, 16], "attention": "both", "k": 2, "odd": "a=b"}
     with pytest.raises(StopError, match="no pair"):
-        options.network(["widths"])
+        network_options.network(["widths"])
 
 
 def test_a_command_line_without_its_processes() -> None:

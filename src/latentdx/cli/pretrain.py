@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from latentdx.cli import options
+from latentdx.cli import network_options, options
 
 HELP = """Train an autoencoder on a collection, without labels.
 
@@ -44,7 +44,7 @@ def pretrain(
         list[str] | None,
         typer.Option("--network", help="Setting of the network, KEY=VALUE: 'widths=[32,64]'."),
     ] = None,
-    objective: options.ObjectiveOption = None,
+    objective: network_options.ObjectiveOption = None,
     latent_dim: options.LatentOption = None,
     start: Annotated[
         Path | None, typer.Option("--from", help="Begin with the weights of this encoder.")
@@ -99,8 +99,8 @@ def pretrain(
 
         raise typer.Exit(run_in_processes(processes))
     given: dict[str, Any] = {
-        **{"autoencoder": autoencoder, "network": options.network(network) or None},
-        **{"objectives": options.objectives(objective) or None, "latent_dim": latent_dim},
+        **{"autoencoder": autoencoder, "network": network_options.network(network) or None},
+        **{"objectives": network_options.objectives(objective) or None, "latent_dim": latent_dim},
         **{"modality": modality, "flip": flip, "epochs": epochs, "minutes": minutes},
         **{"batch_size": batch_size, "accumulate": accumulate, "learning_rate": learning_rate},
         **{"schedule": schedule, "ema": ema, "precision": precision, "sharding": sharding},

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from latentdx.cli import options
+from latentdx.cli import network_options, options
 from latentdx.cli.errors import QUARANTINED
 
 HELP = r"""Do the whole study: read, audit, split, pretrain, fit, evaluate, report, bundle.
@@ -83,7 +83,7 @@ def run(
     ] = None,
     strict: options.StrictFlag = False,
     autoencoder: options.AutoencoderOption = None,
-    objective: options.ObjectiveOption = None,
+    objective: network_options.ObjectiveOption = None,
     latent_dim: options.LatentOption = None,
     modality: options.ModalityOption = None,
     epochs: options.EpochsOption = None,
@@ -114,7 +114,7 @@ def run(
         **{"labelled": labelled, "size": size, "seed": seed, "minutes": minutes},
         **{"patient_pattern": patient_pattern, "positive": positive, "overlap": overlap},
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
-        **{"modality": modality, "objectives": options.objectives(objective) or None},
+        **{"modality": modality, "objectives": network_options.objectives(objective) or None},
         **{"precision": precision, "classifier": classifier, "features": features, "flip": flip},
     }
     execute(

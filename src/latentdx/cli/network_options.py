@@ -1,0 +1,57 @@
+"""Options that say how an autoencoder learns, and how their values are read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+ObjectiveOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        help="Learn this beside reconstruction, too: vicreg, barlow, contrastive, "
+        "latent-prediction, rotation, position, perceptual or adversarial; NAME or NAME=WEIGHT. "
+        "Repeatable.",
+    ),
+]
+
+
+def objectives(given: list[str] | None) -> dict[str, float]:
+    """``NAME`` or ``NAME=WEIGHT``, with an objective's own weight where none is given.
+
+    Raises `StopError` ``E_NAME``, ``E_CONFIG``.
+    """
+    if not given:
+        return {}
+    from latentdx.autoencoder.objectives.names import own_weight
+    from latentdx.core.errors import StopError
+
+    found = {}
+    for text in given:
+        name, mark, weight = text.partition("=")
+        try:
+            found[name] = float(weight) if mark else own_weight(name)
+        except ValueError:
+            fix = "write --objective NAME=WEIGHT"
+            raise StopError("E_CONFIG", f"{weight!r} is no weight", fix=fix) from None
+    return found
+
+
+def network(given: list[str] | None) -> dict[str, Any]:
+    """``KEY=VALUE`` pairs, values as JSON or else as text. Raises `StopError` ``E_CONFIG``."""
+    import json
+
+    from latentdx.core.errors import StopError
+
+    found: dict[str, Any] = {}
+    for text in given or []:
+        name, mark, value = text.partition("=")
+        if not mark:
+            fix = "write --network KEY=VALUE"
+            raise StopError("E_CONFIG", f"{text!r} is no pair", fix=fix)
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
