@@ -8,6 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell sed -n 's/^\(torch==[^ ;]*\).*/\1/p' requirements.lock)
+# Tests run side by side, each with one thread.
 WORKERS ?= 2
 
 # Stamps tell what a .venv holds: without it they tell nothing.
@@ -32,10 +33,10 @@ demo: setup
 	@$(BIN)/latentdx demo --out demo
 
 test: setup .make/debian
-	@$(BIN)/python -m pytest -n $(WORKERS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 test-fast: setup
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 
 check: setup
 	@$(BIN)/ruff format --check .
