@@ -64,6 +64,12 @@ VARIANTS = {
     "default": Variant(),
     "reconstruction-only": Variant(network={"invariance_weight": 0.0}),
     "invariance-only": Variant(network={"reconstruction_weight": 0.0}),
+    "four-times-longer": Variant(fit={"scans_seen": 4 * FitSettings.scans_seen}),
+    "latent-prediction": Variant(fit={"objectives": {"latent-prediction": 1.0}}),
+    "wider": Variant(network={"widths": (64, 128, 256, 512)}),
+    "residual-vicreg": Variant("residual", fit={"objectives": {"vicreg": 0.04}}),
+    "averaged": Variant(fit={"ema": 0.995}),
+    "larger-invariance": Variant(network={"invariance_weight": 0.2}),
 }
 
 

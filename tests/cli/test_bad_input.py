@@ -126,7 +126,7 @@ def test_one_bad_file_where_strict(refused: Callable[..., str], scans: Path) -> 
 @pytest.mark.parametrize(
     ("option", "value", "choices"),
     [
-        ("--autoencoder", "variational", "'invariant' or 'convolutional'"),
+        ("--autoencoder", "diffusion", "'invariant', 'convolutional'"),
         ("--classifier", "forest", "'svm', 'logistic' or 'knn'"),
         ("--features", "deep", "'pooled' or 'latent'"),
         ("--overlap", "ignore", "'stop', 'drop' or 'allow'"),

@@ -74,8 +74,14 @@ def children() -> list[int]:
 
 
 def peak_of(pid: int | str) -> int:
-    """``VmHWM`` of a process in bytes, 0 where it has ended."""
+    """``VmHWM`` of a process in bytes, 0 where it has ended.
+
+    Also 0 for a child between fork and exec: what it holds then is this process's memory.
+    """
+    own = Path("/proc/self/cmdline").read_bytes()
     try:
+        if Path(f"/proc/{pid}/cmdline").read_bytes() == own:
+            return 0
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0
