@@ -21,7 +21,7 @@ Makhzani, Shlens, Jaitly, Goodfellow & Frey, "Adversarial autoencoders", 2015 (a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor
@@ -135,14 +135,3 @@ class AdversarialAutoencoder(GenerativeAutoencoder):
     def sample(self, count: int, generator: torch.Generator) -> Images:
         shape = (count, self.latent_dim)
         return self.decode(standard_normal(shape, generator, device=self.mean.device))
-
-    @override
-    def settings(self) -> dict[str, Any]:
-        return {
-            "channels": self.channels,
-            "size": list(self.size),
-            "widths": list(self.widths),
-            "latent_dim": self.latent_dim,
-            "reconstruction": self.reconstruction,
-            "adversarial_weight": self.adversarial_weight,
-        }

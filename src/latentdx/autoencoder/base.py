@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any, ClassVar
 
 import torch
@@ -85,9 +86,12 @@ class Autoencoder(nn.Module, ABC):
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         """The weighted terms of the training loss for a batch; their sum is what is minimised."""
 
-    @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """The JSON-able keyword arguments that build this network again."""
+        """The JSON-able keyword arguments that build this network again.
+
+        A member keeps each argument of its constructor as an attribute of that name.
+        """
+        return {name: _plain(getattr(self, name)) for name in signature(type(self)).parameters}
 
     def measures(self, pixels: Images) -> dict[str, float]:
         """What else tells whether the training is healthy: perplexity of a codebook, say."""
@@ -113,6 +117,12 @@ class GenerativeAutoencoder(Autoencoder, ABC):
         start, end = self.encode(first), self.encode(second)
         shares = torch.linspace(0, 1, steps, device=start.device)
         return self.decode(torch.cat([torch.lerp(start, end, share) for share in shares]))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def spatial_size(size: Size) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ feature extraction", ICML 2011. Hutchinson, Communications in Statistics 19, 199
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -110,18 +110,6 @@ class ContractiveAutoencoder(Autoencoder):
         return {
             "reconstruction": error,
             "contraction": self.contraction_weight / self.latent_dim * squared,
-        }
-
-    @override
-    def settings(self) -> dict[str, Any]:
-        return {
-            "channels": self.channels,
-            "size": list(self.size),
-            "widths": list(self.widths),
-            "latent_dim": self.latent_dim,
-            "contraction_weight": self.contraction_weight,
-            "projections": self.projections,
-            "reconstruction": self.reconstruction,
         }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -97,13 +97,3 @@ class ConvolutionalAutoencoder(Autoencoder):
     @override
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         return {"reconstruction": reconstruction_loss(self.reconstruction)(self(pixels), pixels)}
-
-    @override
-    def settings(self) -> dict[str, Any]:
-        return {
-            "channels": self.channels,
-            "size": list(self.size),
-            "latent_dim": self.latent_dim,
-            "widths": list(self.widths),
-            "reconstruction": self.reconstruction,
-        }

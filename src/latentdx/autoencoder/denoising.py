@@ -24,7 +24,7 @@ MIDL 2022.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, final, get_args
+from typing import Literal, final, get_args
 
 import torch
 from torch import Tensor
@@ -121,18 +121,6 @@ class DenoisingAutoencoder(Autoencoder):
     def spoilt(self, pixels: Images, generator: torch.Generator) -> Images:
         """The scans with noise drawn from `generator`."""
         return NOISES[self.noise](pixels, self.noise_level, generator)
-
-    @override
-    def settings(self) -> dict[str, Any]:
-        return {
-            "channels": self.channels,
-            "size": list(self.size),
-            "widths": list(self.widths),
-            "latent_dim": self.latent_dim,
-            "noise": self.noise,
-            "noise_level": self.noise_level,
-            "reconstruction": self.reconstruction,
-        }
 
 
 def gaussian(pixels: Images, level: float, generator: torch.Generator) -> Images:

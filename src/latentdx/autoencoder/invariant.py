@@ -15,7 +15,7 @@ Bardes, Ponce & LeCun, ICLR 2022 (VICReg).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor
@@ -106,16 +106,4 @@ class InvariantAutoencoder(Autoencoder):
         return {
             "reconstruction": self.reconstruction_weight * error,
             "invariance": self.invariance_weight * vicreg(first, second),
-        }
-
-    @override
-    def settings(self) -> dict[str, Any]:
-        return {
-            "channels": self.channels,
-            "size": list(self.size),
-            "widths": list(self.widths),
-            "latent_dim": self.latent_dim,
-            "reconstruction": self.reconstruction,
-            "reconstruction_weight": self.reconstruction_weight,
-            "invariance_weight": self.invariance_weight,
         }

@@ -142,19 +142,6 @@ class MaskedAutoencoder(Autoencoder):
         filled = torch.where(masks[-1], latent, self.mask_token.to(latent.dtype))
         return self.loss(self.decode(filled), pixels, masks[0])
 
-    @override
-    def settings(self) -> dict[str, Any]:
-        return {
-            "channels": self.channels,
-            "size": list(self.size),
-            "widths": list(self.widths),
-            "latent_dim": self.latent_dim,
-            "reconstruction": self.reconstruction,
-            "mask_ratio": self.mask_ratio,
-            "visible_weight": self.visible_weight,
-            "normalised_target": self.normalised_target,
-        }
-
 
 class _Stage(nn.Module):
     """[conv 3 -> norm of visible places -> ReLU -> mask] twice."""

@@ -17,7 +17,7 @@ of Dosovitskiy et al., ICLR 2021, with normalisation first.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -173,23 +173,6 @@ class MaskedVitAutoencoder(Autoencoder):
             some = pixels[: math.ceil(len(pixels) / _WHOLE)]
             terms["whole"] = self.loss.whole(self(some), some)
         return terms
-
-    @override
-    def settings(self) -> dict[str, Any]:
-        return {
-            "channels": self.channels,
-            "size": list(self.size),
-            "patch": self.patch,
-            "width": self.width,
-            "depth": self.depth,
-            "decoder_width": self.decoder_width,
-            "decoder_depth": self.decoder_depth,
-            "latent_dim": self.latent_dim,
-            "reconstruction": self.reconstruction,
-            "mask_ratio": self.mask_ratio,
-            "visible_weight": self.visible_weight,
-            "normalised_target": self.normalised_target,
-        }
 
 
 class _Block(nn.Module):

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal, final, get_args
+from typing import Literal, final, get_args
 
 import torch
 from torch import Tensor, nn
@@ -159,18 +159,6 @@ class ResidualAutoencoder(Autoencoder):
     @override
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         return {"reconstruction": reconstruction_loss(self.reconstruction)(self(pixels), pixels)}
-
-    @override
-    def settings(self) -> dict[str, Any]:
-        return {
-            "channels": self.channels,
-            "size": list(self.size),
-            "widths": list(self.widths),
-            "depth": self.depth,
-            "attention": self.attention,
-            "latent_dim": self.latent_dim,
-            "reconstruction": self.reconstruction,
-        }
 
 
 def _activation(dims: int, channels: int) -> nn.Sequential:

@@ -22,7 +22,7 @@ top-k: Makhzani & Frey, "k-sparse autoencoders", ICLR 2014.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, final, get_args
+from typing import Literal, final, get_args
 
 import torch
 from jaxtyping import Float
@@ -140,19 +140,6 @@ class SparseAutoencoder(Autoencoder):
         latent = self.encode(pixels).float()
         used = latent if self.sparsity == "kl" else (latent != 0).float()
         return {"activity": used.mean().item()}
-
-    @override
-    def settings(self) -> dict[str, Any]:
-        return {
-            "channels": self.channels,
-            "size": list(self.size),
-            "widths": list(self.widths),
-            "latent_dim": self.latent_dim,
-            "sparsity": self.sparsity,
-            "activity": self.activity,
-            "sparsity_weight": self.sparsity_weight,
-            "reconstruction": self.reconstruction,
-        }
 
 
 def activity_divergence(latent: Latent, activity: float) -> Tensor:

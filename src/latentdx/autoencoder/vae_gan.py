@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor
@@ -176,18 +176,3 @@ class VaeGanAutoencoder(GenerativeAutoencoder):
     def sample(self, count: int, generator: torch.Generator) -> Images:
         shape = (count, self.latent_dim)
         return self.decode(standard_normal(shape, generator, device=self.mean.device))
-
-    @override
-    def settings(self) -> dict[str, Any]:
-        return {
-            "channels": self.channels,
-            "size": list(self.size),
-            "widths": list(self.widths),
-            "latent_dim": self.latent_dim,
-            "reconstruction": self.reconstruction,
-            "beta": self.beta,
-            "noise": self.noise,
-            "feature_weight": self.feature_weight,
-            "adversarial_weight": self.adversarial_weight,
-            "adversarial_start": self.adversarial_start,
-        }

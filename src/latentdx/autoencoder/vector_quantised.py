@@ -19,7 +19,7 @@ Razavi, van den Oord & Vinyals, NeurIPS 2019; rounding in the decoder: Rombach e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor
@@ -136,18 +136,3 @@ class VectorQuantisedAutoencoder(GenerativeAutoencoder):
     def measures(self, pixels: Images) -> dict[str, float]:
         """Perplexity and use of the codebook on a batch: see `usage`."""
         return usage(self.quantiser.nearest(self.encode(pixels)), self.n_codes)
-
-    @override
-    def settings(self) -> dict[str, Any]:
-        return {
-            "channels": self.channels,
-            "size": list(self.size),
-            "widths": list(self.widths),
-            "latent_dim": self.latent_dim,
-            "n_codes": self.n_codes,
-            "reconstruction": self.reconstruction,
-            "commitment_weight": self.commitment_weight,
-            "prior_weight": self.prior_weight,
-            "prior_width": self.prior_width,
-            "prior_layers": self.prior_layers,
-        }
