@@ -4,7 +4,11 @@ from __future__ import annotations
 
 BENCHMARKS = {
     "headline": "whole studies on public data, with baselines and intervals (an hour or more)",
-    "speed": "training by layout and precision, ingest, bootstrap (a few minutes)",
+    "training": "the engine against a bare loop, plain PyTorch, pythae and Keras (ten minutes)",
+    "quality_time": "seconds until features are as good as the classic ones (five minutes)",
+    "worth": "trained against untrained encoders, pixels and HOG, on five sets (an hour)",
+    "resume": "trainings killed a hundred times (five minutes)",
+    "speed": "members by layout and precision, ingest, bootstrap (a few minutes)",
     "ingest": "files into a collection, against pydicom and MONAI; peak memory (20 minutes)",
     "batches": "stored pixels read back for training (a few minutes)",
     "figures": "writes the tables of results/headline.json into both READMEs",
@@ -16,7 +20,7 @@ def main() -> None:
     print("Each writes its numbers to benchmarks/results, with machine, versions and commit.")
     print("Try one with --quick first; headline needs public data sets (LATENTDX_DATA=folder).\n")
     for name, text in BENCHMARKS.items():
-        print(f"  python -m benchmarks.{name:<10}{text}")
+        print(f"  python -m benchmarks.{name:<14}{text}")
 
 
 if __name__ == "__main__":

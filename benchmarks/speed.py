@@ -20,8 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
+from benchmarks.training import matmul_peak
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.precision import uses_bf16
 from latentdx.autoencoder.engine.processes import best_device
@@ -56,25 +58,34 @@ class Way:
     bf16: bool = False
 
 
-def classic_recipe(effort: Effort) -> dict[str, Any]:
-    """The convolutional autoencoder at 28 px, batch 128, by layout and precision."""
-    ways = {
-        "fp32, NCHW": Way(_network("convolutional", 28), 128, channels_last=False),
-        "fp32, channels_last": Way(_network("convolutional", 28), 128),
-        "bf16, channels_last": Way(_network("convolutional", 28), 128, bf16=True),
-    }
-    return _compared({name: _training(way, effort.steps) for name, way in ways.items()}, effort)
+def members(effort: Effort) -> dict[str, Any]:
+    """Training steps of several members, batch 64: plain PyTorch against our layout and precision.
+
+    On a GPU at 64, 128 and 224 px, on a processor at 28 and 64. The share of the peak is of a
+    bfloat16 matrix product on this machine, by the operations that PyTorch counts in a step.
+    """
+    device = best_device()
+    bf16 = uses_bf16("auto", device)
+    peak = matmul_peak(torch.bfloat16 if bf16 else torch.float32)
+    found: dict[str, Any] = {"precision": "bf16" if bf16 else "fp32", "peak_gflops": _rounded(peak)}
+    for name in ("convolutional", "invariant", "residual", "masked-vit"):
+        for size in (64, 128, 224) if device.type == "cuda" else (28, 64):
+            plain = Way(_network(name, size), 64, channels_last=False)
+            ours = Way(_network(name, size), 64, bf16=bf16)
+            tasks = {"plain": _training(plain, effort.steps), "ours": _training(ours, effort.steps)}
+            compared = _compared(tasks, effort)["ours"]
+            flops = _flops(_network(name, size)) * compared["images_per_second"]
+            found[f"{name}, {size} px"] = {**compared, "of_peak": round(flops / 1e9 / peak, 2)}
+    return found
 
 
-def default_autoencoder(effort: Effort) -> dict[str, Any]:
-    """The invariant autoencoder as a run trains it, batch 256, in this machine's own precision."""
-    bf16 = uses_bf16("auto", best_device())
-    tasks = {
-        f"{size} px": _training(Way(_network("invariant", size), 256, bf16=bf16), effort.steps)
-        for size in (28, 64)
-    }
-    found = _compared(tasks, effort)
-    return {**found, "precision": "bf16" if bf16 else "fp32"}
+def _flops(network: Autoencoder) -> float:
+    """Operations of a training step, an image."""
+    pixels = torch.rand(8, *network.shape)
+    with FlopCounterMode(display=False) as counter:
+        terms = network.train().losses(pixels, torch.Generator().manual_seed(0))
+        torch.stack(list(terms.values())).sum().backward()
+    return counter.get_total_flops() / len(pixels)
 
 
 def reading(effort: Effort) -> dict[str, Any]:
@@ -111,8 +122,7 @@ def resampling(effort: Effort) -> dict[str, Any]:
 
 
 BENCHMARKS: dict[str, Callable[[Effort], dict[str, Any]]] = {
-    "classic-recipe": classic_recipe,
-    "default-autoencoder": default_autoencoder,
+    "members": members,
     "ingest": reading,
     "bootstrap": resampling,
 }
@@ -152,11 +162,14 @@ def _training(way: Way, steps: int) -> Callable[[], float]:
     """A task that makes `steps` training steps and returns images a second."""
     device = best_device()
     layout = torch.channels_last if way.channels_last else torch.contiguous_format
-    network = way.network.to(device, memory_format=layout)  # type: ignore[call-overload]
+    network = way.network.to(device)
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=layout)
     network.train()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
     generator = torch.Generator().manual_seed(0)
-    shape = (way.batch, network.channels, network.size, network.size)
+    shape = (way.batch, *network.shape)
     pixels = torch.rand(shape, generator=generator).to(device, memory_format=layout)
 
     def step() -> None:
@@ -221,7 +234,7 @@ def _show(found: dict[str, Any]) -> None:
     for name, numbers in found.items():
         told = (
             numbers
-            if isinstance(numbers, str)
+            if isinstance(numbers, str | float)
             else ", ".join(f"{k} {v}" for k, v in numbers.items())
         )
         print(f"  {name:<22}{told}", flush=True)
