@@ -77,12 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train, fit, compare; print and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.worth", description=__doc__)
     parser.add_argument("--variants", nargs="*", choices=list(VARIANTS), default=["default"])
-    parser.add_argument("--sets", nargs="*", choices=list(CASES), default=list(CASES))
+    parser.add_argument(
+        "--sets", nargs="*", choices=list(CASES), default=list(CASES), help="those to be tested on"
+    )
     parser.add_argument("--folds", type=int, default=FOLDS)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--quick", action="store_true", help="one fold, one epoch: does it work?")
     asked = parser.parse_args(arguments)
-    sets = {name: found for name in asked.sets if (found := load(name, CACHE))}
+    sets = {name: found for name in CASES if (found := load(name, CACHE))}
     folds = 1 if asked.quick else asked.folds
     results: dict[str, Any] = {}
     out = asked.out or (TRIALS if asked.quick else RESULTS) / "worth.json"
@@ -92,7 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.quick:
             variant = Variant(variant.name, variant.network, {**variant.fit, "epochs": 1})
         results[name] = {
-            data: compared(sets[data], _ways(sets, data, variant, folds), folds) for data in sets
+            data: compared(sets[data], _ways(sets, data, variant, folds), folds)
+            for data in sets
+            if data in asked.sets
         }
         _show(name, results[name])
         write(out, {**made, "results": results})
@@ -154,16 +158,22 @@ def scored(scans: Scans, fold: int, extract: Extract, key: list[Any]) -> Scores:
     learned = scans.scans(scans.learned(fold))
     tested = scans.scans(scans.tested(fold))
     settings = HeadSettings()
-    tables: dict[int, FeatureTable] = {}
+    draws = [np.arange(len(learned)), *_few(learned.patients, learned.labels, scans.name)]
+    counts = [settings.n_copies(len(rows)) for rows in draws]
+    # the same copies serve all draws; those that only the few want are made of the few alone
+    wanted = [
+        np.unique(np.concatenate([r for r, n in zip(draws, counts, strict=True) if n >= number]))
+        for number in range(max(counts) + 1)
+    ]
+    copies = augmented(learned, settings.augmentation(), n_copies=max(counts), seed=0)
+    tables = [
+        extract_table(copy.take(rows), extract, extractor_hash="")
+        for copy, rows in zip(copies, wanted, strict=True)
+    ]
     found = []
-    for rows in (np.arange(len(learned)), *_few(learned.patients, learned.labels, scans.name)):
-        n_copies = settings.n_copies(len(rows))
-        if not tables:  # those of all scans serve the few, too: the same copies, fewer rows
-            most = settings.most_copies if len(learned) * FEW < 10_000 else n_copies
-            copies = augmented(learned, settings.augmentation(), n_copies=most, seed=0)
-            for number, copy in enumerate(copies):
-                tables[number] = extract_table(copy, extract, extractor_hash="")
-        table = FeatureTable.joined([tables[number].take(rows) for number in range(n_copies + 1)])
+    for rows, count in zip(draws, counts, strict=True):
+        parts = [tables[n].take(np.searchsorted(wanted[n], rows)) for n in range(count + 1)]
+        table = FeatureTable.joined(parts)
         head = fit_head(table, settings, n_scans=len(rows), seed=derive_seed(fold, "head"))
         found.append(score_scans(head, tested, extract, flip=settings.flip)[:, 0])
     np.save(place, np.stack(found).astype(np.float64))
