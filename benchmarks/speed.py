@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "quick": asked.quick,
         **provenance(),
         "threads": torch.get_num_threads(),
-        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", ""),
+        "gomp_spincount": os.environ.get("GOMP_SPINCOUNT", ""),
         "device": best_device().type,
     }
     found = {}

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.machine import RESULTS, ROOT, TRIALS, data_folder, provenance, write
+from benchmarks.peers.torch_plain import Decoder, Encoder
 from benchmarks.peers.torch_plain import speeds as plain_speeds
 from latentdx.autoencoder.blocks import batch_laid_out
 from latentdx.autoencoder.engine.fit import Pool, pretrain
@@ -129,8 +130,6 @@ def matmul_peak(dtype: torch.dtype, seconds: float = 1.0) -> float:
 
 def flops_an_image(pixels: Pixels) -> float:
     """Of one training step of the recipe as it is written, counted by PyTorch, an image."""
-    from benchmarks.peers.torch_plain import Decoder, Encoder
-
     side = pixels.shape[-1]
     network = torch.nn.Sequential(Encoder(side), Decoder(side))
     batch = torch.from_numpy(pixels[:8])

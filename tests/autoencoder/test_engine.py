@@ -23,6 +23,7 @@ from latentdx.autoencoder.engine.optimizer import rate_at
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.watch import Progress, Watch
 from latentdx.autoencoder.family import build
+from latentdx.collection.augment import GEOMETRIC
 from latentdx.core.errors import IntegrityError, StopError
 
 Discs = Callable[..., NDArray[np.float32]]
@@ -63,6 +64,7 @@ VARIANTS = {
     "accumulate": FitSettings(epochs=3, accumulate=2),
     "average": FitSettings(epochs=3, ema=0.9),
     "schedule-free": FitSettings(epochs=3, schedule="schedule-free"),
+    "augment": FitSettings(epochs=3, augment=GEOMETRIC),
     "objective": FitSettings(epochs=3, objectives={"vicreg": 0.04}),
     "constant": FitSettings(epochs=3, schedule="constant", clip=0),
 }

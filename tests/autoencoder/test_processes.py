@@ -33,7 +33,9 @@ def trained(
         launch += [f"--master-port={free_port()}"]
     command = [*launch, str(CHILD), name, sharding, str(folder), str(stop_after)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment, check=False, timeout=240
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(processes)]
 

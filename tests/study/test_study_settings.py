@@ -34,6 +34,7 @@ FULL = {
     "latent_dim": 32,
     "network": {"widths": [8, 16], "attention": "both"},
     "objectives": {"vicreg": 0.04},
+    "augment": True,
     "batch_size": 64,
     "accumulate": 2,
     "learning_rate": 0.001,

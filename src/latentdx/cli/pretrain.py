@@ -56,6 +56,9 @@ def pretrain(
     flip: Annotated[
         bool | None, typer.Option("--flip/--no-flip", help="Use mirror images (default: yes).")
     ] = None,
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Move, turn and mirror every scan before the loss.")
+    ] = False,
     epochs: options.EpochsOption = None,
     minutes: Annotated[
         float | None,
@@ -105,7 +108,7 @@ def pretrain(
         **{"batch_size": batch_size, "accumulate": accumulate, "learning_rate": learning_rate},
         **{"schedule": schedule, "ema": ema, "precision": precision, "sharding": sharding},
         **{"deterministic": deterministic or None, "track": tuple(track) if track else None},
-        "seed": seed,
+        **{"seed": seed, "augment": augment or None},
     }
     _train(collection, to, config, given, start=start, resume=resume)
 

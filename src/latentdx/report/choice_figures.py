@@ -43,7 +43,7 @@ def history(values: Sequence[float | None], xlabel: str, ylabel: str) -> str:
         axes.legend(loc="upper right")
 
     said = f"{ylabel} by {xlabel}: {len(known)} results, the best {number(best[-1])}"
-    return figures._svg("history", (8.4, 3.0), draw, said)
+    return figures.svg("history", (8.4, 3.0), draw, said)
 
 
 def intervals(bars: Sequence[Bar], xlabel: str) -> str:
@@ -62,10 +62,10 @@ def intervals(bars: Sequence[Bar], xlabel: str) -> str:
                 axes.plot(
                     [bar.value], [y], "o" if bar.is_strong else "s", color=colour, markersize=6
                 )
-        axes.set_yticks(range(len(bars)), [figures._short(bar.name, 44) for bar in bars])
+        axes.set_yticks(range(len(bars)), [figures.short(bar.name, 44) for bar in bars])
         axes.set(ylim=(len(bars) - 0.4, -0.6), xlabel=xlabel)
         axes.grid(visible=False, axis="y")
 
     said = ", ".join(f"{bar.name} {number(bar.value)}" for bar in known)
     size = (8.4, 0.8 + 0.3 * len(bars))
-    return figures._svg("intervals", size, draw, f"{xlabel}: {said}")
+    return figures.svg("intervals", size, draw, f"{xlabel}: {said}")

@@ -81,7 +81,7 @@ def roc(curves: Sequence[Curve], *, first_strong: bool = True) -> str:
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=_LINE, linewidth=1)
         for k, curve in reversed(list(enumerate(drawable))):
-            label = f"{_short(curve.name)}  {number(curve.auroc)}"
+            label = f"{short(curve.name)}  {number(curve.auroc)}"
             points = roc_points(curve.positive.astype(int), curve.scores)
             axes.plot(*points, label=label, **_line(k, strong=first_strong and k == 0))
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), box_aspect=1)
@@ -89,7 +89,7 @@ def roc(curves: Sequence[Curve], *, first_strong: bool = True) -> str:
         _legend(axes, title="AUROC", alignment="left", loc="lower right", reverse=True)
 
     names = ", ".join(f"{curve.name} {number(curve.auroc)}" for curve in drawable)
-    return _svg("roc", HALF, draw, f"ROC curves with AUROC: {names}") if drawable else ""
+    return svg("roc", HALF, draw, f"ROC curves with AUROC: {names}") if drawable else ""
 
 
 def distributions(
@@ -105,7 +105,7 @@ def distributions(
     draw = _ridges(labels, probabilities, classes)
     if len(classes) == 2:
         draw = _back_to_back(labels, probabilities[:, 1], classes, threshold)
-    return _svg("distributions", HALF, draw, "Probabilities by reference label")
+    return svg("distributions", HALF, draw, "Probabilities by reference label")
 
 
 def reliability(labels: Numbers, probabilities: Numbers) -> str:
@@ -126,7 +126,7 @@ def reliability(labels: Numbers, probabilities: Numbers) -> str:
         lower.set(xlabel="Stated probability", ylabel="Scans")
         lower.grid(visible=False)
 
-    return _svg("reliability", HALF, draw, "Reliability diagram: observed by stated probability")
+    return svg("reliability", HALF, draw, "Reliability diagram: observed by stated probability")
 
 
 def forest(rows: Sequence[Row]) -> str:
@@ -139,7 +139,7 @@ def forest(rows: Sequence[Row]) -> str:
         for y, row in enumerate(rows):
             _forest_row(axes, y, row)
         axes.set(xlim=(min(0.45, min(known) - 0.02), 1.005), ylim=(len(rows) - 0.4, -0.6))
-        axes.set_yticks(range(len(rows)), [_short(row.name, 44) for row in rows])
+        axes.set_yticks(range(len(rows)), [short(row.name, 44) for row in rows])
         axes.tick_params(axis="y", labelcolor=_INK, labelsize=8)
         axes.spines["left"].set_visible(False)
         axes.grid(visible=False, axis="y")
@@ -147,7 +147,7 @@ def forest(rows: Sequence[Row]) -> str:
 
     said = ", ".join(f"{row.name} {number(row.value)}" for row in rows)
     size = (8.4, 0.75 + 0.3 * len(rows))
-    return _svg("forest", size, draw, f"AUROC with intervals: {said}") if known else ""
+    return svg("forest", size, draw, f"AUROC with intervals: {said}") if known else ""
 
 
 def embedding_map(points: Numbers, labels: Numbers, classes: Sequence[str]) -> str:
@@ -159,19 +159,19 @@ def embedding_map(points: Numbers, labels: Numbers, classes: Sequence[str]) -> s
         known = np.where((labels >= 0) & (labels < len(classes)), labels, -1)
         for k in np.unique(known).tolist():
             chosen = points[known == k]
-            label = f"{_short(names[k], 18)} ({len(chosen):,})"
+            label = f"{short(names[k], 18)} ({len(chosen):,})"
             axes.scatter(*chosen.T, label=label, rasterized=len(points) > _MANY, **_dots(k))
         axes.set(xticks=[], yticks=[], box_aspect=0.8)
         axes.spines[["left", "bottom"]].set_visible(False)
         _legend(axes, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2)
 
     size = (HALF[0], HALF[1] + 0.08 * max(0, len(classes) - 4))
-    return _svg("map", size, draw, "Map of the embeddings by label") if len(points) else ""
+    return svg("map", size, draw, "Map of the embeddings by label") if len(points) else ""
 
 
 def training(history: Sequence[Mapping[str, Any]], names: Mapping[str, str] = LOSSES) -> str:
     """Losses by epoch: entries of `history` by name in the legend; ids differ from LOSSES'."""
-    lines = {_short(name): _series(history, key) for name, key in names.items()}
+    lines = {short(name): _series(history, key) for name, key in names.items()}
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -183,10 +183,11 @@ def training(history: Sequence[Mapping[str, Any]], names: Mapping[str, str] = LO
         _legend(axes, loc="upper right")
 
     own, some = "training" if names is LOSSES else "terms", any(map(len, lines.values()))
-    return _svg(own, HALF, draw, "Training curve: loss by epoch") if some else ""
+    return svg(own, HALF, draw, "Training curve: loss by epoch") if some else ""
 
 
-def _svg(name: str, size: tuple[float, float], draw: Draw, description: str) -> str:
+def svg(name: str, size: tuple[float, float], draw: Draw, description: str) -> str:
+    """A drawing of `size` inches as an SVG element; `name` is unique on its page."""
     stream, unsaid = io.StringIO(), dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*[Gg]lyph")  # the page's font has them
@@ -219,7 +220,7 @@ def _back_to_back(
         axes = figure.subplots()
         for k, sign in ((1, 1), (0, -1)):
             counts, edges = np.histogram(positive[labels == k], bins=20, range=(0, 1))
-            label = f"{_short(classes[k])} ({counts.sum():,})"
+            label = f"{short(classes[k])} ({counts.sum():,})"
             share = sign * 100 * counts / max(1, counts.sum())
             axes.bar(edges[:-1], share, 0.046, align="edge", color=COLOURS[k], label=label)
         axes.axhline(0, color=_SOFT, linewidth=0.6)
@@ -229,7 +230,7 @@ def _back_to_back(
             text = f"threshold {number(threshold)}"
             axes.text(threshold + shift, 0.97, text, transform=axes.get_xaxis_transform(), ha=side)
         axes.yaxis.set_major_formatter(lambda y, _: f"{abs(y):.0f} %")
-        axes.set(xlim=(0, 1), xlabel=f"Probability of {_short(classes[1])}")
+        axes.set(xlim=(0, 1), xlabel=f"Probability of {short(classes[1])}")
         axes.set_ylabel("Share of the class's scans")
         _legend(axes, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 
@@ -245,7 +246,7 @@ def _ridges(labels: Numbers, probabilities: Numbers, classes: Sequence[str]) -> 
             axes.scatter(own, spread, rasterized=len(labels) > _MANY, **{**_dots(k), "alpha": 0.5})
             if len(own):
                 axes.plot([np.median(own)] * 2, [k - 0.38, k + 0.38], color=_INK, linewidth=1.5)
-        axes.set_yticks(range(len(classes)), [_short(name, 18) for name in classes])
+        axes.set_yticks(range(len(classes)), [short(name, 18) for name in classes])
         axes.set(xlim=(-0.02, 1.02), ylim=(len(classes) - 0.5, -0.5))
         axes.set_xlabel("Probability of the scan's own class")
         axes.grid(visible=False, axis="y")
@@ -294,7 +295,7 @@ def _series(history: Sequence[Mapping[str, Any]], name: str) -> Numbers:
     return rows[np.isfinite(rows).all(axis=1)]
 
 
-def _short(name: str, most: int = 26) -> str:
+def short(name: str, most: int = 26) -> str:
     """A name for a legend: printable, not too long, and not hidden for its first underscore."""
     text = printable(name) if len(name) <= most else printable(name)[: most - 1] + "\u2026"
     return " " + text if text.startswith("_") else text

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.engine.checkpoint import Epoch
-from latentdx.autoencoder.engine.health import findings
+from latentdx.autoencoder.engine.health import health_notes
 from latentdx.report import figures
 from latentdx.report.card import count, number
 from latentdx.report.evaluate import rebuilt_measures
@@ -80,7 +80,7 @@ def training_page(content: TrainingContent) -> str:
         content=content,
         figures={name: Markup(svg) for name, svg in _figures(content.history).items()},
         facts=_facts(content),
-        findings=_findings(content.history),
+        findings=health_notes(content.history),
         health=_health(content.history),
         measures=_measures(content),
         pictures=pictures,
@@ -125,11 +125,6 @@ def _facts(content: TrainingContent) -> list[tuple[str, str, str]]:
 
 def _is_judged(history: Sequence[Epoch]) -> bool:
     return any(not math.isnan(epoch.tune_loss) for epoch in history)
-
-
-def _findings(history: Sequence[Epoch]) -> list[str]:
-    measured = [epoch.health for epoch in history if epoch.health]
-    return findings(dict(measured[-1])) if measured else []
 
 
 def _health(history: Sequence[Epoch]) -> list[tuple[str, str, str]]:

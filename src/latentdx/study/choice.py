@@ -15,18 +15,13 @@ from latentdx.autoencoder.engine.checkpoint import Epoch
 from latentdx.autoencoder.engine.data import as_source
 from latentdx.autoencoder.engine.fit import Pool, pretrain
 from latentdx.autoencoder.engine.watch import Watch
-from latentdx.autoencoder.family import build
 from latentdx.collection.labelled import LabelledScans, load_parts
 from latentdx.core.errors import StopError
 from latentdx.core.hashing import hash_json
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.probe import Probe, ProbeSettings, few_label_probe
 from latentdx.features.table import Extract, extract_table
-from latentdx.study.learn import (
-    fit_settings,
-    network_settings,
-    training_modalities,
-)
+from latentdx.study.learn import fit_settings, fresh_network, training_modalities
 from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared, open_prepared
 from latentdx.study.settings import RunSettings
@@ -124,12 +119,8 @@ def train_member(
 
 
 def fresh_member(scans: ChoiceScans, settings: RunSettings) -> Autoencoder:
-    """With first weights, and the statistics of the scans that it learns from."""
-    network = build(
-        settings.autoencoder, network_settings(settings, scans.shape), seed=settings.seed
-    )
-    network.set_normalisation(*as_source(scans.pool.train).moments())
-    return network
+    """A network by name, as `latentdx pretrain` begins with it."""
+    return fresh_network(settings, as_source(scans.pool.train))
 
 
 def _drawn(scans: LabelledScans, most: int, seed: int) -> LabelledScans:

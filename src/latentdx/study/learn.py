@@ -14,7 +14,7 @@ from torch import nn
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch
-from latentdx.autoencoder.engine.data import as_source
+from latentdx.autoencoder.engine.data import Source, as_source
 from latentdx.autoencoder.engine.fit import pretrain
 from latentdx.autoencoder.engine.health import health_notes
 from latentdx.autoencoder.engine.processes import is_first
@@ -23,6 +23,7 @@ from latentdx.autoencoder.engine.tracking import tracked
 from latentdx.autoencoder.engine.watch import Watch
 from latentdx.autoencoder.family import network_for
 from latentdx.bundle.save import encoder_bytes
+from latentdx.collection.augment import GEOMETRIC, AugmentSettings
 from latentdx.collection.augment_presets import views_for
 from latentdx.collection.labelled import LabelledScans, load_parts
 from latentdx.core.errors import StopError
@@ -73,13 +74,7 @@ def pretrain_step(
     """
     clock.step("pretrain", "Training the autoencoder without labels")
     pool = training_pool(prepared.collection, prepared.split)
-    network = network_for(
-        settings.autoencoder if autoencoder is None else autoencoder,
-        network_settings(settings, prepared.collection.shape),
-        seed=settings.seed,
-    )
-    if len(pool.train):
-        network.set_normalisation(*as_source(pool.train).moments())
+    network = fresh_network(settings, as_source(pool.train), autoencoder)
     if start is not None:
         _take_over(network, start)
     fit = fit_settings(settings, training_modalities(prepared))
@@ -98,6 +93,20 @@ def pretrain_step(
     for note in health_notes(history):
         clock.note(note)
     return Pretrained(network, history, len(pool.train))
+
+
+def fresh_network(
+    settings: RunSettings, scans: Source, autoencoder: nn.Module | None = None
+) -> Autoencoder:
+    """With first weights, and the statistics of the scans that it is to learn from."""
+    network = network_for(
+        settings.autoencoder if autoencoder is None else autoencoder,
+        network_settings(settings, scans.shape),
+        seed=settings.seed,
+    )
+    if len(scans):
+        network.set_normalisation(*scans.moments())
+    return network
 
 
 @contextmanager
@@ -135,12 +144,20 @@ def fit_settings(settings: RunSettings, modalities: Iterable[str] = ()) -> FitSe
         ema=settings.ema,
         objectives=settings.objectives,
         views=views_for(settings.modality, modalities, laterality=not settings.flip),
+        augment=_augmentation(settings),
         deterministic=settings.deterministic,
         sharding=settings.sharding,
         weight_decay=decay,
         minutes=None if settings.minutes is None else 0.6 * settings.minutes,
         precision=settings.precision,
     )
+
+
+def _augmentation(settings: RunSettings) -> AugmentSettings | None:
+    """What every batch goes through before the loss, where it is asked for: mild moves."""
+    if not settings.augment:
+        return None
+    return GEOMETRIC if settings.flip else replace(GEOMETRIC, flip=0.0)
 
 
 def network_settings(settings: RunSettings, shape: tuple[int, ...]) -> dict[str, Any]:

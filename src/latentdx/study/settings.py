@@ -61,6 +61,7 @@ class RunSettings(BaseModel):
     latent_dim: int | None = Field(default=None, ge=1)
     network: dict[str, Any] = Field(default_factory=dict)
     objectives: dict[str, float] = Field(default_factory=dict)
+    augment: bool = False
     modality: ModalityChoice = "auto"
     epochs: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=256, ge=8)

@@ -219,7 +219,8 @@ class Training:
         return self.spent + time.monotonic() - self.started
 
     def _save_if_due(self, step: int) -> None:
-        if time.monotonic() - self.saved > self.settings.checkpoint_seconds:
+        late = time.monotonic() - self.saved > self.settings.checkpoint_seconds
+        if self.folder is not None and self.processes.agree(late):  # all put their shards together
             self._save(step)
 
     def _save(self, step: int) -> None:

@@ -60,8 +60,7 @@ def settle(model: nn.Module, step: Step, *, steps: int, key: list[object]) -> bo
         seconds[bf16], losses[bf16] = _timed(trial, step, bf16=bf16)
     close = abs(losses[True] - losses[False]) <= _CLOSE * abs(losses[False])
     chosen = close and seconds[False] > _FASTER * seconds[True]
-    _write(place, chosen, seconds)
-    return chosen
+    return _settled(place, chosen, seconds)
 
 
 def _timed(model: nn.Module, step: Step, *, bf16: bool) -> tuple[float, float]:
@@ -90,14 +89,25 @@ def _read(path: Path) -> bool | None:
         return None
 
 
-def _write(path: Path, chosen: bool, seconds: dict[bool, float]) -> None:
-    """Keep the answer; a cache that cannot be written is done without."""
+def _settled(path: Path, chosen: bool, seconds: dict[bool, float]) -> bool:
+    """Keep the answer, unless another process was first: then its answer stands.
+
+    A cache that cannot be written is done without.
+    """
+    told = {"bf16": chosen, "seconds": {"fp32": seconds[False], "bf16": seconds[True]}}
+    mine = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        told = {"bf16": chosen, "seconds": {"fp32": seconds[False], "bf16": seconds[True]}}
-        write_json(path, told)
+        write_json(mine, told)
+        os.link(mine, path)
+    except FileExistsError:
+        first = _read(path)
+        return chosen if first is None else first
     except OSError:
-        pass
+        return chosen
+    finally:
+        mine.unlink(missing_ok=True)
+    return chosen
 
 
 def _has_native_bf16() -> bool:

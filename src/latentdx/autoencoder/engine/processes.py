@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import atexit
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
 
 from latentdx.autoencoder.engine.settings import Sharding
+
+_WAIT = 20  # seconds for the others at the end
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,18 @@ def join() -> Processes:
         torch.cuda.set_device(device)
     if "WORLD_SIZE" in os.environ and not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-        atexit.register(distributed.destroy_process_group)  # a second training goes on with it
+        atexit.register(_leave)  # not now: a second training goes on with the group
     if distributed.is_initialized():
         return Processes(device, distributed.get_rank(), distributed.get_world_size())
     return Processes(device)
+
+
+def _leave() -> None:
+    """Together: a process that is left alone with open connections is aborted by Gloo."""
+    if distributed.get_backend() == "gloo":
+        with suppress(RuntimeError):  # another has failed: torchrun ends them all
+            distributed.monitored_barrier(timeout=timedelta(seconds=_WAIT))
+    distributed.destroy_process_group()
 
 
 def whole(tensor: Tensor) -> Tensor:
