@@ -43,10 +43,9 @@ _STYLE: dict[str, Any] = {
     "legend.fontsize": 7.5, "legend.title_fontsize": 7.5, "legend.facecolor": _PAPER,
     "legend.edgecolor": "none", "text.color": _INK, "axes.labelcolor": _SOFT,
     "axes.edgecolor": _LINE, "xtick.labelcolor": _SOFT, "ytick.labelcolor": _SOFT,
-    "xtick.major.size": 0, "ytick.major.size": 0, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.color": _LINE, "grid.linewidth": 0.5,
-    "axes.axisbelow": True, "axes.facecolor": "none", "savefig.dpi": 200,
-    "lines.linewidth": 1.5, "lines.solid_capstyle": "butt",
+    "xtick.major.size": 0, "ytick.major.size": 0, "axes.spines.top": False, "axes.grid": True,
+    "axes.spines.right": False, "grid.color": _LINE, "grid.linewidth": 0.5, "savefig.dpi": 200,
+    "axes.axisbelow": True, "axes.facecolor": "none", "lines.linewidth": 1.5, "lines.solid_capstyle": "butt",
 }  # fmt: skip
 
 LOSSES: Mapping[str, str] = {"training scans": "loss", "tune scans": "tune_loss"}
