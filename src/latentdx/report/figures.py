@@ -39,10 +39,10 @@ _VARIABLES = {_INK: "--ink", _SOFT: "--soft", _LINE: "--line", _PAPER: "--paper"
 
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "latentdx", "text.parse_math": False, "font.size": 8,
-    "axes.labelsize": 8, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5,
+    "axes.labelsize": 8, "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.labelcolor": _SOFT,
     "legend.fontsize": 7.5, "legend.title_fontsize": 7.5, "legend.facecolor": _PAPER,
     "legend.edgecolor": "none", "lines.solid_capstyle": "butt", "text.color": _INK,
-    "axes.edgecolor": _LINE, "axes.labelcolor": _SOFT, "xtick.labelcolor": _SOFT, "ytick.labelcolor": _SOFT,
+    "axes.edgecolor": _LINE, "xtick.labelcolor": _SOFT, "ytick.labelcolor": _SOFT,
     "xtick.major.size": 0, "ytick.major.size": 0, "axes.spines.top": False, "axes.grid": True,
     "axes.spines.right": False, "grid.color": _LINE, "grid.linewidth": 0.5, "savefig.dpi": 200,
     "axes.axisbelow": True, "axes.facecolor": "none", "lines.linewidth": 1.5,
