@@ -35,13 +35,37 @@ def conformal_cutoff(
     return float(1 - strangeness[rank - 1])
 
 
+def class_cutoffs(
+    probabilities: Floats, labels: NDArray[np.int64], coverage: float = COVERAGE
+) -> Floats:
+    """A cutoff for each class, (K,), from its own scans: each class is then covered as stated.
+
+    Label-conditional prediction: Vovk, Gammerman & Shafer, "Algorithmic learning in a random
+    world", 2005. 0 for a class of too few scans, which is then in every set.
+
+    Examples
+    --------
+    >>> p = np.array([[0.9, 0.1]] * 9 + [[0.6, 0.4]] * 9)
+    >>> class_cutoffs(p, np.repeat([0, 1], 9)).tolist()
+    [0.9, 0.4]
+    """
+    classes = range(probabilities.shape[1])
+    return np.array(
+        [
+            conformal_cutoff(probabilities[labels == k], labels[labels == k], coverage)
+            for k in classes
+        ]
+    )
+
+
 def prediction_sets(
-    probabilities: Floats, cutoff: float, decided: NDArray[np.int64] | None = None
+    probabilities: Floats, cutoff: float | Floats, decided: NDArray[np.int64] | None = None
 ) -> NDArray[np.bool_]:
     """(N, K), True where a class is in the scan's set; the decided class always is.
 
-    `decided` (N,) are the decisions, by default the likeliest classes. Where a threshold decides
-    for the less likely class, both are in the set: such a scan is ambiguous.
+    `cutoff` may be one for all, (K,) by class, or (N, 1) by scan. `decided` (N,) are the
+    decisions, by default the likeliest classes. Where a threshold decides for the less likely
+    class, both are in the set: such a scan is ambiguous.
     """
     # The margin lets a probability equal to the cutoff count, whatever way it was rounded.
     inside: NDArray[np.bool_] = probabilities >= cutoff - 1e-12
