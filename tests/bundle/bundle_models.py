@@ -19,10 +19,10 @@ from latentdx.autoencoder.family import AutoencoderName, build
 from latentdx.bundle.save import save_bundle
 from latentdx.collection.labelled import LabelledScans
 from latentdx.diagnosis.anomaly import AnomalyGate, reconstruction_errors
-from latentdx.diagnosis.conformal import conformal_cutoff
 from latentdx.diagnosis.head import HeadSettings, score_pixels, train_head
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.set_rule import SetRule, fit_sets
 from latentdx.features.extract import FeatureKind, embed, reconstruct
 
 SIZE = 16
@@ -88,10 +88,10 @@ def model_of(recipe: Recipe) -> DiagnosticModel:
     head = train_head(train, calibrate, extract, chosen, seed=0)
     errors = reconstruction_errors(calibrate.pixels, reconstruct(network, calibrate.pixels))
     gate = AnomalyGate.fit(head.whitened(extract(calibrate.pixels)), errors)
-    model = DiagnosticModel(network, head, train.classes, recipe.kind, True, 0.0, gate)
+    every = SetRule("marginal", (0.0,))
+    model = DiagnosticModel(network, head, train.classes, recipe.kind, True, every, gate)
     scores = score_pixels(head, tune.pixels, extract, flip=True)
-    cutoff = conformal_cutoff(head.probabilities(scores), tune.labels)
-    return replace(model, cutoff=cutoff)
+    return replace(model, sets=fit_sets(head.probabilities(scores), tune.labels))
 
 
 def saved(model: DiagnosticModel, path: Path) -> str:

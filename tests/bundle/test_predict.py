@@ -14,6 +14,7 @@ from PIL import Image
 from latentdx.bundle.load import load_bundle
 from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.set_rule import SetRule
 from latentdx.scans.scan import Scan
 
 KEYS = [
@@ -128,7 +129,7 @@ def test_abstaining_is_only_where_asked_for_and_several_classes_remain(
     model: DiagnosticModel,
 ) -> None:
     scan = a_scan(bars(1, seed=7).pixels[0])
-    unsure = replace(model, cutoff=0.0)
+    unsure = replace(model, sets=SetRule("marginal", (0.0,)))
     (found,) = unsure.predict([scan], abstain=True)
     assert found.status == "abstained"
     assert found.label is None
@@ -137,7 +138,8 @@ def test_abstaining_is_only_where_asked_for_and_several_classes_remain(
     assert found.prediction_set == model.classes
     assert found.probabilities
     assert unsure.predict([scan])[0].status == "ok"
-    assert replace(model, cutoff=1.0).predict([scan], abstain=True)[0].status == "ok"
+    sure = replace(model, sets=SetRule("marginal", (1.0,)))
+    assert sure.predict([scan], abstain=True)[0].status == "ok"
 
 
 def test_a_file_that_cannot_be_read_is_quarantined_with_its_code_and_the_others_go_on(

@@ -48,7 +48,7 @@ def test_the_models_are_worth_comparing(recipe: Recipe) -> None:
     outputs = model_of(recipe).compute(scans.pixels)
     assert (outputs.decisions == scans.labels).mean() > 0.6
     assert outputs.probabilities.std() > 0.05
-    assert 0 < model_of(recipe).cutoff < 1
+    assert 0 < model_of(recipe).sets.cutoffs[0] < 1
 
 
 def test_saving_twice_gives_the_same_bundle(tmp_path: Path) -> None:

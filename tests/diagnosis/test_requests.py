@@ -19,7 +19,7 @@ def test_images_or_volumes_are_asked_for_whatever_the_policy_was(size: list[int]
     encoder = build("convolutional", {"channels": 1, "size": size, "widths": (4, 8)})
     nothing: Any = None
     model = DiagnosticModel(
-        encoder, nothing, ("a", "b"), "pooled", True, cutoff=0.0, gate=nothing, policy=Policy()
+        encoder, nothing, ("a", "b"), "pooled", True, sets=nothing, gate=nothing, policy=Policy()
     )
     request = model.request(b"key")
     assert (request.size, request.channels, request.policy.dims) == (12, 1, len(size))

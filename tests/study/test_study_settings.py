@@ -49,6 +49,11 @@ FULL = {
     "classifier": "knn",
     "features": "latent",
     "flip": False,
+    "calibration": "isotonic",
+    "prediction_sets": "mondrian:site",
+    "coverage": 0.8,
+    "risk": 0.1,
+    "target": "sensitivity>=0.9",
 }
 
 

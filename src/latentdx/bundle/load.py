@@ -25,15 +25,18 @@ from latentdx.bundle.schema import (
     HASHED,
     HEAD,
     Description,
+    HeadDescription,
     checksums,
     read_description,
 )
 from latentdx.core.errors import IntegrityError, StopError
+from latentdx.diagnosis.abstain import RiskControl
 from latentdx.diagnosis.anomaly import AnomalyGate
-from latentdx.diagnosis.calibrate import SigmoidCalibration
+from latentdx.diagnosis.calibrations import calibration_from
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.machines import machine_from
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.set_rule import SetRule
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 from latentdx.scans.policy import Policy
 
@@ -135,8 +138,9 @@ def _model(
         Standardiser(**part("standardiser")),
         PrincipalComponents(**part("components")),
         machine_from(told.classifier, part("machine")),
-        SigmoidCalibration(**part("calibration")),
+        calibration_from(told.calibration, part("calibration")),
         told.threshold,
+        told.threshold_target,
     )
     return DiagnosticModel(
         network,
@@ -144,9 +148,18 @@ def _model(
         tuple(description.classes),
         told.features,
         told.flip,
-        told.cutoff,
+        _sets(told),
         AnomalyGate(**part("gate")),
         policy=Policy.from_json(description.reading),
+        risk=None if told.risk is None else RiskControl(**told.risk.model_dump()),
+    )
+
+
+def _sets(told: HeadDescription) -> SetRule:
+    if (sets := told.sets) is None:
+        return SetRule("marginal", (told.cutoff,), told.coverage)
+    return SetRule(
+        sets.kind, tuple(sets.cutoffs), told.coverage, sets.column, sets.groups, sets.n_small
     )
 
 

@@ -26,14 +26,17 @@ from latentdx.bundle.schema import (
     Description,
     EncoderDescription,
     HeadDescription,
+    RiskDescription,
+    SetsDescription,
     checksums,
 )
 from latentdx.core.errors import StopError
 from latentdx.core.files import sync_folder, write_atomic
 from latentdx.core.version import VERSION
-from latentdx.diagnosis.conformal import COVERAGE
+from latentdx.diagnosis.calibrations import name_of as calibration_of
 from latentdx.diagnosis.machines import to_arrays
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.set_rule import SetRule
 
 
 def save_bundle(
@@ -88,7 +91,8 @@ def encoder_bytes(network: Autoencoder) -> bytes:
 def _describe(
     model: DiagnosticModel, split_hash: str, counts: Mapping[str, int], *, seed: int
 ) -> Description:
-    network, head = model.encoder, model.head
+    network, head, rule = model.encoder, model.head, model.sets
+    assert head.calibration is not None, "calibrate first"
     return Description(
         made_by=f"latentdx {VERSION}",
         classes=list(model.classes),
@@ -99,13 +103,27 @@ def _describe(
             features=model.kind,
             flip=model.flip,
             threshold=head.threshold,
-            cutoff=model.cutoff,
-            coverage=COVERAGE,
+            threshold_target=head.threshold_target,
+            cutoff=min(rule.cutoffs),
+            coverage=rule.coverage,
+            calibration=calibration_of(head.calibration),
+            sets=None if rule.kind == "marginal" else _sets(rule),
+            risk=None if model.risk is None else RiskDescription(**asdict(model.risk)),
         ),
         reading=asdict(model.policy),
         split_hash=split_hash,
         counts=dict(counts),
         seed=seed,
+    )
+
+
+def _sets(rule: SetRule) -> SetsDescription:
+    return SetsDescription(
+        kind=rule.kind,
+        cutoffs=list(rule.cutoffs),
+        column=rule.column,
+        groups=dict(rule.groups),
+        n_small=rule.n_small,
     )
 
 

@@ -6,13 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from latentdx.autoencoder.family import AnyName
 from latentdx.core.errors import IntegrityError
+from latentdx.diagnosis.calibrations import CalibrationName
 from latentdx.diagnosis.machines import ClassifierName
+from latentdx.diagnosis.set_rule import SetsKind
 from latentdx.features.extract import FeatureKind
 
 VERSION = 1
@@ -47,6 +49,30 @@ class EncoderDescription(_Strict):
     settings: dict[str, Any]
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class SetsDescription(_Strict):
+    """A `SetRule` that is not ``marginal``; groups stand there by a hash of their names."""
+
+    kind: SetsKind
+    cutoffs: list[Share] = Field(min_length=1)
+    column: str = ""
+    groups: dict[str, Share] = Field(default_factory=dict)
+    n_small: int = Field(default=0, ge=0)
+
+
+class RiskDescription(_Strict):
+    """A `RiskControl`."""
+
+    risk: float = Field(gt=0, lt=1)
+    confidence: float = Field(gt=0, lt=1)
+    cutoff: Share | None = None
+    n_patients: int = Field(ge=0)
+    n_answered: int = Field(ge=0)
+    n_wrong: int = Field(ge=0)
+
+
 class HeadDescription(_Strict):
     """The classifier and how its scores become decisions."""
 
@@ -58,6 +84,9 @@ class HeadDescription(_Strict):
     threshold_target: str = "balanced accuracy"
     cutoff: float = Field(ge=0, le=1)
     coverage: float = Field(gt=0, lt=1)
+    calibration: CalibrationName = "sigmoid"
+    sets: SetsDescription | None = None
+    risk: RiskDescription | None = None
 
 
 class Description(_Strict):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from latentdx.cli import options
+from latentdx.cli import decision_options, options
 
 HELP = """Fit features, classifier, calibration and prediction sets; write a bundle.
 
@@ -31,6 +31,11 @@ def fit(
     classifier: options.ClassifierOption = "svm",
     features: options.FeaturesOption = "pooled",
     flip: options.FlipOption = True,
+    calibration: decision_options.CalibrationOption = None,
+    prediction_sets: decision_options.SetsOption = None,
+    coverage: decision_options.CoverageOption = None,
+    risk: decision_options.RiskOption = None,
+    target: decision_options.TargetOption = None,
     seed: options.SeedOption = 0,
 ) -> None:
     """See `HELP`."""
@@ -38,8 +43,13 @@ def fit(
     from latentdx.study.separate import fit_collection
     from latentdx.study.settings import settings_from
 
-    values = {"source": str(collection), "classifier": classifier, "features": features,
-              "flip": flip, "seed": seed}  # fmt: skip
+    given: dict[str, Any] = {
+        **{"classifier": classifier, "features": features, "flip": flip, "seed": seed},
+        **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
+        **{"risk": risk, "target": target},
+    }
+    values = {name: value for name, value in given.items() if value is not None}
+    settings = settings_from({"source": str(collection), **values})
     with ConsoleReporter() as reporter:
-        digest = fit_collection(collection, encoder, to, settings_from(values), reporter)
+        digest = fit_collection(collection, encoder, to, settings, reporter)
     typer.echo(f"bundle {digest[:16]}: {to}")

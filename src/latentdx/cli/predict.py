@@ -36,7 +36,7 @@ def predict(
     csv: Annotated[Path | None, typer.Option("--csv", help="Also write a CSV.")] = None,
     abstain: Annotated[
         bool,
-        typer.Option("--abstain", help="Give no label where several classes remain possible."),
+        typer.Option("--abstain", help="Give no label where the model is not sure."),
     ] = False,
     workers: options.WorkersOption = None,
 ) -> None:
@@ -50,7 +50,9 @@ def predict(
     found = []
     for diagnosis in diagnoses(model, paths, abstain=abstain, workers=workers):
         found.append(diagnosis)
-        typer.echo(json.dumps(diagnosis.as_json()) if as_json else in_words(diagnosis))
+        typer.echo(
+            json.dumps(diagnosis.as_json()) if as_json else in_words(diagnosis, model.sets.coverage)
+        )
     if csv is not None:
         write_table(csv, found, model.classes)
     n_refused = sum(item.status == "quarantined" for item in found)
@@ -138,14 +140,14 @@ def _path_of(path: str, item: Any) -> str:
     return f"{path}#{frame}" if frame else path
 
 
-def in_words(diagnosis: Any) -> str:
-    """One line for people."""
+def in_words(diagnosis: Any, coverage: float) -> str:
+    """One line for people; `coverage` is that of the prediction sets."""
     if diagnosis.reason is not None:
         return f"{diagnosis.path}: {diagnosis.status} ({diagnosis.reason.text})"
     shown = ", ".join(f"{name} {p:.3f}" for name, p in diagnosis.probabilities.items())
     possible = " or ".join(diagnosis.prediction_set)
     return (
-        f"{diagnosis.path}: {diagnosis.label} ({shown}; 90 % set: {possible}; "
+        f"{diagnosis.path}: {diagnosis.label} ({shown}; {100 * coverage:g} % set: {possible}; "
         f"anomaly {diagnosis.anomaly_score:.2f})"
     )
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from latentdx.cli import network_options, options
+from latentdx.cli import decision_options, network_options, options
 from latentdx.cli.errors import QUARANTINED
 
 HELP = r"""Do the whole study: read, audit, split, pretrain, fit, evaluate, report, bundle.
@@ -97,6 +97,11 @@ def run(
     flip: Annotated[
         bool | None, typer.Option("--flip/--no-flip", help="Use mirror images (default: yes).")
     ] = None,
+    calibration: decision_options.CalibrationOption = None,
+    prediction_sets: decision_options.SetsOption = None,
+    coverage: decision_options.CoverageOption = None,
+    risk: decision_options.RiskOption = None,
+    target: decision_options.TargetOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
     """See `HELP`."""
@@ -114,6 +119,8 @@ def run(
         **{"labelled": labelled, "size": size, "seed": seed, "minutes": minutes},
         **{"patient_pattern": patient_pattern, "positive": positive, "overlap": overlap},
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
+        **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
+        **{"risk": risk, "target": target},
         **{"modality": modality, "objectives": network_options.objectives(objective) or None},
         **{"precision": precision, "classifier": classifier, "features": features, "flip": flip},
     }

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from latentdx.collection.augment import GEOMETRIC, AugmentSettings
 from latentdx.collection.labelled import LabelledScans
 from latentdx.diagnosis.calibrate import SigmoidCalibration
+from latentdx.diagnosis.calibration_choice import fit_calibration
+from latentdx.diagnosis.calibrations import Calibration, CalibrationChoice
 from latentdx.diagnosis.classifiers import choose_strength, fit_classifier
 from latentdx.diagnosis.machines import ClassifierName, Machine
+from latentdx.diagnosis.threshold import BALANCED
 from latentdx.features.table import Extract, FeatureTable, augmented, extract_table, flipped
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
@@ -32,6 +35,7 @@ class HeadSettings:
     components: whitened principal components kept of the features, at most one a training scan.
     flip: mirrored copies, and scores averaged over a scan and its mirror image. Off where left
         and right are the diagnosis.
+    calibration: by name, or ``auto``.
     """
 
     classifier: ClassifierName = "svm"
@@ -40,6 +44,7 @@ class HeadSettings:
     most_copies: int = 8
     components: int = 256
     flip: bool = True
+    calibration: CalibrationChoice = "sigmoid"
 
     def n_copies(self, n_scans: int) -> int:
         """Augmented copies of each of `n_scans` training scans."""
@@ -56,7 +61,7 @@ class Head:
     """Standardised, whitened features into a classifier; calibrated once `calibrate` was seen.
 
     `strength` is the chosen C (or k). `threshold`, for two classes, is the probability of the
-    second from which it is decided.
+    second from which it is decided, `threshold_target` what it is to reach, in words.
     """
 
     name: ClassifierName
@@ -64,8 +69,9 @@ class Head:
     standardiser: Standardiser
     components: PrincipalComponents
     machine: Machine
-    calibration: SigmoidCalibration | None = None
+    calibration: Calibration | None = None
     threshold: float | None = None
+    threshold_target: str = BALANCED
 
     def scores(self, embeddings: Floats) -> Floats:
         """Uncalibrated scores (N, Q) of embeddings (N, D)."""
@@ -88,14 +94,18 @@ class Head:
         decided: NDArray[np.int64] = (probabilities[:, 1] >= self.threshold).astype(np.int64)
         return decided
 
-    def calibrated(self, scores: Floats, labels: NDArray[np.int64]) -> Head:
+    def calibrated(
+        self, scores: Floats, labels: NDArray[np.int64], calibration: Calibration | None = None
+    ) -> Head:
         """This head, calibrated on scores (N, Q) of the ``calibrate`` part.
+
+        `calibration` is one that was fitted on them; by default a sigmoid is.
 
         The threshold targets balanced accuracy: the probability at score 0, which is where the
         classifier, fitted with every class weighing the same, holds both for equally likely. It
         is not searched on the few scans of `calibrate`, where it would be erratic.
         """
-        calibration = SigmoidCalibration.fit(scores, labels)
+        calibration = calibration or SigmoidCalibration.fit(scores, labels)
         binary = scores.shape[1] == 1
         zero = np.zeros((1, scores.shape[1]), np.float32)
         threshold = float(calibration.probabilities(zero)[0, 1]) if binary else None
@@ -158,7 +168,10 @@ def train_head(
     )
     head = fit_head(table, settings, n_scans=len(train), seed=seed)
     scores = score_scans(head, calibrate, extract, flip=settings.flip)
-    return head.calibrated(scores, calibrate.labels)
+    calibration = fit_calibration(
+        settings.calibration, scores, calibrate.labels, calibrate.patients.tolist(), seed=seed
+    )
+    return head.calibrated(scores, calibrate.labels, calibration)
 
 
 def score_scans(head: Head, scans: LabelledScans, extract: Extract, *, flip: bool) -> Floats:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.columns import as_stored
 from latentdx.core.errors import InputError
+from latentdx.diagnosis.abstain import RiskControl, confidences
 from latentdx.diagnosis.anomaly import AnomalyGate, reconstruction_errors
-from latentdx.diagnosis.conformal import prediction_sets
 from latentdx.diagnosis.head import Head, score_pixels
+from latentdx.diagnosis.scan_groups import group_of
+from latentdx.diagnosis.set_rule import SetRule
 from latentdx.features.extract import FeatureKind, embed, reconstruct
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
@@ -40,8 +42,8 @@ class Diagnosis:
     Attributes
     ----------
     path, scan_id: the scan's; `scan_id` is "" where it could not be read.
-    status: ``ok``; ``abstained`` (several classes remain possible, and abstaining was asked
-        for); ``not_evaluated`` (not the kind of scan that the model knows); ``quarantined``.
+    status: ``ok``; ``abstained`` (not sure enough, and abstaining was asked for);
+        ``not_evaluated`` (not the kind of scan that the model knows); ``quarantined``.
     label: the decided class, None unless the status is ``ok``.
     probabilities: calibrated, by class; empty unless the status is ``ok`` or ``abstained``.
     prediction_set: classes that remain possible at the bundle's coverage.
@@ -96,9 +98,10 @@ class DiagnosticModel:
     classes: names, negative first; of two, the second is the positive one.
     kind: which of the encoder's features the head reads.
     flip: scores are averaged over a scan and its mirror image.
-    cutoff: probability that a class needs to be in a prediction set (see `conformal_cutoff`).
+    sets: which classes are in a scan's prediction set.
     bundle: SHA-256 (hex) of the bundle it was loaded from, "" before.
     policy: how the files of its scans were read; those of a diagnosis are read alike.
+    risk: when to abstain so that answers are rarely wrong; None where that was not asked for.
     """
 
     encoder: Autoencoder
@@ -106,17 +109,21 @@ class DiagnosticModel:
     classes: tuple[str, ...]
     kind: FeatureKind
     flip: bool
-    cutoff: float
+    sets: SetRule
     gate: AnomalyGate
     bundle: str = ""
     policy: Policy = field(default_factory=Policy)
+    risk: RiskControl | None = None
 
     def extract(self, pixels: Pixels) -> NDArray[np.float32]:
         """Embeddings (N, D) of pixels (N, C, *spatial)."""
         return embed(self.encoder, pixels, self.kind)
 
-    def compute(self, pixels: Pixels) -> Outputs:
-        """Everything the model has to say of pixels (N, C, *spatial), size and channels its own."""
+    def compute(self, pixels: Pixels, groups: Sequence[str] | None = None) -> Outputs:
+        """Everything the model has to say of pixels (N, C, *spatial), size and channels its own.
+
+        `groups` (N,) are the scans' values of `sets.column`, where there is one.
+        """
         embeddings = self.extract(pixels)
         scores = score_pixels(self.head, pixels, self.extract, flip=self.flip)
         probabilities = self.head.probabilities(scores)
@@ -127,7 +134,7 @@ class DiagnosticModel:
             scores,
             probabilities,
             decisions,
-            prediction_sets(probabilities, self.cutoff, decisions),
+            self.sets.inside(probabilities, decisions, groups),
             self.gate.scores(*strange),
             self.gate.is_foreign(*strange),
             embeddings,
@@ -173,7 +180,8 @@ class DiagnosticModel:
     ) -> list[Diagnosis]:
         """Diagnoses of decoded scans that were fitted by `request`."""
         # As in training, where scans come from a collection: the same file, the same answer.
-        outputs = self.compute(as_stored(np.stack([scan.pixels for scan in scans])))
+        groups = [group_of(scan, self.sets.column) for scan in scans]
+        outputs = self.compute(as_stored(np.stack([scan.pixels for scan in scans])), groups)
         return [
             self._diagnosis(path, scan, outputs, row, abstain=abstain)
             for row, (path, scan) in enumerate(zip(paths, scans, strict=True))
@@ -201,10 +209,23 @@ class DiagnosticModel:
             for name, p in zip(self.classes, outputs.probabilities[row], strict=True)
         }
         found = replace(base, probabilities=shown, prediction_set=inside, anomaly_score=score)
-        if abstain and len(inside) > 1:
-            text = f"{len(inside)} classes remain possible: {', '.join(inside)}"
-            return replace(found, status="abstained", reason=Reason("A_AMBIGUOUS", text))
+        reason = self._unsure(outputs, row, inside) if abstain else None
+        if reason is not None:
+            return replace(found, status="abstained", reason=reason)
         return replace(found, label=self.classes[int(outputs.decisions[row])])
+
+    def _unsure(self, outputs: Outputs, row: int, inside: tuple[str, ...]) -> Reason | None:
+        """Why a scan is better not answered: by the risk where one is kept, else by its set."""
+        if self.risk is not None and self.risk.cutoff is not None:
+            given = outputs.probabilities[[row]], outputs.decisions[[row]]
+            if self.risk.answers(*given)[0]:
+                return None
+            text = f"its confidence, {confidences(*given)[0]:.3f}, is below {self.risk.cutoff:.3f}"
+            return Reason("A_RISK", text)
+        if len(inside) > 1:
+            text = f"{len(inside)} classes remain possible: {', '.join(inside)}"
+            return Reason("A_AMBIGUOUS", text)
+        return None
 
 
 def _opened(path: str | Path, request: Request) -> list[Scan]:

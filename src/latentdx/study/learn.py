@@ -25,18 +25,19 @@ from latentdx.autoencoder.family import network_for
 from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.augment import GEOMETRIC, AugmentSettings
 from latentdx.collection.augment_presets import views_for
-from latentdx.collection.labelled import LabelledScans, load_parts
+from latentdx.collection.labelled import load_parts
 from latentdx.core.errors import StopError
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_bytes, hash_json
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.anomaly import AnomalyGate, reconstruction_errors
-from latentdx.diagnosis.conformal import conformal_cutoff
-from latentdx.diagnosis.head import HeadSettings, score_pixels, train_head
+from latentdx.diagnosis.head import HeadSettings, train_head
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.set_rule import SetRule
 from latentdx.features.extract import embed, reconstruct
 from latentdx.scans.policy import Policy
 from latentdx.study.curve import Curve
+from latentdx.study.decide import decide_by
 from latentdx.study.folder import RunFolder
 from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared
@@ -55,7 +56,9 @@ class Pretrained:
 
 def head_settings(settings: RunSettings) -> HeadSettings:
     """How a run fits its classifiers, the baselines' included."""
-    return HeadSettings(classifier=settings.classifier, flip=settings.flip)
+    return HeadSettings(
+        classifier=settings.classifier, flip=settings.flip, calibration=settings.calibration
+    )
 
 
 def pretrain_step(
@@ -171,7 +174,7 @@ def network_settings(settings: RunSettings, shape: tuple[int, ...]) -> dict[str,
 def fit_step(
     prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
 ) -> DiagnosticModel:
-    """Features, classifier, calibration (on calibrate), prediction sets (on tune)."""
+    """Features, classifier, calibration (on calibrate), decisions (on tune)."""
     clock.step("fit", "Fitting the classifier")
     labelled = load_parts(
         prepared.collection, prepared.split, prepared.classes, "train", "tune", "calibrate"
@@ -190,14 +193,14 @@ def fit_step(
         prepared.classes,
         settings.features,
         settings.flip,
-        cutoff=0.0,
+        SetRule("marginal", (0.0,)),
         gate=AnomalyGate.fit(
             head.whitened(embed(network, calibrate, settings.features)),
             reconstruction_errors(calibrate, reconstruct(network, calibrate)),
         ),
         policy=Policy.from_json(prepared.collection.info.get("policy", {})),
     )
-    return replace(model, cutoff=_cutoff(model, labelled.part("tune")))
+    return decide_by(model, labelled.part("tune"), prepared, settings, clock)
 
 
 def _take_over(network: Autoencoder, before: Autoencoder) -> None:
@@ -207,11 +210,6 @@ def _take_over(network: Autoencoder, before: Autoencoder) -> None:
     except RuntimeError:
         fix = "use the same --autoencoder on scans of the same size"
         raise StopError("E_SHAPE", "the encoder to start from has other shapes", fix=fix) from None
-
-
-def _cutoff(model: DiagnosticModel, tune: LabelledScans) -> float:
-    scores = score_pixels(model.head, tune.pixels, model.extract, flip=model.flip)
-    return conformal_cutoff(model.head.probabilities(scores), tune.labels)
 
 
 def _checkpoints(path: Path, key: str) -> Path:

@@ -21,6 +21,7 @@ from latentdx.collection.split import LABELLED_PARTS
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.core.version import VERSION
+from latentdx.diagnosis.calibrations import name_of as calibration_name
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.report.card import render_card
 from latentdx.report.content import Examples, ReportContent
@@ -142,10 +143,16 @@ def _bundle_facts(model: DiagnosticModel, made: Made) -> dict[str, Any]:
         "size": list(model.encoder.size),
         "channels": model.encoder.channels,
         "n_parameters": sum(weight.numel() for weight in model.encoder.parameters()),
-        "calibration": "sigmoid",
+        "calibration": calibration_of(model),
         "seed": made.settings.seed,
         "split_hash": made.prepared.split.hash,
     }
+
+
+def calibration_of(model: DiagnosticModel) -> str:
+    """The name of the model's calibration."""
+    assert model.head.calibration is not None, "calibrate first"
+    return calibration_name(model.head.calibration)
 
 
 def _map_rows(n_scans: int, seed: int) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_file, hash_json
 from latentdx.core.version import VERSION
 from latentdx.study.assess import assess_step
+from latentdx.study.decide import check_choices
 from latentdx.study.folder import RunFolder
 from latentdx.study.learn import fit_step, pretrain_step
 from latentdx.study.prepare import Prepared, prepare
@@ -77,6 +78,7 @@ def run_study(
         clock.stop()
         clock.note("nothing has changed: these are the results of the finished run")
         return _result(folder, finished, prepared)
+    check_choices(prepared, settings)
     pretrained = pretrain_step(prepared, settings, folder, clock, autoencoder=autoencoder)
     model = fit_step(prepared, pretrained.network, settings, clock)
     assessment = assess_step(prepared, model, settings, clock)

@@ -13,6 +13,7 @@ from latentdx.collection.audit import Audit
 from latentdx.collection.split import Split
 from latentdx.collection.store import Collection
 from latentdx.core.errors import StopError
+from latentdx.study.decide import check_choices
 from latentdx.study.encoder import load_encoder, save_encoder
 from latentdx.study.folder import RunFolder
 from latentdx.study.learn import fit_step, pretrain_step
@@ -91,6 +92,7 @@ def fit_collection(
         text = f"the encoder reads scans of shape {found.network.shape}, the collection "
         text += f"holds {prepared.collection.shape}"
         raise StopError("E_SIZE", text, fix="ingest again with --size", path=collection)
+    check_choices(prepared, settings)
     model = fit_step(prepared, found.network, settings, Clock(reporter))
     counts = {name: count for name, count in prepared.split.counts().items() if count}
     return save_bundle(

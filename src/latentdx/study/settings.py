@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from latentdx.autoencoder.engine.settings import Precision, Schedule, Sharding
 from latentdx.autoencoder.engine.tracking import Tracker
 from latentdx.autoencoder.family import AnyName
 from latentdx.collection.augment_presets import ModalityChoice
 from latentdx.core.errors import StopError
+from latentdx.diagnosis.calibrations import CalibrationChoice
 from latentdx.diagnosis.machines import ClassifierName
+from latentdx.diagnosis.set_rule import parse_sets
+from latentdx.diagnosis.threshold import parse_target
 from latentdx.features.extract import FeatureKind
 from latentdx.scans.policy import BurnedIn, FramesPolicy, Policy
 
@@ -76,6 +79,23 @@ class RunSettings(BaseModel):
     classifier: ClassifierName = "svm"
     features: FeatureKind = "pooled"
     flip: bool = True
+    calibration: CalibrationChoice = "sigmoid"
+    prediction_sets: str = "marginal"
+    coverage: float = Field(default=0.9, ge=0.5, le=0.999)
+    risk: float | None = Field(default=None, ge=0.001, le=0.5)
+    target: str = "balanced"
+
+    @field_validator("prediction_sets")
+    @classmethod
+    def _sets(cls, value: str) -> str:
+        parse_sets(value)
+        return value
+
+    @field_validator("target")
+    @classmethod
+    def _target(cls, value: str) -> str:
+        parse_target(value)
+        return value
 
     def policy(self) -> Policy:
         """How files are read."""

@@ -1,0 +1,45 @@
+"""Options of `run` and `fit`: from scores to probabilities, prediction sets and decisions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+CalibrationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration",
+        help="How scores become probabilities: sigmoid (default), temperature, beta, isotonic, or "
+        "auto (by cross-validation within the part for it).",
+    ),
+]
+SetsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--prediction-sets",
+        help="Where their coverage is to hold: over all scans (marginal, default), within each "
+        "class (class-conditional), within each group (mondrian:COLUMN, such as mondrian:site).",
+    ),
+]
+CoverageOption = Annotated[
+    float | None,
+    typer.Option(
+        "--coverage", help="Share of prediction sets that are to hold the label. Default: 0.9."
+    ),
+]
+RiskOption = Annotated[
+    float | None,
+    typer.Option(
+        "--risk",
+        help="Abstain so that, with 90 % confidence, at most this share of answers is wrong.",
+    ),
+]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        help="What the threshold is for: balanced (default), 'sensitivity>=0.95', "
+        "'specificity>=0.9', or 'cost:FN/FP=5' (a miss costs 5 false alarms). Two classes only.",
+    ),
+]

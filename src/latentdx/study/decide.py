@@ -1,0 +1,124 @@
+"""From probabilities to decisions: threshold, prediction sets and abstention, by ``tune``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.collection.labelled import LabelledScans
+from latentdx.core.seeds import derive_seed, numpy_generator
+from latentdx.diagnosis.abstain import RiskControl, confidences, control_risk, fewest_patients
+from latentdx.diagnosis.head import Head, score_pixels
+from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.scan_groups import groups_in, require_column
+from latentdx.diagnosis.set_rule import SetRule, fit_sets, parse_sets
+from latentdx.diagnosis.threshold import choose_threshold, parse_target, require_two_classes
+from latentdx.metrics.bootstrap import patient_groups
+from latentdx.study.prepare import Prepared
+from latentdx.study.reporter import Clock
+from latentdx.study.settings import RunSettings
+
+Table = NDArray[np.float64]
+
+
+def check_choices(prepared: Prepared, settings: RunSettings) -> None:
+    """Before anything is trained, refuse what cannot be done with these scans.
+
+    Raises `StopError` ``E_OPTION``: a target for more than two classes, an unknown column.
+    """
+    require_two_classes(settings.target, len(prepared.classes))
+    require_column(prepared.table, parse_sets(settings.prediction_sets)[1])
+
+
+def decide_by(
+    model: DiagnosticModel,
+    tune: LabelledScans,
+    prepared: Prepared,
+    settings: RunSettings,
+    clock: Clock,
+) -> DiagnosticModel:
+    """The model with its threshold, prediction sets and abstention, fitted on ``tune``.
+
+    Where both a rate and a risk are wanted, half of the patients choose the threshold and the
+    other half test the risk: decisions that have seen a scan's label would look too good on it.
+    """
+    seed = derive_seed(settings.seed, "decide")
+    scores = score_pixels(model.head, tune.pixels, model.extract, flip=model.flip)
+    table = model.head.probabilities(scores)
+    choosing, testing = _parts(tune.patients, settings, seed)
+    head = _with_threshold(model.head, table, tune, choosing, settings.target, seed)
+    decided = head.decide(table)
+    column = parse_sets(settings.prediction_sets)[1]
+    rule = fit_sets(
+        table,
+        tune.labels,
+        sets=settings.prediction_sets,
+        coverage=settings.coverage,
+        groups=groups_in(prepared.table, tune.scan_ids.tolist(), column),
+    )
+    risk = None
+    if settings.risk is not None:
+        right = decided == tune.labels
+        sure = confidences(table, decided)[testing]
+        patients = tune.patients[testing]
+        risk = control_risk(sure, right[testing], patients, settings.risk, seed=seed)
+    for note in notes_of(rule, risk):
+        clock.note(note)
+    return replace(model, head=head, sets=rule, risk=risk)
+
+
+def notes_of(rule: SetRule, risk: RiskControl | None) -> list[str]:
+    """What could not be promised, in words."""
+    found = []
+    if rule.n_small:
+        found.append(
+            f"prediction sets: {rule.n_small} of {len(rule.groups)} groups have too few scans in "
+            "tune, and use the cutoff of all scans: coverage within them is not promised"
+        )
+    if 0.0 in (*rule.cutoffs, *rule.groups.values()):
+        found.append(
+            f"prediction sets: tune has too few scans for a coverage of {rule.coverage:g}: some "
+            "sets hold every class"
+        )
+    if risk is not None and risk.cutoff is None:
+        found.append(
+            f"no abstention was found that keeps the risk at {risk.risk:g}: nothing is promised, "
+            f"and --abstain goes by the prediction sets; tune has {risk.n_patients} patients to "
+            f"test it by, and at least {fewest_patients(risk.risk)} sure and right ones are needed"
+        )
+    return found
+
+
+def _parts(
+    patients: Sequence[str] | NDArray[np.str_], settings: RunSettings, seed: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Scans that choose the threshold, and those that test the risk; all for both if they may."""
+    every = np.ones(len(patients), np.bool_)
+    searched = parse_target(settings.target).kind in ("sensitivity", "specificity")
+    if settings.risk is None or not searched:
+        return every, every
+    groups = patient_groups(patients)
+    n_patients = int(groups.max()) + 1
+    order = numpy_generator(seed, "halves").permutation(n_patients)
+    first = order[groups] < n_patients / 2
+    return first, ~first
+
+
+def _with_threshold(
+    head: Head,
+    table: Table,
+    tune: LabelledScans,
+    rows: NDArray[np.bool_],
+    target: str,
+    seed: int,
+) -> Head:
+    wanted = parse_target(target)
+    if wanted.kind == "balanced":
+        return head
+    found = choose_threshold(
+        wanted, table[rows, 1], tune.labels[rows], tune.patients[rows], seed=seed
+    )
+    return replace(head, threshold=found.value, threshold_target=found.text)
