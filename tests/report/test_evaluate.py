@@ -5,7 +5,8 @@ import pytest
 from report_scans import binary, predictions_of, result_of, scans_of, table_for
 from sklearn.metrics import roc_auc_score
 
-from latentdx.report.evaluate import abstention, evaluate_test, reconstruction, subgroups
+from latentdx.report.abstention import abstention
+from latentdx.report.evaluate import evaluate_test, reconstruction, subgroups
 from latentdx.report.predictions import as_json
 
 SINGLE_NO, SINGLE_YES, BOTH, NEITHER = [1, 0], [0, 1], [1, 1], [0, 0]
@@ -15,8 +16,9 @@ def test_every_test_scan_is_scored_in_order():
     scans = scans_of([0, 1, 1])
 
     class Model:
-        def compute(self, pixels):
+        def compute(self, pixels, groups):
             assert pixels is scans.pixels
+            assert groups is None
             return result_of(scans, [0.2, 0.7, 0.4]).outputs
 
     found = evaluate_test(Model(), scans)

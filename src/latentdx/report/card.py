@@ -189,11 +189,15 @@ def _use(content: ReportContent) -> str:
         decided = f" A scan is called {positive} from a probability of {number(threshold)}."
     return (
         "## Intended use\n\nResearch on scans of the kind it was trained on: ranking, sorting, "
-        f"second looks, and as a baseline for other methods.{decided} It may abstain, and each "
-        "answer comes with a probability and an anomaly score.\n\n"
+        f"second looks, and as a baseline for other methods.{decided}{_decided(content)} It may "
+        "abstain, and each answer comes with a probability and an anomaly score.\n\n"
         '```python\nfrom latentdx import load_bundle\n\nload_bundle("bundle").predict(["scan.dcm"])'
         "\n```"
     )
+
+
+def _decided(content: ReportContent) -> str:
+    return "".join(f" {_markdown(sentence)}" for sentence in content.decided)
 
 
 def _training_data(content: ReportContent) -> str:

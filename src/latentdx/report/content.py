@@ -42,6 +42,7 @@ class ReportContent:
     n_quarantined: files set aside.
     labels, probabilities, decisions: of the test part, (N,), (N, K), (N,).
     threshold: probability of the positive class from which it is decided; None for K > 2.
+    decided: how it decides, a sentence each.
     rivals: probabilities (N, K) of the baselines on the same scans, by name.
     map_points, map_labels: 2-D coordinates (N, 2) of the test embeddings, and their labels (N,).
     examples: reconstructions beside their scans.
@@ -69,3 +70,4 @@ class ReportContent:
     settings: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     invalid: str | None = None
+    decided: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.table import CollectionTable
 from latentdx.core.seeds import numpy_generator
-from latentdx.diagnosis.conformal import COVERAGE
 from latentdx.diagnosis.model import DiagnosticModel, Outputs
 from latentdx.features.extract import batches_of
 from latentdx.features.metadata import metadata_columns
@@ -34,32 +34,16 @@ class TestResult:
     predictions: Predictions
 
 
-def evaluate_test(model: DiagnosticModel, test: LabelledScans) -> TestResult:
-    """Run the model on every test scan; those it would not evaluate are scored all the same."""
-    outputs = model.compute(test.pixels)
+def evaluate_test(
+    model: DiagnosticModel, test: LabelledScans, groups: Sequence[str] | None = None
+) -> TestResult:
+    """Run the model on every test scan; those it would not evaluate are scored all the same.
+
+    `groups` (N,): their values of the column of `model.sets`, where there is one.
+    """
+    outputs = model.compute(test.pixels, groups)
     predictions = Predictions(test.labels, test.patients, outputs.probabilities, outputs.decisions)
     return TestResult(test, outputs, predictions)
-
-
-def abstention(result: TestResult, seed: int) -> dict[str, Any]:
-    """What prediction sets hold, and what answering only where one class remains would give."""
-    inside = result.outputs.sets
-    rows = np.arange(len(inside))
-    covered = inside[rows, result.scans.labels].astype(np.float64)
-    single = (inside.sum(axis=1) == 1).astype(np.float64)
-    right = (inside.argmax(axis=1) == result.scans.labels) * single
-
-    def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
-        total = weights.sum(axis=1)
-        answered = weights @ single
-        with np.errstate(invalid="ignore", divide="ignore"):
-            parts = [weights @ covered / total, answered / total, weights @ right / answered]
-        return np.stack(parts, axis=1)
-
-    found = _bootstrapped(statistic, result.scans.patients, seed)
-    names = ("coverage", "answered_fraction", "accuracy_when_answered")
-    numbers = {name: item.as_json() for name, item in zip(names, found, strict=True)}
-    return {"target_coverage": COVERAGE, **numbers}
 
 
 def reconstruction(result: TestResult, seed: int) -> dict[str, Any]:

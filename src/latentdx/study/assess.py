@@ -8,18 +8,21 @@ from typing import Any
 
 from latentdx.collection.labelled import LabelledScans, load_parts
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.scan_groups import groups_in
 from latentdx.metrics.estimate import Estimate
+from latentdx.report.abstention import abstention_of
 from latentdx.report.baselines import Rivals, metadata_baseline, run_baselines
 from latentdx.report.controls import ControlScans, shuffled_labels
+from latentdx.report.decided import how_it_decides
 from latentdx.report.evaluate import (
     TestResult,
-    abstention,
     evaluate_test,
     reconstruction,
     subgroups,
 )
 from latentdx.report.predictions import Predictions, as_json
 from latentdx.report.verdict import verdict
+from latentdx.study.decide import notes_of
 from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
@@ -37,6 +40,7 @@ class Assessment:
     metrics: dict[str, Any]
     verdict: str
     threshold: float | None
+    decided: tuple[str, ...] = ()
 
 
 def assess_step(
@@ -47,16 +51,21 @@ def assess_step(
         prepared.collection, prepared.split, prepared.classes, "train", "calibrate", "test"
     )
     clock.step("evaluate", "Evaluating on the test part")
-    result = evaluate_test(model, scans.part("test"))
+    test = scans.part("test")
+    groups = groups_in(prepared.table, test.scan_ids.tolist(), model.sets.column)
+    result = evaluate_test(model, test, groups)
     rivals, told = _rivals(prepared, model, scans, settings, clock)
     clock.step("control", "Running the control: shuffled labels")
     features = model.head.whitened(model.extract(scans.pixels))
     control = shuffled_labels(model.head, ControlScans(scans, features), settings.seed)
     clock.step("report", "Computing intervals and writing the report")
     metrics = _metrics(prepared, result, rivals, control, settings.seed)
-    metrics["warnings"] = [*_warnings(prepared, metrics, settings), *_told(told)]
+    metrics["abstention"] = abstention_of(model, result, groups, settings.seed)
+    metrics["warnings"] = [*_warnings(prepared, model, metrics, settings), *_told(told)]
     sentence = verdict(result.predictions, rivals, settings.seed)
-    return Assessment(result, rivals, metrics, sentence, model.head.threshold)
+    return Assessment(
+        result, rivals, metrics, sentence, model.head.threshold, how_it_decides(model)
+    )
 
 
 def _rivals(
@@ -86,7 +95,6 @@ def _metrics(
         "baselines": {name: as_json(rival.metrics(seed)) for name, rival in rivals.items()},
         "controls": {"shuffled-labels": as_json(control)},
         "subgroups": subgroups(result, prepared.table, seed),
-        "abstention": abstention(result, seed),
         "reconstruction": reconstruction(result, seed),
     }
 
@@ -104,9 +112,12 @@ def audit_warnings(prepared: Prepared) -> list[str]:
     return invalid + [item.text for item in prepared.audit.findings if item.severity == "warning"]
 
 
-def _warnings(prepared: Prepared, metrics: dict[str, Any], settings: RunSettings) -> list[str]:
+def _warnings(
+    prepared: Prepared, model: DiagnosticModel, metrics: dict[str, Any], settings: RunSettings
+) -> list[str]:
     """What a reader must know before believing a number."""
     found = audit_warnings(prepared)
+    found += notes_of(model.sets, model.risk)
     if settings.one_scan_per_patient:
         found.append("patients were not known: every scan was declared a patient of its own")
     control = metrics["controls"]["shuffled-labels"]["auroc"]

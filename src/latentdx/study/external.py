@@ -20,7 +20,10 @@ from latentdx.core.errors import LatentdxError, StopError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.model import DiagnosticModel
-from latentdx.report.evaluate import abstention, evaluate_test, reconstruction, subgroups
+from latentdx.diagnosis.scan_groups import groups_in
+from latentdx.report.abstention import abstention_of
+from latentdx.report.decided import how_it_decides
+from latentdx.report.evaluate import evaluate_test, reconstruction, subgroups
 from latentdx.report.page import render
 from latentdx.report.predictions import as_json
 from latentdx.study.assess import Assessment, audit_warnings
@@ -55,13 +58,15 @@ def evaluate_bundle(
     _check(model, collection, table)
     split, is_own = _test_part(told, table)
     prepared = Prepared(collection, table, split, model.classes, audit(table, split.parts))
-    result = evaluate_test(model, load_parts(collection, split, model.classes, "test"))
+    test = load_parts(collection, split, model.classes, "test")
+    groups = groups_in(table, test.scan_ids.tolist(), model.sets.column)
+    result = evaluate_test(model, test, groups)
     metrics = {
         "test": as_json(result.predictions.metrics(told.seed)),
         "baselines": {},
         "controls": {},
         "subgroups": subgroups(result, table, told.seed),
-        "abstention": abstention(result, told.seed),
+        "abstention": abstention_of(model, result, groups, told.seed),
         "reconstruction": reconstruction(result, told.seed),
         "seconds": {},
         "warnings": audit_warnings(prepared),
@@ -71,7 +76,9 @@ def evaluate_bundle(
         if is_own
         else "External validation: every labelled scan of the collection was tested."
     )
-    assessment = Assessment(result, {}, metrics, sentence, model.head.threshold)
+    assessment = Assessment(
+        result, {}, metrics, sentence, model.head.threshold, how_it_decides(model)
+    )
     settings = _settings(told, path)
     out.mkdir(parents=True, exist_ok=True)
     made = Made(settings, prepared, assessment)
@@ -97,6 +104,9 @@ def _settings(told: Description, collection: Path) -> RunSettings:
         classifier=head.classifier,
         features=head.features,
         flip=head.flip,
+        calibration=head.calibration,
+        coverage=head.coverage,
+        risk=None if head.risk is None else head.risk.risk,
     )
 
 

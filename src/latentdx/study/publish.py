@@ -85,6 +85,7 @@ def content_of(
         probabilities=result.predictions.probabilities,
         decisions=result.predictions.decisions,
         threshold=assessment.threshold,
+        decided=assessment.decided,
         rivals={name: rival.probabilities for name, rival in assessment.rivals.items()},
         map_points=_map(result.outputs.embeddings[shown], seed),
         map_labels=result.predictions.labels[shown],

@@ -81,8 +81,8 @@ class RunSettings(BaseModel):
     flip: bool = True
     calibration: CalibrationChoice = "sigmoid"
     prediction_sets: str = "marginal"
-    coverage: float = Field(default=0.9, ge=0.5, le=0.999)
-    risk: float | None = Field(default=None, ge=0.001, le=0.5)
+    coverage: float = Field(default=0.9, gt=0, lt=1)
+    risk: float | None = Field(default=None, gt=0, lt=1)
     target: str = "balanced"
 
     @field_validator("prediction_sets")

@@ -1,0 +1,60 @@
+"""How a model decides, in sentences for the card and the page."""
+
+from __future__ import annotations
+
+from latentdx.diagnosis.abstain import RiskControl
+from latentdx.diagnosis.calibrations import name_of
+from latentdx.diagnosis.head import Head
+from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.set_rule import SetRule
+
+_SAFE = {"site", "modality", "sex", "view", "manufacturer", "age_years"}
+
+
+def how_it_decides(model: DiagnosticModel) -> tuple[str, ...]:
+    """Calibration, threshold, prediction sets and abstention, a sentence each.
+
+    Names of groups are not told, nor those of columns that a table brought.
+    """
+    found = [*_probabilities(model.head), _sets(model.sets)]
+    return (*found, *([] if model.risk is None else [_risk(model.risk)]))
+
+
+def _probabilities(head: Head) -> list[str]:
+    found = []
+    if head.calibration is not None:
+        found.append(f"Scores become probabilities by {name_of(head.calibration)} calibration.")
+    if head.threshold is not None:
+        found.append(f"The threshold targets {head.threshold_target}.")
+    return found
+
+
+def _sets(rule: SetRule) -> str:
+    share = f"{100 * rule.coverage:g} %"
+    if rule.kind == "marginal":
+        return f"Prediction sets are made to hold the right label for {share} of all scans."
+    if rule.kind == "class-conditional":
+        return (
+            f"Prediction sets are made to hold the right label for {share} of each label's scans."
+        )
+    column = f"\u201c{rule.column}\u201d" if rule.column in _SAFE else "a covariate"
+    text = f"Prediction sets are made to hold the right label for {share} of each group's scans, "
+    text += f"{len(rule.groups)} groups by {column}; scans of no known group get the largest sets."
+    if rule.n_small:
+        text += f" {rule.n_small} of the groups had too few scans for that and share one cutoff: "
+        text += "there it holds over all scans only."
+    return text
+
+
+def _risk(risk: RiskControl) -> str:
+    goal = f"at most {100 * risk.risk:g} % of answers are wrong"
+    if risk.cutoff is None:
+        return (
+            f"No abstention was found by which {goal}, with {100 * risk.confidence:g} % confidence "
+            f"({risk.n_patients} patients of tune): nothing is promised."
+        )
+    return (
+        f"Asked to abstain, it answers from a confidence of {risk.cutoff:.3f}, by which {goal} "
+        f"with {100 * risk.confidence:g} % confidence (of {risk.n_patients} patients of tune "
+        f"{risk.n_answered} were answered, {risk.n_wrong} wrongly)."
+    )
