@@ -18,12 +18,13 @@ from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.family import AutoencoderName, build
 from latentdx.bundle.save import save_bundle
 from latentdx.collection.labelled import LabelledScans
-from latentdx.diagnosis.anomaly import AnomalyGate, reconstruction_errors
+from latentdx.diagnosis.gate_fit import fit_gate
+from latentdx.diagnosis.gate_header import Headers
 from latentdx.diagnosis.head import HeadSettings, score_pixels, train_head
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.set_rule import SetRule, fit_sets
-from latentdx.features.extract import FeatureKind, embed, reconstruct
+from latentdx.features.extract import FeatureKind, embed
 
 SIZE = 16
 CARD = "# A model\n\nFor tests only.\n"
@@ -86,8 +87,7 @@ def model_of(recipe: Recipe) -> DiagnosticModel:
 
     chosen = HeadSettings(classifier=recipe.classifier, rows=100, components=8)
     head = train_head(train, calibrate, extract, chosen, seed=0)
-    errors = reconstruction_errors(calibrate.pixels, reconstruct(network, calibrate.pixels))
-    gate = AnomalyGate.fit(head.whitened(extract(calibrate.pixels)), errors)
+    gate = fit_gate(network, train, calibrate, headers=Headers(("CR",), (0.5, 1.5)))
     every = SetRule("marginal", (0.0,))
     model = DiagnosticModel(network, head, train.classes, recipe.kind, True, every, gate)
     scores = score_pixels(head, tune.pixels, extract, flip=True)

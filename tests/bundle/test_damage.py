@@ -161,15 +161,15 @@ def test_a_newer_version_is_told_apart_from_damage(version: int, bundle: Path) -
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda arrays: arrays.pop("gate.errors"),
+        lambda arrays: arrays.pop("gate.units"),
         lambda arrays: arrays.pop("machine.gamma"),
         lambda arrays: arrays.update({"standardiser.more": np.zeros(2, np.float32)}),
         lambda arrays: arrays.update({"standardiser.mean": np.zeros(3, np.float32)}),
-        lambda arrays: arrays.update({"gate.distances": np.zeros(0, np.float32)}),
+        lambda arrays: arrays.update({"gate.reference": np.zeros(0, np.float32)}),
         lambda arrays: arrays.update({"components.axes": arrays["components.axes"][:, :2].copy()}),
         lambda arrays: arrays.update({"calibration.slopes": np.ones(3)}),
     ],
-    ids=["no-errors", "no-gamma", "more", "short-mean", "empty-gate", "few-axes", "slopes"],
+    ids=["no-units", "no-gamma", "more", "short-mean", "empty-gate", "few-axes", "slopes"],
 )
 def test_arrays_that_do_not_fit_are_refused(spoil: Any, bundle: Path) -> None:
     arrays = load_file(bundle / "head.safetensors")

@@ -12,7 +12,6 @@ from bundle_models import RECIPES, SIZE, bars, model_of, saved
 from PIL import Image
 
 from latentdx.bundle.load import load_bundle
-from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.set_rule import SetRule
 from latentdx.scans.scan import Scan
@@ -119,10 +118,23 @@ def test_an_image_that_the_gate_does_not_know_is_not_evaluated(model: Diagnostic
     assert found.reason is not None
     assert found.reason.code == "A_FOREIGN"
     assert found.label is None
-    assert found.anomaly_score == pytest.approx(1 - 2 / 31, abs=1e-6)
-    wide = np.array([1e9], np.float32)
-    tolerant = replace(model, gate=AnomalyGate(wide, wide))
+    assert found.anomaly_score == pytest.approx(1 - 1 / 31, abs=1e-6)
+    assert "unlike" in found.reason.text
+    wide = np.array([1e9])
+    tolerant = replace(model, gate=replace(model.gate, reference=wide))
     assert tolerant.predict([noise])[0].status == "ok"
+
+
+def test_a_header_that_says_another_modality_stops_a_scan(model: DiagnosticModel) -> None:
+    """The gate of these models was told of CR."""
+    scan = a_scan(bars(1, seed=7).pixels[0])
+    for modality, status in (("MR", "not_evaluated"), ("DX", "ok"), ("", "ok")):
+        (found,) = model.predict([replace(scan, modality=modality)])
+        assert found.status == status
+    (found,) = model.predict([replace(scan, modality="MR")])
+    assert found.reason is not None
+    assert found.reason.code == "A_MODALITY"
+    assert found.label is None
 
 
 def test_abstaining_is_only_where_asked_for_and_several_classes_remain(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from latentdx.autoencoder.family import build
-from latentdx.diagnosis.anomaly import reconstruction_errors
+from latentdx.diagnosis.gate_evidence import reconstruction_errors
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.scans.policy import Policy
 

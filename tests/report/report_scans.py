@@ -68,5 +68,6 @@ def result_of(scans, scores, sets=None, rebuilt=None):
         np.zeros(n_scans, bool),
         np.zeros((n_scans, 1), np.float32),
         scans.pixels if rebuilt is None else rebuilt,
+        np.full(n_scans, "features"),
     )
     return TestResult(scans, outputs, Predictions(scans.labels, scans.patients, table, decisions))

@@ -33,6 +33,7 @@ from latentdx.core.errors import IntegrityError, StopError
 from latentdx.diagnosis.abstain import RiskControl
 from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.calibrations import calibration_from
+from latentdx.diagnosis.gate_header import Headers
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.machines import machine_from
 from latentdx.diagnosis.model import DiagnosticModel
@@ -142,6 +143,8 @@ def _model(
         told.threshold,
         told.threshold_target,
     )
+    gate = description.gate
+    headers = Headers(tuple(gate.modalities), tuple(gate.proportions))
     return DiagnosticModel(
         network,
         head,
@@ -149,7 +152,7 @@ def _model(
         told.features,
         told.flip,
         _sets(told),
-        AnomalyGate(**part("gate")),
+        AnomalyGate.from_arrays(part("gate"), gate.rate, headers),
         policy=Policy.from_json(description.reading),
         risk=None if told.risk is None else RiskControl(**told.risk.model_dump()),
     )

@@ -25,6 +25,7 @@ from latentdx.bundle.schema import (
     HEAD,
     Description,
     EncoderDescription,
+    GateDescription,
     HeadDescription,
     RiskDescription,
     SetsDescription,
@@ -110,6 +111,11 @@ def _describe(
             sets=None if rule.kind == "marginal" else _sets(rule),
             risk=None if model.risk is None else RiskDescription(**asdict(model.risk)),
         ),
+        gate=GateDescription(
+            rate=model.gate.rate,
+            modalities=list(model.gate.headers.modalities),
+            proportions=list(model.gate.headers.proportions),
+        ),
         reading=asdict(model.policy),
         split_hash=split_hash,
         counts=dict(counts),
@@ -133,12 +139,13 @@ def _head_arrays(model: DiagnosticModel) -> dict[str, NDArray[Any]]:
         "components": model.head.components,
         "machine": model.head.machine,
         "calibration": model.head.calibration,
-        "gate": model.gate,
     }
+    arrays = {part: to_arrays(item) for part, item in parts.items()}
+    arrays["gate"] = model.gate.to_arrays()
     return {
         f"{part}.{name}": np.asarray(array, order="C")
-        for part, item in parts.items()
-        for name, array in to_arrays(item).items()
+        for part, held in arrays.items()
+        for name, array in held.items()
     }
 
 

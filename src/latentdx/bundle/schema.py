@@ -89,6 +89,14 @@ class HeadDescription(_Strict):
     risk: RiskDescription | None = None
 
 
+class GateDescription(_Strict):
+    """What of an `AnomalyGate` is no array."""
+
+    rate: float = Field(gt=0, lt=1)
+    modalities: list[str] = Field(default_factory=list)
+    proportions: list[float] = Field(default_factory=list, max_length=2)
+
+
 class Description(_Strict):
     """The content of ``bundle.json``; `reading` is the `Policy` by which its scans were read."""
 
@@ -98,6 +106,7 @@ class Description(_Strict):
     classes: list[str] = Field(min_length=2)
     encoder: EncoderDescription
     head: HeadDescription
+    gate: GateDescription
     reading: dict[str, Any] = Field(default_factory=dict)
     split_hash: str
     counts: dict[str, int]

@@ -1,72 +1,188 @@
-"""How strange a scan is: where its embedding lies, and how well it is rebuilt."""
+"""How strange a scan is: latent density, reconstruction and brightness, joined into one p-value."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from latentdx.core.seeds import numpy_generator
+from latentdx.diagnosis.gate_density import Density
+from latentdx.diagnosis.gate_evidence import MEASURES, Evidence, Measure
+from latentdx.diagnosis.gate_header import Headers
 
-_FAR = 2.0
+Doubles = NDArray[np.float64]
+Densities = dict[Measure, Density]
+
+RATE = 0.02
+"""Share of ordinary scans that may be stopped, unless another is asked for."""
+
+_FOLDS = 5
+_LEAST_UNIT = 0.05
 
 
 @dataclass(frozen=True)
 class AnomalyGate:
-    """Two measures of strangeness, and their values on the ``calibrate`` part, sorted.
+    """Five measures of strangeness, joined, and the joint values of the ``calibrate`` part.
+
+    Each measure is a distance to the training part's scans (`Density`). Its unit is what lies
+    between the median and the 95 % quantile of training scans, each measured by densities of the
+    other ones (five folds by patient). The joint value is the root of the sum of squares of what
+    lies above the medians, so that weak signs of several measures add up.
+
+    The joint value becomes one conformal p-value against the ``calibrate`` part: the share of
+    its scans that are at least as strange, the scan itself counted. Of scans that are exchangeable
+    with those at most `rate` have a p-value <= `rate`, whatever the measures are (Bates et al.,
+    "Testing for outliers with conformal p-values", Annals of Statistics 51, 2023). One p-value of
+    a joint measure needs no correction for having asked five times, and 1 / rate - 1 scans instead
+    of five times as many. With fewer the p-value is continued beyond the strangest scan by an
+    exponential tail: the rate is then an estimate (`is_exact`).
 
     Attributes
     ----------
-    distances: (M,) squared length of the whitened embedding (Mahalanobis distance to the training
-        part's mean) of scans known to be of the right kind.
-    errors: (M,) reconstruction errors of the same scans.
+    densities: by measure. medians, units: (5,), in the order of `MEASURES`.
+    reference: (M,) joint values of the ``calibrate`` part, sorted.
+    rate: of ordinary scans stopped. headers: what training scans' headers said.
     """
 
-    distances: Floats
-    errors: Floats
+    densities: Densities
+    medians: Doubles
+    units: Doubles
+    reference: Doubles
+    rate: float = RATE
+    headers: Headers = field(default_factory=Headers)
 
     @classmethod
-    def fit(cls, whitened: Floats, errors: Floats) -> AnomalyGate:
-        """From whitened embeddings (M, D) and reconstruction errors (M,)."""
-        return cls(np.sort(_length(whitened)), np.sort(errors.astype(np.float32)))
-
-    def scores(self, whitened: Floats, errors: Floats) -> NDArray[np.float64]:
-        """Anomaly scores (N,) in 0..1.
-
-        One minus the smaller of two p-values (the share of calibration scans that are at least as
-        strange), doubled for having asked twice: of scans like those, 5 % score above 0.95 at
-        most.
+    def fit(
+        cls,
+        train: Evidence,
+        patients: NDArray[Any],
+        calibrate: Evidence,
+        *,
+        rate: float = RATE,
+        headers: Headers | None = None,
+        seed: int = 0,
+    ) -> AnomalyGate:
+        """Densities and units from `train`, whose scans are of `patients` (N,); p-values' reference
+        from `calibrate`, which densities must not have seen.
         """
-        p_distance = _share_above(self.distances, _length(whitened))
-        p_error = _share_above(self.errors, errors)
-        found: NDArray[np.float64] = 1 - np.minimum(1, 2 * np.minimum(p_distance, p_error))
+        held_out = _held_out(train, patients, seed)
+        medians = np.median(held_out, axis=0)
+        units = np.maximum(np.quantile(held_out, 0.95, axis=0) - medians, _LEAST_UNIT)
+        told = Headers() if headers is None else headers
+        gate = cls(_densities(train), medians, units, np.zeros(0), rate, told)
+        reference = np.sort(_joined(gate.measured(calibrate)))
+        return cls(gate.densities, medians, units, reference, rate, told)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the ``calibrate`` part is large enough for the rate to hold by construction."""
+        return 1 / (len(self.reference) + 1) <= self.rate
+
+    def measured(self, evidence: Evidence) -> Doubles:
+        """(N, 5): how far each measure lies above its median, in its unit."""
+        values = np.stack([self.densities[name](evidence[name]) for name in MEASURES], axis=1)
+        found: Doubles = (values - self.medians) / self.units
         return found
 
-    def is_foreign(self, whitened: Floats, errors: Floats) -> NDArray[np.bool_]:
-        """(N,) True where either measure is over twice the strangest calibration scan's."""
-        far = _length(whitened) > _FAR * self.distances[-1]
-        unlike: NDArray[np.bool_] = far | (errors > _FAR * self.errors[-1])
-        return unlike
+    def p_values(self, evidence: Evidence) -> Doubles:
+        """Conformal p-values (N,), continued by a tail beyond the strangest calibration scan."""
+        joint = _joined(self.measured(evidence))
+        beyond = np.maximum(joint - self.reference[-1], 0)
+        found: Doubles = self._shares(joint) * np.exp(-beyond / self._tail())
+        return found
+
+    def scores(self, evidence: Evidence) -> Doubles:
+        """Anomaly scores (N,) in 0..1: the share of calibration scans that are less strange.
+
+        One minus the conformal p-value: of scans like those at most 5 % score above 0.95.
+        """
+        found: Doubles = 1 - self._shares(_joined(self.measured(evidence)))
+        return found
+
+    def is_foreign(self, evidence: Evidence) -> NDArray[np.bool_]:
+        """(N,) True where so strange a scan occurs at most at the `rate` among ordinary ones."""
+        p_values = self.p_values(evidence)
+        if self.is_exact:  # the tail has no say
+            p_values = self._shares(_joined(self.measured(evidence)))
+        found: NDArray[np.bool_] = p_values <= self.rate * (1 + 1e-9)
+        return found
+
+    def strangest(self, evidence: Evidence) -> NDArray[np.str_]:
+        """(N,) the measure that lies furthest above what is usual."""
+        names: NDArray[np.str_] = np.array(MEASURES)[self.measured(evidence).argmax(axis=1)]
+        return names
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """All but `rate` and `headers`, by name."""
+        parts = {
+            f"{name}.{part.name}": getattr(density, part.name)
+            for name, density in self.densities.items()
+            for part in fields(density)
+        }
+        own = {"medians": self.medians, "units": self.units, "reference": self.reference}
+        return {**own, **parts}
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], rate: float, headers: Headers
+    ) -> AnomalyGate:
+        """Undo `to_arrays`. Raises KeyError where an array is missing, ValueError where one is
+        of another shape.
+        """
+        densities: Densities = {
+            name: Density(**{part.name: arrays[f"{name}.{part.name}"] for part in fields(Density)})
+            for name in MEASURES
+        }
+        medians, units = arrays["medians"], arrays["units"]
+        reference: Doubles = arrays["reference"].astype(np.float64)
+        if not medians.shape == units.shape == (len(MEASURES),) or not reference.size:
+            raise ValueError("arrays of a gate do not fit each other")
+        return cls(densities, medians, units, reference, rate, headers)
+
+    def _shares(self, joint: Doubles) -> Doubles:
+        """(1 + number of calibration scans at least as strange) / (M + 1)."""
+        at_least = len(self.reference) - np.searchsorted(self.reference, joint, "left")
+        found: Doubles = (1 + at_least) / (len(self.reference) + 1)
+        return found
+
+    def _tail(self) -> float:
+        """The mean excess of calibration scans over their median: the scale of the tail.
+
+        At least a half: a few scans that happen to be alike say little of how far others lie.
+        """
+        middle = np.median(self.reference)
+        upper = self.reference[self.reference >= middle]
+        return max(0.5, float((upper - middle).mean()))
 
 
-def reconstruction_errors(pixels: Floats, reconstructions: Floats) -> Floats:
-    """Mean absolute error (N,) of reconstructions of pixels (N, C, *spatial).
-
-    Divided by each scan's own standard deviation: smooth scans are easier to rebuild.
-    """
-    axes = tuple(range(1, pixels.ndim))
-    errors = np.abs(pixels - reconstructions).mean(axis=axes)
-    found: Floats = errors / np.maximum(pixels.std(axis=axes), 0.02)
+def _joined(measured: Doubles) -> Doubles:
+    found: Doubles = np.sqrt((np.maximum(measured, 0) ** 2).sum(axis=1))
     return found
 
 
-def _length(whitened: Floats) -> Floats:
-    found: Floats = (whitened**2).sum(axis=1)
+def _densities(evidence: Evidence) -> Densities:
+    return {name: Density.fit(evidence[name]) for name in MEASURES}
+
+
+def _held_out(train: Evidence, patients: NDArray[Any], seed: int) -> Doubles:
+    """(N, 5) distances of training scans to densities of other patients."""
+    names = numpy_generator(seed, "gate folds").permutation(np.unique(patients))
+    place = {name: number % _FOLDS for number, name in enumerate(names.tolist())}
+    folds = np.array([place[name] for name in patients.tolist()])
+    count = min(_FOLDS, len(names))
+    if count < 2:
+        return _distances(_densities(train), train)
+    found = np.empty((len(patients), len(MEASURES)))
+    for fold in range(count):
+        densities = _densities({name: train[name][folds != fold] for name in MEASURES})
+        held = {name: train[name][folds == fold] for name in MEASURES}
+        found[folds == fold] = _distances(densities, held)
     return found
 
 
-def _share_above(reference: Floats, values: Floats) -> NDArray[np.float64]:
-    """p-values (N,): (1 + number of reference values >= value) / (M + 1)."""
-    at_least = len(reference) - np.searchsorted(reference, values, "left")
-    return (1 + at_least) / (len(reference) + 1)
+def _distances(densities: Densities, evidence: Evidence) -> Doubles:
+    return np.stack([densities[name](evidence[name]) for name in MEASURES], axis=1)

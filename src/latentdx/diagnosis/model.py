@@ -14,7 +14,9 @@ from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.columns import as_stored
 from latentdx.core.errors import InputError
 from latentdx.diagnosis.abstain import RiskControl, confidences
-from latentdx.diagnosis.anomaly import AnomalyGate, reconstruction_errors
+from latentdx.diagnosis.anomaly import AnomalyGate
+from latentdx.diagnosis.gate_evidence import gather
+from latentdx.diagnosis.gate_words import why_not_evaluated
 from latentdx.diagnosis.head import Head, score_pixels
 from latentdx.diagnosis.scan_groups import group_of
 from latentdx.diagnosis.set_rule import SetRule
@@ -76,7 +78,8 @@ class Outputs:
     """What the model computes of N scans; row i belongs to scan i.
 
     `scores` (N, Q), `probabilities` (N, K), `decisions` (N,), `sets` (N, K), `anomaly` (N,),
-    `foreign` (N,), `embeddings` (N, D), `reconstructions` (N, C, *spatial).
+    `foreign` (N,), `embeddings` (N, D), `reconstructions` (N, C, *spatial), `strangest` (N,), the
+    name of the gate's measure that lies furthest out.
     """
 
     scores: NDArray[np.float32]
@@ -87,6 +90,7 @@ class Outputs:
     foreign: NDArray[np.bool_]
     embeddings: NDArray[np.float32]
     reconstructions: Pixels
+    strangest: NDArray[np.str_]
 
 
 @dataclass(frozen=True)
@@ -129,16 +133,18 @@ class DiagnosticModel:
         probabilities = self.head.probabilities(scores)
         decisions = self.head.decide(probabilities)
         rebuilt = reconstruct(self.encoder, pixels)
-        strange = (self.head.whitened(embeddings), reconstruction_errors(pixels, rebuilt))
+        pooled = embeddings if self.kind == "pooled" else None
+        evidence = gather(self.encoder, pixels, rebuilt, pooled)
         return Outputs(
             scores,
             probabilities,
             decisions,
             self.sets.inside(probabilities, decisions, groups),
-            self.gate.scores(*strange),
-            self.gate.is_foreign(*strange),
+            self.gate.scores(evidence),
+            self.gate.is_foreign(evidence),
             embeddings,
             rebuilt,
+            self.gate.strangest(evidence),
         )
 
     def request(self, key: bytes) -> Request:
@@ -199,7 +205,7 @@ class DiagnosticModel:
     ) -> Diagnosis:
         base = Diagnosis(path, scan.content_hash[:16], "ok", bundle=self.bundle)
         score = round(float(outputs.anomaly[row]), 6)
-        if reason := _foreign(scan, bool(outputs.foreign[row])):
+        if reason := self._foreign(scan, outputs, row):
             return replace(base, status="not_evaluated", anomaly_score=score, reason=reason)
         inside = tuple(
             name for name, held in zip(self.classes, outputs.sets[row], strict=True) if held
@@ -213,6 +219,12 @@ class DiagnosticModel:
         if reason is not None:
             return replace(found, status="abstained", reason=reason)
         return replace(found, label=self.classes[int(outputs.decisions[row])])
+
+    def _foreign(self, scan: Scan, outputs: Outputs, row: int) -> Reason | None:
+        """Why a scan is none that the model knows; None where it may be one."""
+        measure: Any = str(outputs.strangest[row]) if outputs.foreign[row] else None
+        code, text = why_not_evaluated(scan, self.gate.headers, measure)
+        return Reason(code, text) if code else None
 
     def _unsure(self, outputs: Outputs, row: int, inside: tuple[str, ...]) -> Reason | None:
         """Why a scan is better not answered: by the risk where one is kept, else by its set."""
@@ -238,11 +250,3 @@ def _opened(path: str | Path, request: Request) -> list[Scan]:
 def _name(path: str, scan: Scan) -> str:
     """The path, and which frame or slice of the file."""
     return f"{path}#{scan.frame}" if scan.frame else path
-
-
-def _foreign(scan: Scan, is_foreign: bool) -> Reason | None:
-    if float(scan.pixels.max() - scan.pixels.min()) < 0.02:
-        return Reason("A_CONSTANT", "the image is constant: there is nothing to see")
-    if is_foreign:
-        return Reason("A_FOREIGN", "unlike every scan that the model was calibrated on")
-    return None

@@ -30,11 +30,12 @@ from latentdx.core.errors import StopError
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_bytes, hash_json
 from latentdx.core.seeds import derive_seed
-from latentdx.diagnosis.anomaly import AnomalyGate, reconstruction_errors
+from latentdx.diagnosis.gate_fit import fit_gate
+from latentdx.diagnosis.gate_header import Headers
 from latentdx.diagnosis.head import HeadSettings, train_head
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.set_rule import SetRule
-from latentdx.features.extract import embed, reconstruct
+from latentdx.features.extract import embed
 from latentdx.scans.policy import Policy
 from latentdx.study.curve import Curve
 from latentdx.study.decide import decide_by
@@ -186,7 +187,7 @@ def fit_step(
         head_settings(settings),
         seed=derive_seed(settings.seed, "head"),
     )
-    calibrate = labelled.part("calibrate").pixels
+    table, rows = prepared.table, prepared.split.rows("train")
     model = DiagnosticModel(
         network,
         head,
@@ -194,9 +195,12 @@ def fit_step(
         settings.features,
         settings.flip,
         SetRule("marginal", (0.0,)),
-        gate=AnomalyGate.fit(
-            head.whitened(embed(network, calibrate, settings.features)),
-            reconstruction_errors(calibrate, reconstruct(network, calibrate)),
+        gate=fit_gate(
+            network,
+            labelled.part("train"),
+            labelled.part("calibrate"),
+            headers=Headers.of(table.modality[rows].tolist(), table.native_shape[rows].tolist()),
+            seed=derive_seed(settings.seed, "gate"),
         ),
         policy=Policy.from_json(prepared.collection.info.get("policy", {})),
     )
