@@ -109,7 +109,7 @@ def test_scores_are_the_same_in_blocks_and_one_by_one(
     features, labels = uneven(3)
     machine = fit_classifier(name, features, labels, n_classes=3, strength=CHOICES[name][0])
     whole = machine.scores(features)
-    monkeypatch.setattr("latentdx.diagnosis.machines._BLOCK", 7)
+    monkeypatch.setattr("latentdx.diagnosis.machine.BLOCK", 7)
     np.testing.assert_allclose(machine.scores(features), whole, atol=1e-5)
     alone = np.concatenate([machine.scores(row[None]) for row in features])
     np.testing.assert_allclose(alone, whole, atol=1e-5)

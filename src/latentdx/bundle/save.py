@@ -37,6 +37,7 @@ from latentdx.core.version import VERSION
 from latentdx.diagnosis.calibrations import name_of as calibration_of
 from latentdx.diagnosis.machines import to_arrays
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.own_classifier import OWN, no_classifier
 from latentdx.diagnosis.set_rule import SetRule
 
 
@@ -94,6 +95,8 @@ def _describe(
 ) -> Description:
     network, head, rule = model.encoder, model.head, model.sets
     assert head.calibration is not None, "calibrate first"
+    if head.name == OWN:
+        raise no_classifier("a bundle holds arrays only, and this classifier is an object")
     return Description(
         made_by=f"latentdx {VERSION}",
         classes=list(model.classes),

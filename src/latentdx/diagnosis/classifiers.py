@@ -1,64 +1,102 @@
-"""Fitting classifiers: every class weighs the same, and tuning keeps patients apart."""
+"""Fitting classifiers by name: every class weighs the same, and tuning keeps patients apart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.calibrate import SigmoidCalibration
-from latentdx.diagnosis.machines import (
-    ClassifierName,
-    Floats,
-    Logistic,
-    Machine,
-    Neighbours,
-    RbfSvm,
-)
+from latentdx.diagnosis.fit_gaussian_process import fit_gaussian_process
+from latentdx.diagnosis.fit_linear import fit_linear_svm, fit_logistic, fit_prototypes
+from latentdx.diagnosis.fit_mlp import fit_mlp
+from latentdx.diagnosis.fit_neighbours import fit_neighbours
+from latentdx.diagnosis.fit_stacking import fit_stacking
+from latentdx.diagnosis.fit_svm import fit_svm
+from latentdx.diagnosis.fit_trees import fit_boosting, fit_forest
+from latentdx.diagnosis.folds import patient_folds
+from latentdx.diagnosis.machine import Floats, Ints, Machine
+from latentdx.diagnosis.machines import ClassifierName
+from latentdx.diagnosis.own_classifier import Classifier, fit_own, no_classifier
+from latentdx.diagnosis.task import Fit, Task
 from latentdx.metrics.bootstrap import patient_groups
 from latentdx.metrics.calibration import log_loss
 
-Ints = NDArray[np.int64]
-
 _TUNING_SCANS = 1500
 _FOLDS = 5
-_KERNEL_ROWS = 15_000  # 1.8 GB of kernel; beyond, libsvm computes it by row
-
 
 CHOICES: dict[ClassifierName, tuple[float, ...]] = {
     "svm": (0.1, 0.3, 1.0, 3.0, 10.0),  # C
     "logistic": (1e-3, 1e-2, 1e-1, 1.0),  # C
     "knn": (41, 21, 11, 5),  # neighbours
+    "linear-svm": (1e-4, 1e-3, 1e-2, 1e-1),  # C
+    "prototypes": (1.0, 0.9, 0.5, 0.1),  # shrinkage of the covariance
+    "boosting": (10, 30, 100, 200),  # trees
+    "forest": (2, 4, 8, 12),  # levels
+    "mlp": (100.0, 10.0, 1.0, 0.1),  # penalty
+    "gaussian-process": (0.3, 1.0, 3.0, 10.0, 30.0),  # variance of the latent function
+    "stacking": (0.01, 0.1, 1.0),  # C of the upper logistic
 }
 """Strengths to choose from, the simplest classifier first."""
 
+_FITS: dict[ClassifierName, Fit] = {
+    "svm": fit_svm,
+    "logistic": fit_logistic,
+    "knn": fit_neighbours,
+    "linear-svm": fit_linear_svm,
+    "prototypes": fit_prototypes,
+    "boosting": fit_boosting,
+    "forest": fit_forest,
+    "mlp": fit_mlp,
+    "gaussian-process": fit_gaussian_process,
+    "stacking": fit_stacking,
+}
+assert set(_FITS) == set(CHOICES)
+
 
 def fit_classifier(
-    name: ClassifierName,
+    name: Classifier,
     features: Floats,
     labels: Ints,
     *,
     n_classes: int,
     strength: float,
+    patients: Sequence[str] | None = None,
 ) -> Machine:
     """Fit one classifier with every class weighing the same.
 
     Parameters
     ----------
+    name: of a classifier; or a scikit-learn classifier, of which a clone is fitted as it is.
     features: float32 (N, D), standardised; labels: int (N,) in 0..K-1.
-    strength: C of the SVM and the logistic regression, k of the neighbours.
+    strength: what `CHOICES` says of the name; a scikit-learn classifier has its own settings.
+    patients: of the rows, for `stacking`; without them each row is a patient.
+
+    Raises `StopError`: ``E_ONE_CLASS`` where a class has no row, ``E_TOO_MANY`` where a Gaussian
+    process gets more than 1000 rows, ``E_CLASSIFIER`` where there is no such classifier.
+
+    Examples
+    --------
+    >>> features = np.array([[0, 0], [0, 1], [4, 0], [4, 1]], np.float32)
+    >>> labels = np.array([0, 0, 1, 1])
+    >>> machine = fit_classifier("prototypes", features, labels, n_classes=2, strength=1.0)
+    >>> machine.scores(np.array([[1, 0], [3, 0]], np.float32)).round(3).ravel().tolist()
+    [-32.0, 32.0]
     """
-    questions = _questions(labels, n_classes)
-    fit = _FITS[name]
-    return fit(features, questions, strength)
+    groups = np.arange(len(labels)) if patients is None else patient_groups(patients)
+    task = Task(features, labels, n_classes, groups)
+    task.check()
+    if not isinstance(name, str):
+        return fit_own(name, task)
+    if name not in _FITS:
+        raise no_classifier(f"there is no classifier {name!r}")
+    return _FITS[name](task, strength)
 
 
 def choose_strength(
-    name: ClassifierName, features: Floats, labels: Ints, patients: Sequence[str], *, seed: int
+    name: Classifier, features: Floats, labels: Ints, patients: Sequence[str], *, seed: int
 ) -> float:
     """The simplest strength whose log-loss is within one standard error of the best.
 
@@ -66,23 +104,28 @@ def choose_strength(
     folds become probabilities by a sigmoid fitted on them, so the choice is by log-loss and not
     by AUROC, which can prefer classifiers that name one class only. One standard error: Breiman
     et al., "Classification and Regression Trees", 1984; it keeps classifiers simple where the
-    scans to come may differ. Falls back on the middle where folds cannot be made.
+    scans to come may differ. Falls back on the middle where folds cannot be made. A scikit-learn
+    classifier has its own settings: 0.
     """
+    if not isinstance(name, str):
+        return 0.0
+    if name not in CHOICES:
+        raise no_classifier(f"there is no classifier {name!r}")
     groups = patient_groups(patients)  # numbers: other pseudonyms give the same folds
     rows = _tuning_rows(groups, seed)
-    features, labels, groups = features[rows], labels[rows], groups[rows]
+    task = Task(features[rows], labels[rows], int(labels[rows].max()) + 1, groups[rows])
     values = CHOICES[name]
-    parts = _patient_folds(labels, groups, seed)
+    parts = patient_folds(task.labels, task.groups, _FOLDS, seed=seed)
     if not parts:
         return values[len(values) // 2]
-    losses = np.stack([_losses(name, value, features, labels, parts) for value in values])
+    losses = np.stack([_losses(name, value, task, parts) for value in values])
     means = losses.mean(axis=1)
     best = int(means.argmin())
     limit = means[best] + losses[best].std(ddof=1) / np.sqrt(len(parts))
     return values[int(np.flatnonzero(means <= limit)[0])]
 
 
-def _tuning_rows(groups: NDArray[Any], seed: int) -> Ints:
+def _tuning_rows(groups: NDArray[np.generic], seed: int) -> Ints:
     """Whole patients until there are enough scans."""
     names = np.unique(groups)
     np.random.default_rng(derive_seed(seed, "tuning")).shuffle(names)
@@ -91,114 +134,13 @@ def _tuning_rows(groups: NDArray[Any], seed: int) -> Ints:
     return np.sort(order[:_TUNING_SCANS])
 
 
-def _patient_folds(labels: Ints, groups: NDArray[Any], seed: int) -> list[tuple[Ints, Ints]]:
-    """(rows to fit on, rows held out); none where a class would be missing from what is fitted."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    n_folds = min(_FOLDS, _groups_of_rarest(labels, groups))
-    if n_folds < 2:
-        return []
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=derive_seed(seed) % 2**32)
-    parts = list(splitter.split(labels, labels, groups))
-    n_classes = int(labels.max()) + 1
-    whole = all(len(np.unique(labels[rows])) == n_classes and len(out) for rows, out in parts)
-    return parts if whole else []
-
-
-def _groups_of_rarest(labels: Ints, groups: NDArray[Any]) -> int:
-    return min(len(np.unique(groups[labels == label])) for label in np.unique(labels))
-
-
 def _losses(
-    name: ClassifierName, value: float, features: Floats, labels: Ints, parts: list[Any]
+    name: ClassifierName, value: float, task: Task, parts: list[tuple[Ints, Ints]]
 ) -> NDArray[np.float64]:
     """The log-loss of each held-out fold."""
-    n_classes = int(labels.max()) + 1
-    scores = np.zeros((len(labels), 1 if n_classes == 2 else n_classes), np.float32)
+    scores = np.zeros((len(task.labels), len(task.questions())), np.float32)
     for train, held_out in parts:
-        machine = fit_classifier(
-            name, features[train], labels[train], n_classes=n_classes, strength=value
-        )
-        scores[held_out] = machine.scores(features[held_out])
-    table = SigmoidCalibration.fit(scores, labels).probabilities(scores)
-    return np.array([log_loss(labels[fold], table[fold]) for _, fold in parts])
-
-
-def _questions(labels: Ints, n_classes: int) -> list[Ints]:
-    """0/1 targets, one row a question. Raises `StopError` ``E_ONE_CLASS``."""
-    asked = [1] if n_classes == 2 else range(n_classes)
-    targets = [(labels == k).astype(np.int64) for k in asked]
-    if any(target.min() == target.max() for target in targets):
-        raise StopError(
-            "E_ONE_CLASS",
-            "the training part lacks a class",
-            fix="add labelled scans of every class",
-        )
-    return targets
-
-
-def _fit_svm(features: Floats, questions: list[Ints], strength: float) -> RbfSvm:
-    from sklearn.svm import SVC
-
-    gamma = 1 / (features.shape[1] * max(float(features.var()), 1e-9))
-    is_small = len(features) <= _KERNEL_ROWS
-    given = gaussian_kernel(features, gamma) if is_small else features
-    columns = np.zeros((len(questions), len(features)), np.float32)
-    intercepts = np.zeros(len(questions), np.float32)
-    for row, target in enumerate(questions):
-        svc = SVC(
-            C=strength,
-            kernel="precomputed" if is_small else "rbf",
-            gamma=gamma,
-            class_weight="balanced",
-            cache_size=1000,
-        )
-        svc.fit(given, target)
-        columns[row, svc.support_] = svc.dual_coef_[0]
-        intercepts[row] = svc.intercept_[0]
-    used = np.flatnonzero((columns != 0).any(axis=0))
-    return RbfSvm(features[used], columns[:, used], intercepts, np.asarray(gamma, np.float32))
-
-
-def gaussian_kernel(features: Floats, gamma: float) -> NDArray[np.float64]:
-    """exp(-gamma |x_i - x_j|^2), (N, N), of features (N, D), by one matrix product.
-
-    libsvm computes the same entries one row at a time: 2 to 4 times slower for 14,000 rows.
-    """
-    wide = features.astype(np.float64)
-    kernel: NDArray[np.float64] = wide @ wide.T
-    squared = kernel.diagonal().copy()
-    kernel *= 2
-    kernel -= squared
-    kernel -= squared[:, None]
-    kernel *= gamma
-    np.minimum(kernel, 0, out=kernel)
-    return np.exp(kernel, out=kernel)
-
-
-def _fit_logistic(features: Floats, questions: list[Ints], strength: float) -> Logistic:
-    from sklearn.linear_model import LogisticRegression
-
-    fitted = [
-        LogisticRegression(C=strength, class_weight="balanced", max_iter=2000).fit(features, target)
-        for target in questions
-    ]
-    weights = np.concatenate([model.coef_ for model in fitted]).astype(np.float32)
-    intercepts = np.concatenate([model.intercept_ for model in fitted]).astype(np.float32)
-    return Logistic(weights, intercepts)
-
-
-def _fit_neighbours(features: Floats, questions: list[Ints], strength: float) -> Neighbours:
-    votes = [
-        np.where(target == 1, 0.5 / target.mean(), -0.5 / (1 - target.mean()))
-        for target in questions
-    ]
-    return Neighbours(features, np.stack(votes).astype(np.float32), np.asarray(int(strength)))
-
-
-_FITS: dict[ClassifierName, Callable[[Floats, list[Ints], float], Machine]] = {
-    "svm": _fit_svm,
-    "logistic": _fit_logistic,
-    "knn": _fit_neighbours,
-}
-assert set(_FITS) == set(CHOICES)
+        machine = _FITS[name](task.take(train), value)
+        scores[held_out] = machine.scores(task.features[held_out])
+    table = SigmoidCalibration.fit(scores, task.labels).probabilities(scores)
+    return np.array([log_loss(task.labels[fold], table[fold]) for _, fold in parts])

@@ -13,7 +13,10 @@ from latentdx.diagnosis.calibrate import SigmoidCalibration
 from latentdx.diagnosis.calibration_choice import fit_calibration
 from latentdx.diagnosis.calibrations import Calibration, CalibrationChoice
 from latentdx.diagnosis.classifiers import choose_strength, fit_classifier
-from latentdx.diagnosis.machines import ClassifierName, Machine
+from latentdx.diagnosis.fit_gaussian_process import MOST_ROWS
+from latentdx.diagnosis.machine import Machine
+from latentdx.diagnosis.machines import ClassifierName
+from latentdx.diagnosis.own_classifier import OWN, Classifier, Own, OwnMachine
 from latentdx.diagnosis.threshold import BALANCED
 from latentdx.features.table import Extract, FeatureTable, augmented, extract_table, flipped
 from latentdx.features.whiten import PrincipalComponents, Standardiser
@@ -29,7 +32,8 @@ class HeadSettings:
 
     Attributes
     ----------
-    classifier: by name.
+    classifier: by name; in Python also a scikit-learn classifier, for study in memory: a clone of
+        it is fitted, and a bundle cannot hold it.
     rows: augmented copies are added until the training part has about this many rows: at least
         `fewest_copies`, at most `most_copies` a scan.
     components: whitened principal components kept of the features, at most one a training scan.
@@ -38,7 +42,7 @@ class HeadSettings:
     calibration: by name, or ``auto``.
     """
 
-    classifier: ClassifierName = "svm"
+    classifier: Classifier = "svm"
     rows: int = 14_000
     fewest_copies: int = 2
     most_copies: int = 8
@@ -49,7 +53,10 @@ class HeadSettings:
     def n_copies(self, n_scans: int) -> int:
         """Augmented copies of each of `n_scans` training scans."""
         wanted = self.rows // max(1, n_scans) - 1
-        return int(np.clip(wanted, self.fewest_copies, self.most_copies))
+        fewest = self.fewest_copies
+        if self.classifier == "gaussian-process":
+            wanted, fewest = min(wanted, MOST_ROWS // max(1, n_scans) - 1), 0
+        return int(np.clip(wanted, fewest, self.most_copies))
 
     def augmentation(self) -> AugmentSettings:
         """What copies may look like."""
@@ -60,11 +67,12 @@ class HeadSettings:
 class Head:
     """Standardised, whitened features into a classifier; calibrated once `calibrate` was seen.
 
-    `strength` is the chosen C (or k). `threshold`, for two classes, is the probability of the
+    `strength` is the chosen C (or k, ...: see `CHOICES`); `name` is "own" of a classifier
+    that was given as an object. `threshold`, for two classes, is the probability of the
     second from which it is decided, `threshold_target` what it is to reach, in words.
     """
 
-    name: ClassifierName
+    name: ClassifierName | Own
     strength: float
     standardiser: Standardiser
     components: PrincipalComponents
@@ -72,6 +80,15 @@ class Head:
     calibration: Calibration | None = None
     threshold: float | None = None
     threshold_target: str = BALANCED
+
+    @property
+    def classifier(self) -> Classifier:
+        """What `fit_classifier` takes to fit another one like it."""
+        if isinstance(self.machine, OwnMachine):
+            found: Classifier = self.machine.estimator
+            return found
+        assert self.name != OWN
+        return self.name
 
     def scores(self, embeddings: Floats) -> Floats:
         """Uncalibrated scores (N, Q) of embeddings (N, D)."""
@@ -136,8 +153,10 @@ def fit_head(table: FeatureTable, settings: HeadSettings, *, n_scans: int, seed:
         table.labels,
         n_classes=len(table.classes),
         strength=strength,
+        patients=table.patients.tolist(),
     )
-    return Head(settings.classifier, strength, standardiser, components, machine)
+    name = settings.classifier if isinstance(settings.classifier, str) else OWN
+    return Head(name, strength, standardiser, components, machine)
 
 
 def _component_rows(n_scans: int, settings: HeadSettings) -> int | None:

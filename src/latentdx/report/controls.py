@@ -70,11 +70,12 @@ def _one(head: Head, shuffled: ControlScans, seed: int) -> Mapping[str, Estimate
     if len(np.unique(labels)) < len(train.scans.classes):
         drawn, labels = np.arange(len(train.scans)), train.scans.labels
     machine = fit_classifier(
-        head.name,
+        head.classifier,
         train.features[drawn],
         labels,
         n_classes=len(train.scans.classes),
         strength=head.strength,
+        patients=train.scans.patients[drawn].tolist(),
     )
     calibration = SigmoidCalibration.fit(machine.scores(calibrate.features), calibrate.scans.labels)
     scores = machine.scores(test.features)
