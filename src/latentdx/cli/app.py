@@ -21,6 +21,7 @@ from latentdx.cli import (
     run_command,
     sample,
     search,
+    suggest,
 )
 from latentdx.cli.errors import exit_code_of
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 BEFORE, STUDY = (demo, run_command, doctor, deidentify, ingest), (audit, pretrain, fit, evaluate)
-for command in (*BEFORE, *STUDY, search, compare, predict, sample):
+for command in (*BEFORE, *STUDY, suggest, search, compare, predict, sample):
     command.register(app)
 
 
