@@ -4,7 +4,20 @@ from importlib import import_module
 import pytest
 
 
-@pytest.mark.parametrize("name", ["conformal", "probe"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "abstain",
+        "calibrate",
+        "calibrations",
+        "conformal",
+        "independent",
+        "probe",
+        "scan_groups",
+        "set_rule",
+        "threshold",
+    ],
+)
 def test_the_examples_in_the_docstrings_run(name):
     found = doctest.testmod(import_module(f"latentdx.diagnosis.{name}"))
     assert found.attempted > 0

@@ -34,10 +34,10 @@ class TemperatureCalibration:
         wide = _by_class(scores)
         counts = np.bincount(labels, minlength=wide.shape[1]) + 1.0
         offsets = np.log(counts / counts.sum())
-        # As if each scan were, a little, of every class: a part that is told apart without a
-        # mistake promises no certainty.
-        target = np.eye(wide.shape[1])[labels]
-        target = (target * len(labels) + 1 / wide.shape[1]) / (len(labels) + 1)
+        # Platt's targets: a part that is told apart without a mistake promises no certainty.
+        rest = 1 / (counts[labels] + 1)[:, None]
+        own = np.eye(wide.shape[1])[labels]
+        target = own * (1 - rest) + (1 - own) * rest / (wide.shape[1] - 1)
         spread = float(np.sqrt(np.mean(scores.astype(np.float64) ** 2))) or 1.0
 
         def loss(log_sharpness: float) -> float:
