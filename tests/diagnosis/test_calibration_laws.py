@@ -113,9 +113,9 @@ def patients(count: int) -> list[str]:
     return [f"P{row // 2}" for row in range(count)]
 
 
-def test_the_simplest_that_fits_is_chosen() -> None:
+def test_the_default_is_chosen_where_it_fits() -> None:
     scores, labels = drawn(200)
-    assert choose_calibration(scores, labels, patients(200), seed=0) == "temperature"
+    assert choose_calibration(scores, labels, patients(200), seed=0) == "sigmoid"
 
 
 def test_a_shape_that_no_sigmoid_has_is_found_with_enough_scans() -> None:

@@ -15,6 +15,7 @@ from latentdx.diagnosis.calibrations import (
     CalibrationChoice,
     CalibrationName,
 )
+from latentdx.diagnosis.folds import patient_folds
 from latentdx.metrics.bootstrap import patient_groups
 
 _FOLDS = 5
@@ -37,14 +38,19 @@ def fit_calibration(
 def choose_calibration(
     scores: Scores, labels: Ints, patients: Sequence[str], *, seed: int
 ) -> CalibrationName:
-    """The simplest calibration whose log-loss is within one standard error of the best.
+    """The first of `CALIBRATIONS` whose log-loss is within one standard error of the best.
 
     Losses are of patient-grouped cross-validation; the error is that of the mean difference from
-    the best, over patients: all calibrations are judged on the same scans. ``sigmoid`` where a
-    class has too few patients for two folds.
+    the best, over patients: all calibrations are judged on the same scans. ``temperature``,
+    simpler by a number, comes after ``sigmoid``: taken first it was chosen where it is wrong (an
+    SVM's zero need not be where classes are as likely). ``sigmoid`` where a class has too few
+    patients for two folds.
     """
     groups = patient_groups(patients)  # numbers: other pseudonyms give the same folds
-    folds = _folds(labels, groups, seed)
+    n_classes = len(np.unique(labels))
+    if n_classes < max(2, scores.shape[1]):
+        return _FALLBACK
+    folds = patient_folds(labels, groups, _FOLDS, seed=derive_seed(seed, "calibration"))
     if not folds:
         return _FALLBACK
     losses = {name: _losses(name, scores, labels, folds) for name in CALIBRATIONS}
@@ -54,25 +60,6 @@ def choose_calibration(
         if difference.mean() <= _standard_error(difference, groups):
             return name
     return best
-
-
-def _folds(labels: Ints, groups: Ints, seed: int) -> list[tuple[Ints, Ints]]:
-    """(rows to fit on, rows held out); none where a class would be missing from what is fitted."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    classes = np.unique(labels)
-    rarest = min(len(np.unique(groups[labels == label])) for label in classes)
-    n_folds = min(_FOLDS, rarest)
-    if n_folds < 2 or len(classes) < 2:
-        return []
-    drawn = derive_seed(seed, "calibration folds") % 2**32
-    parts = list(
-        StratifiedGroupKFold(n_folds, shuffle=True, random_state=drawn).split(
-            labels, labels, groups
-        )
-    )
-    whole = all(len(np.unique(labels[rows])) == len(classes) and len(out) for rows, out in parts)
-    return parts if whole else []
 
 
 def _losses(

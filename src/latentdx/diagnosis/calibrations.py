@@ -13,8 +13,8 @@ from latentdx.diagnosis.calibration_beta import BetaCalibration
 from latentdx.diagnosis.calibration_isotonic import IsotonicCalibration
 from latentdx.diagnosis.calibration_temperature import TemperatureCalibration
 
-CalibrationName = Literal["temperature", "sigmoid", "beta", "isotonic"]
-CalibrationChoice = Literal["temperature", "sigmoid", "beta", "isotonic", "auto"]
+CalibrationName = Literal["sigmoid", "temperature", "beta", "isotonic"]
+CalibrationChoice = Literal["sigmoid", "temperature", "beta", "isotonic", "auto"]
 
 _Kind = (
     type[TemperatureCalibration]
@@ -33,12 +33,12 @@ class Calibration(Protocol):
 
 
 CALIBRATIONS: dict[CalibrationName, _Kind] = {
-    "temperature": TemperatureCalibration,
     "sigmoid": SigmoidCalibration,
+    "temperature": TemperatureCalibration,
     "beta": BetaCalibration,
     "isotonic": IsotonicCalibration,
 }
-"""By name, the simplest first."""
+"""By name, in the order in which they are preferred: the default, then the simpler first."""
 assert tuple(CALIBRATIONS) == get_args(CalibrationName)
 assert {*CALIBRATIONS, "auto"} == set(get_args(CalibrationChoice))
 
