@@ -40,7 +40,8 @@ def test_the_loop_of_labels(here: Call, tmp_path: Path) -> None:
         writer.writerows({**row, "label": row["label"] or "healthy"} for row in asked)
     assert here(*read, filled).code == 0
     # the encoder has not seen a held-out patient: the new labels have moved none
-    fitted = here("fit", collection, "--encoder", encoder, "--to", tmp_path / "bundle")
+    fit = ("fit", collection, "--encoder", encoder, "--to", tmp_path / "bundle")
+    fitted = here(*fit, "--semi-supervised", "spread")
     assert fitted.code == 0, fitted.err
     later = here(*call, tmp_path / "later.csv", "--json").json
     assert later["n_labelled"] == again["n_labelled"] + 5

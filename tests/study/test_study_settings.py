@@ -49,6 +49,7 @@ FULL = {
     "classifier": "knn",
     "features": "latent",
     "flip": False,
+    "semi_supervised": "spread",
     "calibration": "isotonic",
     "prediction_sets": "mondrian:site",
     "coverage": 0.8,

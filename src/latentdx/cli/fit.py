@@ -31,6 +31,7 @@ def fit(
     classifier: options.ClassifierOption = "svm",
     features: options.FeaturesOption = "pooled",
     flip: options.FlipOption = True,
+    semi_supervised: options.SemiSupervisedOption = None,
     calibration: decision_options.CalibrationOption = None,
     prediction_sets: decision_options.SetsOption = None,
     coverage: decision_options.CoverageOption = None,
@@ -46,7 +47,7 @@ def fit(
     given: dict[str, Any] = {
         **{"classifier": classifier, "features": features, "flip": flip, "seed": seed},
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
-        **{"risk": risk, "target": target},
+        **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
     }
     values = {name: value for name, value in given.items() if value is not None}
     settings = settings_from({"source": str(collection), **values})

@@ -122,6 +122,14 @@ FlipOption = Annotated[
         "right are the diagnosis.",
     ),
 ]
+SemiSupervisedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--semi-supervised",
+        help="What the classifier makes of unlabelled scans of the training side: none (default), "
+        "spread (labels flow to neighbours) or pseudo (a first classifier names them).",
+    ),
+]
 FeaturesOption = Annotated[
     str, typer.Option("--features", help="pooled (several layers, default) or latent.")
 ]

@@ -97,6 +97,7 @@ def run(
     flip: Annotated[
         bool | None, typer.Option("--flip/--no-flip", help="Use mirror images (default: yes).")
     ] = None,
+    semi_supervised: options.SemiSupervisedOption = None,
     calibration: decision_options.CalibrationOption = None,
     prediction_sets: decision_options.SetsOption = None,
     coverage: decision_options.CoverageOption = None,
@@ -120,7 +121,7 @@ def run(
         **{"patient_pattern": patient_pattern, "positive": positive, "overlap": overlap},
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
-        **{"risk": risk, "target": target},
+        **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
         **{"modality": modality, "objectives": network_options.objectives(objective) or None},
         **{"precision": precision, "classifier": classifier, "features": features, "flip": flip},
     }

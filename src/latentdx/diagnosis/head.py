@@ -17,6 +17,7 @@ from latentdx.diagnosis.fit_gaussian_process import MOST_ROWS
 from latentdx.diagnosis.machine import Machine
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.own_classifier import OWN, Classifier, Own, OwnMachine
+from latentdx.diagnosis.semi_supervised import SHARE, SemiSupervised, guess
 from latentdx.diagnosis.threshold import BALANCED
 from latentdx.features.table import Extract, FeatureTable, augmented, extract_table, flipped
 from latentdx.features.whiten import PrincipalComponents, Standardiser
@@ -40,6 +41,7 @@ class HeadSettings:
     flip: mirrored copies, and scores averaged over a scan and its mirror image. Off where left
         and right are the diagnosis.
     calibration: by name, or ``auto``.
+    semi_supervised: how unlabelled scans of the training side get labels, where any are given.
     """
 
     classifier: Classifier = "svm"
@@ -49,6 +51,7 @@ class HeadSettings:
     components: int = 256
     flip: bool = True
     calibration: CalibrationChoice = "sigmoid"
+    semi_supervised: SemiSupervised = "none"
 
     def n_copies(self, n_scans: int) -> int:
         """Augmented copies of each of `n_scans` training scans."""
@@ -167,7 +170,7 @@ def _component_rows(n_scans: int, settings: HeadSettings) -> int | None:
     return n_scans if n_scans >= _MANY * settings.components else None
 
 
-def train_head(
+def train_head(  # noqa: PLR0913 - two parts, how, and what helps
     train: LabelledScans,
     calibrate: LabelledScans,
     extract: Extract,
@@ -175,22 +178,39 @@ def train_head(
     *,
     seed: int,
     extractor_hash: str = "",
+    unlabelled: FeatureTable | None = None,
 ) -> Head:
     """Augment, extract, fit on `train` and calibrate on `calibrate`.
 
-    Used alike for the autoencoder's features and for every baseline.
+    Used alike for the autoencoder's features and for every baseline. `unlabelled` scans of the
+    training side help as `settings.semi_supervised` says.
     """
     n_copies = settings.n_copies(len(train))
     copies = augmented(train, settings.augmentation(), n_copies=n_copies, seed=seed)
     table = FeatureTable.joined(
         [extract_table(copy, extract, extractor_hash=extractor_hash) for copy in copies]
     )
+    if unlabelled is not None and len(unlabelled) and settings.semi_supervised != "none":
+        table = _with_guesses(table, unlabelled, settings, n_scans=len(train), seed=seed)
     head = fit_head(table, settings, n_scans=len(train), seed=seed)
     scores = score_scans(head, calibrate, extract, flip=settings.flip)
     calibration = fit_calibration(
         settings.calibration, scores, calibrate.labels, calibrate.patients.tolist(), seed=seed
     )
     return head.calibrated(scores, calibrate.labels, calibration)
+
+
+def _with_guesses(
+    table: FeatureTable, others: FeatureTable, settings: HeadSettings, *, n_scans: int, seed: int
+) -> FeatureTable:
+    """The table, and behind it the unlabelled scans that got a label."""
+    scores, share = None, SHARE
+    if settings.semi_supervised == "pseudo":
+        scores = fit_head(table, settings, n_scans=n_scans, seed=seed).scores(others.embeddings)
+    if settings.classifier == "gaussian-process":
+        share = min(share, max(0, MOST_ROWS - len(table)) / len(others))
+    known = table.take(np.arange(n_scans))
+    return FeatureTable.joined([table, guess(known, others, scores, share)])
 
 
 def score_scans(head: Head, scans: LabelledScans, extract: Extract, *, flip: bool) -> Floats:

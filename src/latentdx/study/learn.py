@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
+from latentdx.study.unlabelled import unlabelled_table
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,10 @@ class Pretrained:
 def head_settings(settings: RunSettings) -> HeadSettings:
     """How a run fits its classifiers, the baselines' included."""
     return HeadSettings(
-        classifier=settings.classifier, flip=settings.flip, calibration=settings.calibration
+        classifier=settings.classifier,
+        flip=settings.flip,
+        calibration=settings.calibration,
+        semi_supervised=settings.semi_supervised,
     )
 
 
@@ -180,12 +185,16 @@ def fit_step(
     labelled = load_parts(
         prepared.collection, prepared.split, prepared.classes, "train", "tune", "calibrate"
     )
+    extract = partial(embed, network, kind=settings.features)
+    seed = derive_seed(settings.seed, "head")
+    is_helped = settings.semi_supervised != "none"
     head = train_head(
         labelled.part("train"),
         labelled.part("calibrate"),
-        lambda pixels: embed(network, pixels, settings.features),
+        extract,
         head_settings(settings),
-        seed=derive_seed(settings.seed, "head"),
+        seed=seed,
+        unlabelled=unlabelled_table(prepared, extract, seed=seed) if is_helped else None,
     )
     table, rows = prepared.table, prepared.split.rows("train")
     model = DiagnosticModel(

@@ -17,6 +17,7 @@ from latentdx.collection.augment_presets import ModalityChoice
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.calibrations import CalibrationChoice
 from latentdx.diagnosis.machines import ClassifierName
+from latentdx.diagnosis.semi_supervised import SemiSupervised
 from latentdx.diagnosis.set_rule import parse_sets
 from latentdx.diagnosis.threshold import parse_target
 from latentdx.features.extract import FeatureKind
@@ -79,6 +80,7 @@ class RunSettings(BaseModel):
     classifier: ClassifierName = "svm"
     features: FeatureKind = "pooled"
     flip: bool = True
+    semi_supervised: SemiSupervised = "none"
     calibration: CalibrationChoice = "sigmoid"
     prediction_sets: str = "marginal"
     coverage: float = Field(default=0.9, gt=0, lt=1)

@@ -1,0 +1,36 @@
+"""The unlabelled scans of the training side, as a classifier may use them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latentdx.collection.labelled import ordered_rows
+from latentdx.core.seeds import numpy_generator
+from latentdx.features.table import Extract, FeatureTable
+from latentdx.study.prepare import Prepared
+
+MOST = 20_000
+"""Beyond, some are drawn: a graph of neighbours compares each with each."""
+
+
+def unlabelled_table(prepared: Prepared, extract: Extract, *, seed: int) -> FeatureTable:
+    """Embeddings of the scans of ``pretrain``, every label -1; no scan of another part is read.
+
+    Labels that they have (those that ``--labelled N`` leaves out) are not looked at.
+    """
+    table, split = prepared.table, prepared.split
+    rows = ordered_rows(table, split, "pretrain")
+    if len(rows) > MOST:
+        drawn = numpy_generator(seed, "unlabelled").choice(len(rows), MOST, replace=False)
+        rows = rows[np.sort(drawn)]
+    found = [extract(pixels) for pixels in prepared.collection.batches(rows)]
+    return FeatureTable(
+        np.concatenate(found) if found else np.empty((0, 0), np.float32),
+        np.full(len(rows), -1),
+        table.patient_or_scan()[rows],
+        table.scan_id[rows],
+        split.parts[rows],
+        prepared.classes,
+        "",
+        split.hash,
+    )
