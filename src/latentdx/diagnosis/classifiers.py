@@ -33,9 +33,9 @@ CHOICES: dict[ClassifierName, tuple[float, ...]] = {
     "knn": (41, 21, 11, 5),  # neighbours
     "linear-svm": (1e-4, 1e-3, 1e-2, 1e-1),  # C
     "prototypes": (1.0, 0.9, 0.5, 0.1),  # shrinkage of the covariance
-    "boosting": (10, 30, 100, 200),  # trees
+    "boosting": (10, 30, 100),  # trees
     "forest": (2, 4, 8, 12),  # levels
-    "mlp": (100.0, 10.0, 1.0, 0.1),  # penalty
+    "mlp": (10.0, 1.0, 0.1, 0.01),  # penalty
     "gaussian-process": (0.3, 1.0, 3.0, 10.0, 30.0),  # variance of the latent function
     "stacking": (0.01, 0.1, 1.0),  # C of the upper logistic
 }

@@ -150,7 +150,7 @@ def _exact(problem: _Problem) -> tuple[Table, list[Any]]:
 
 def _newton(kernel: Floats, sign: Table, cost: Table, penalty: Table) -> tuple[Table, Any]:
     """One question's place (M + 1,) and factored curvature, from a kernel (N, M + 1)."""
-    from scipy.linalg import cho_factor, cho_solve
+    from scipy.linalg import cho_solve
 
     place, scores = np.zeros(kernel.shape[1]), np.zeros(len(kernel))
     loss, factor = np.inf, None
@@ -159,8 +159,7 @@ def _newton(kernel: Floats, sign: Table, cost: Table, penalty: Table) -> tuple[T
         gradient = penalty @ place - kernel.T @ (2 * cost * sign * slack).astype(np.float32)
         active = kernel[slack > 0] * np.sqrt(2 * cost[slack > 0]).astype(np.float32)[:, None]
         curvature = penalty + active.T @ active
-        curvature[-1, -1] += 1e-9 * curvature.trace()
-        factor = cho_factor(curvature, overwrite_a=True)
+        factor = _factored(curvature)
         step = -cho_solve(factor, gradient)
         along = (kernel @ step.astype(np.float32)).astype(np.float64)
         size, before = 1.0, loss
@@ -173,6 +172,19 @@ def _newton(kernel: Floats, sign: Table, cost: Table, penalty: Table) -> tuple[T
         if before - loss <= 1e-6 * abs(loss):
             break
     return place, factor
+
+
+def _factored(curvature: Table) -> Any:
+    """Its Cholesky factor; what rounding made negative is lifted first."""
+    from scipy.linalg import LinAlgError, cho_factor
+
+    lift = 1e-7 * curvature.trace() / len(curvature)
+    for _ in range(8):
+        try:
+            return cho_factor(curvature + lift * np.eye(len(curvature)))
+        except LinAlgError:
+            lift *= 10
+    raise ValueError("the features are not finite")
 
 
 def _loss(place: Table, scores: Table, sign: Table, cost: Table, penalty: Table) -> float:

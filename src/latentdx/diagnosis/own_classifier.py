@@ -58,7 +58,8 @@ def fit_own(estimator: Estimator, task: Task) -> OwnMachine:
     from sklearn.base import clone
 
     scores = ("decision_function", "predict_proba")
-    if not hasattr(estimator, "fit") or not any(hasattr(estimator, name) for name in scores):
+    is_object = hasattr(estimator, "fit") and not isinstance(estimator, type)
+    if not is_object or not any(hasattr(estimator, name) for name in scores):
         raise no_classifier(f"a {type(estimator).__name__} is no classifier")
     fitted = clone(estimator).fit(task.features, task.labels)
     machine = OwnMachine(fitted)
