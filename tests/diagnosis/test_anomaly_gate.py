@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from latentdx.autoencoder.family import build
-from latentdx.diagnosis.anomaly import AnomalyGate
+from latentdx.diagnosis.anomaly import WEIGHTS, AnomalyGate, default_rate, joined
 from latentdx.diagnosis.gate_density import Density
 from latentdx.diagnosis.gate_evidence import (
     MEASURES,
@@ -63,7 +63,7 @@ def test_of_exchangeable_scans_the_rate_is_stopped(n_calibrate: int, rate: float
     gate = gate_of(n_calibrate, 1, rate=rate)
     assert gate.is_exact
     evidence, generator = ordinary(4000, 5), np.random.default_rng(0)
-    joint = np.sqrt((np.maximum(gate.measured(evidence), 0) ** 2).sum(axis=1))
+    joint = joined(gate.measured(evidence))
     stopped = []
     for _ in range(40):
         drawn, others = np.split(generator.permutation(4000)[: n_calibrate + 300], [n_calibrate])
@@ -95,15 +95,18 @@ def test_any_one_measure_stops_a_scan_and_is_named(gate: AnomalyGate, name: Meas
 def test_weak_signs_of_several_measures_add_up(gate: AnomalyGate) -> None:
     scans = ordinary(400, 8)
     values = gate.measured(scans)
-    one = np.maximum(values, 0).max(axis=1)
-    joint = np.sqrt((np.maximum(values, 0) ** 2).sum(axis=1))
-    assert (joint >= one).all()
-    assert (joint > one).any()
+    joint = joined(values)
+    for column, name in enumerate(MEASURES):
+        alone = joined(np.where(np.arange(5) == column, values, 0))
+        wanted = np.sqrt(WEIGHTS[name]) * np.maximum(values[:, column], 0)
+        np.testing.assert_allclose(alone, wanted)
+        assert (joint >= alone * (1 - 1e-12)).all()
+        assert (joint > 1.01 * alone).any()
 
 
 @pytest.mark.parametrize("n_calibrate", [1, 2, 10, 30])
 def test_few_calibration_scans_stop_the_strange_and_little_else(n_calibrate: int) -> None:
-    gates = [gate_of(n_calibrate, seed) for seed in range(3)]
+    gates = [gate_of(n_calibrate, seed, rate=0.02) for seed in range(3)]
     scans = ordinary(1000, 9)
     for gate in gates:
         assert not gate.is_exact
@@ -144,12 +147,32 @@ def test_densities_measure_mahalanobis_distances_where_scans_are_many() -> None:
     generator = np.random.default_rng(0)
     covariance = np.array([[4.0, 1.8, 0], [1.8, 1.0, 0], [0, 0, 0.01]])
     vectors = generator.multivariate_normal([1, 2, 3], covariance, 100_000).astype(np.float32)
-    density = Density.fit(vectors)
+    density = Density.fit(vectors, trimmed=0)
     asked = np.array([[1, 2, 3], [3, 2, 3], [3, 3, 3], [1, 2, 3.3]], np.float32)
     found = np.expm1(density(asked)) * 3
     gap = asked - np.array([1, 2, 3])
     wanted = np.einsum("ni,ij,nj->n", gap, np.linalg.inv(covariance), gap)
     np.testing.assert_allclose(found, wanted, rtol=0.05, atol=0.01)
+
+
+def test_a_few_odd_scans_do_not_widen_a_density() -> None:
+    vectors = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
+    far = np.full((1, 6), 6, np.float32)
+    clean = Density.fit(vectors)(far)
+    vectors[::20] += 40
+    assert Density.fit(vectors)(far) == pytest.approx(clean, rel=0.1)
+    assert Density.fit(vectors, trimmed=0)(far) < 0.7 * clean
+
+
+@pytest.mark.parametrize(("n_calibrate", "rate"), [(5, 0.05), (43, 2 / 44), (500, 0.02)])
+def test_the_second_strangest_calibration_scan_is_the_limit_where_scans_are_few(
+    n_calibrate: int, rate: float
+) -> None:
+    gate = gate_of(n_calibrate, 2)
+    assert gate.rate == default_rate(n_calibrate) == rate
+    if n_calibrate == 43:
+        held = gate.is_foreign(ordinary(43, 2002))
+        assert held.sum() == 1  # the strangest is at least as strange as itself: 2 of 44
 
 
 def test_scans_without_any_spread_have_a_density() -> None:

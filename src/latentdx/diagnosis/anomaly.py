@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,12 @@ from latentdx.diagnosis.gate_header import Headers
 Doubles = NDArray[np.float64]
 Densities = dict[Measure, Density]
 
-RATE = 0.02
-"""Share of ordinary scans that may be stopped, unless another is asked for."""
+WEIGHTS: Mapping[Measure, float] = {
+    "features": 1.0, "latent": 0.5, "rebuilt": 1.0, "brightness": 1.0, "layout": 0.5,
+}  # fmt: skip
+"""What each measure counts for: those that depend on how a scan was placed count for half."""
+
+LEAST_RATE, GREATEST_RATE = 0.02, 0.05
 
 _FOLDS = 5
 _LEAST_UNIT = 0.05
@@ -31,7 +35,7 @@ class AnomalyGate:
     Each measure is a distance to the training part's scans (`Density`). Its unit is what lies
     between the median and the 95 % quantile of training scans, each measured by densities of the
     other ones (five folds by patient). The joint value is the root of the sum of squares of what
-    lies above the medians, so that weak signs of several measures add up.
+    lies above the medians, weighted, so that weak signs of several measures add up.
 
     The joint value becomes one conformal p-value against the ``calibrate`` part: the share of
     its scans that are at least as strange, the scan itself counted. Of scans that are exchangeable
@@ -52,7 +56,7 @@ class AnomalyGate:
     medians: Doubles
     units: Doubles
     reference: Doubles
-    rate: float = RATE
+    rate: float = LEAST_RATE
     headers: Headers = field(default_factory=Headers)
 
     @classmethod
@@ -62,20 +66,21 @@ class AnomalyGate:
         patients: NDArray[Any],
         calibrate: Evidence,
         *,
-        rate: float = RATE,
+        rate: float | None = None,
         headers: Headers | None = None,
         seed: int = 0,
     ) -> AnomalyGate:
         """Densities and units from `train`, whose scans are of `patients` (N,); p-values' reference
-        from `calibrate`, which densities must not have seen.
+        from `calibrate`, which densities must not have seen. `rate`: None for `default_rate`.
         """
         held_out = _held_out(train, patients, seed)
         medians = np.median(held_out, axis=0)
         units = np.maximum(np.quantile(held_out, 0.95, axis=0) - medians, _LEAST_UNIT)
         told = Headers() if headers is None else headers
-        gate = cls(_densities(train), medians, units, np.zeros(0), rate, told)
-        reference = np.sort(_joined(gate.measured(calibrate)))
-        return cls(gate.densities, medians, units, reference, rate, told)
+        gate = cls(_densities(train), medians, units, np.zeros(0), headers=told)
+        reference = np.sort(joined(gate.measured(calibrate)))
+        chosen = default_rate(len(reference)) if rate is None else rate
+        return replace(gate, reference=reference, rate=chosen)
 
     @property
     def is_exact(self) -> bool:
@@ -90,7 +95,7 @@ class AnomalyGate:
 
     def p_values(self, evidence: Evidence) -> Doubles:
         """Conformal p-values (N,), continued by a tail beyond the strangest calibration scan."""
-        joint = _joined(self.measured(evidence))
+        joint = joined(self.measured(evidence))
         beyond = np.maximum(joint - self.reference[-1], 0)
         found: Doubles = self._shares(joint) * np.exp(-beyond / self._tail())
         return found
@@ -100,14 +105,14 @@ class AnomalyGate:
 
         One minus the conformal p-value: of scans like those at most 5 % score above 0.95.
         """
-        found: Doubles = 1 - self._shares(_joined(self.measured(evidence)))
+        found: Doubles = 1 - self._shares(joined(self.measured(evidence)))
         return found
 
     def is_foreign(self, evidence: Evidence) -> NDArray[np.bool_]:
         """(N,) True where so strange a scan occurs at most at the `rate` among ordinary ones."""
         p_values = self.p_values(evidence)
         if self.is_exact:  # the tail has no say
-            p_values = self._shares(_joined(self.measured(evidence)))
+            p_values = self._shares(joined(self.measured(evidence)))
         found: NDArray[np.bool_] = p_values <= self.rate * (1 + 1e-9)
         return found
 
@@ -159,8 +164,24 @@ class AnomalyGate:
         return max(0.5, float((upper - middle).mean()))
 
 
-def _joined(measured: Doubles) -> Doubles:
-    found: Doubles = np.sqrt((np.maximum(measured, 0) ** 2).sum(axis=1))
+def default_rate(n_calibrate: int) -> float:
+    """Share of ordinary scans that may be stopped, unless another is asked for.
+
+    2 %; with fewer than 99 calibration scans as much as puts the limit at the second strangest of
+    them, so that no odd one decides alone, but at most 5 %.
+
+    Examples
+    --------
+    >>> [round(default_rate(count), 3) for count in (10, 39, 49, 99, 1000)]
+    [0.05, 0.05, 0.04, 0.02, 0.02]
+    """
+    return min(GREATEST_RATE, max(LEAST_RATE, 2 / (n_calibrate + 1)))
+
+
+def joined(measured: Doubles) -> Doubles:
+    """One value (N,) of what five measures (N, 5) say: see `AnomalyGate`."""
+    weights = [WEIGHTS[name] for name in MEASURES]
+    found: Doubles = np.sqrt((np.maximum(measured, 0) ** 2) @ weights)
     return found
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.seeds import numpy_generator
-from latentdx.diagnosis.anomaly import RATE, AnomalyGate
+from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.gate_evidence import gather
 from latentdx.diagnosis.gate_header import Headers
 from latentdx.features.extract import reconstruct
@@ -21,7 +21,7 @@ def fit_gate(
     calibrate: LabelledScans,
     *,
     headers: Headers | None = None,
-    rate: float = RATE,
+    rate: float | None = None,
     seed: int = 0,
 ) -> AnomalyGate:
     """The gate of an encoder; of more than 1500 training scans that many are drawn.

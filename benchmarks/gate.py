@@ -1,0 +1,187 @@
+"""``python -m benchmarks.gate``: how many scans of wrong kinds are stopped, how many right ones.
+
+Models of NIH, brain MR, phantoms (64 px) and PneumoniaMNIST (28 px). The right kind: the tested
+scans of the first fold (see `worth_sets`). Of the others a quarter, by patient, is the gate's
+``calibrate`` part, in five draws; rates are means over draws. Twice each: with the encoder of
+`worth`, which was trained on all sets of its size at once (and on the scans of the ``calibrate``
+part), and with one trained shortly on the set alone, without its first draw's ``calibrate`` part
+(one draw). The gate sees pixels alone: none of these sets but phantoms says a modality.
+
+Chest X-rays of MedNIST are of the right kind for chest models, and MR DICOM files for brain MR:
+they are reported, not asked to be stopped. MedNIST's and the DICOM samples, inversion, noise and
+blank scans were looked at while measures were chosen; `gate_kinds.HELD_BACK` was not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.gate_kinds import COUNT, HELD_BACK, ONLY_REPORTED, files, made
+from benchmarks.machine import RESULTS, TRIALS, provenance, write
+from benchmarks.worth import CACHE, POOLS, VARIANTS, encoder
+from benchmarks.worth_sets import CASES, Scans, load
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.engine.data import ArraySource
+from latentdx.autoencoder.engine.fit import Pool, pretrain
+from latentdx.autoencoder.engine.settings import FitSettings
+from latentdx.autoencoder.family import build
+from latentdx.core.seeds import numpy_generator
+from latentdx.diagnosis.anomaly import AnomalyGate
+from latentdx.diagnosis.gate_evidence import Evidence, gather
+from latentdx.features.extract import reconstruct
+
+SETS = ("nih", "brain-mr", "phantoms", "pneumoniamnist")
+RIGHT_KIND = {
+    "nih": ("mednist-CXR",),
+    "pneumoniamnist": ("mednist-CXR",),
+    "brain-mr": ("dicom-mr",),
+    "phantoms": (),
+}
+DRAWS = 5
+SHARE = 0.25
+MOST = 1500
+SEEN = {64: 6_000, 28: 20_000}
+"""Scans seen by an encoder that is trained on one set alone."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, write; results of sets that were not asked for are kept."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gate", description=__doc__)
+    parser.add_argument("--sets", nargs="*", choices=SETS, default=list(SETS))
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--quick", action="store_true", help="short trainings: does it work?")
+    asked = parser.parse_args(arguments)
+    sets = {name: found for name in CASES if (found := load(name, CACHE))}
+    out = asked.out or (TRIALS if asked.quick else RESULTS) / "gate.json"
+    results = json.loads(out.read_text())["results"] if out.exists() else {}
+    for name in asked.sets:
+        results[name] = measured(sets, name, quick=asked.quick)
+        _show(name, results[name])
+        facts = {"draws": DRAWS, "held_back": HELD_BACK, "right_kind": RIGHT_KIND}
+        write(out, {"quick": asked.quick, **provenance(), **facts, "results": results})
+    return 0
+
+
+def measured(sets: dict[str, Scans], name: str, *, quick: bool) -> dict[str, Any]:
+    """Stopped shares in percent, by encoder, of right scans and of every foreign kind."""
+    scans, size = sets[name], CASES[name].size
+    tested = scans.scans(scans.tested(0))
+    generator = numpy_generator(0, "gate", name)
+    some = tested.pixels[generator.permutation(len(tested))[:COUNT]]
+    kinds = {**dict(files(size)), **made(some, generator)}
+    pool = [item for item in POOLS[size] if item in sets]
+    shared = encoder(sets, pool, VARIANTS["default"], 0, trained=True)
+    draws = [_calibrate_rows(scans, number) for number in range(DRAWS)]
+    alone = _trained_alone(scans, draws[0], 64 if quick else SEEN[size])
+    return {
+        "encoder of all sets": _of_encoder(shared, scans, kinds, draws),
+        "encoder of this set": _of_encoder(alone, scans, kinds, draws[:1]),
+    }
+
+
+def _calibrate_rows(scans: Scans, number: int) -> NDArray[np.bool_]:
+    """Among learned scans: a quarter of the patients."""
+    patients = scans.patients[scans.learned(0)]
+    names = numpy_generator(0, "gate calibrate", number).permutation(np.unique(patients))
+    return np.isin(patients, names[: round(SHARE * len(names))])
+
+
+def _trained_alone(scans: Scans, calibrate: NDArray[np.bool_], n_seen: int) -> Autoencoder:
+    size = scans.levels.shape[2]
+    levels = scans.levels[scans.learned(0)][~calibrate]
+    network = build("invariant", {"channels": 1, "size": size}, seed=0)
+    source = ArraySource(levels)
+    network.set_normalisation(*source.moments())
+    pretrain(network, Pool(source, levels[:0]), FitSettings(scans_seen=n_seen), seed=0)
+    return network.eval()
+
+
+def _of_encoder(
+    network: Autoencoder,
+    scans: Scans,
+    kinds: dict[str, NDArray[np.float32]],
+    draws: list[NDArray[np.bool_]],
+) -> dict[str, Any]:
+    learned, tested = scans.scans(scans.learned(0)), scans.scans(scans.tested(0))
+    seen = _evidence(network, learned.pixels)
+    gates = []
+    for calibrate in draws:
+        rows = np.flatnonzero(~calibrate)
+        rows = numpy_generator(0, "rows").permutation(rows)[:MOST]
+        held = _rows(seen, np.flatnonzero(calibrate))
+        gates.append(AnomalyGate.fit(_rows(seen, rows), learned.patients[rows], held))
+    right = _stopped(gates, network, tested.pixels)
+    found = {
+        "n_train": [int((~calibrate).sum()) for calibrate in draws],
+        "n_calibrate": [int(calibrate.sum()) for calibrate in draws],
+        "rates": [gate.rate for gate in gates],
+        "right": {
+            "n": len(tested),
+            "stopped": _percent(right),
+            "draws": right.mean(axis=1).tolist(),
+        },
+        "right by label": {
+            label: {"n": int(rows.sum()), "stopped": _percent(right[:, rows])}
+            for k, label in enumerate(scans.classes)
+            if (rows := tested.labels == k).any()
+        },
+    }
+    foreign = {name: _stopped(gates, network, pixels) for name, pixels in kinds.items()}
+    asked = [n for n in kinds if n not in (*ONLY_REPORTED, *RIGHT_KIND[scans.name])]
+    groups = {
+        "foreign": [name for name in asked if name not in HELD_BACK],
+        "foreign, held back": [name for name in asked if name in HELD_BACK],
+        "not asked to be stopped": [name for name in kinds if name not in asked],
+    }
+    for group, names in groups.items():
+        kept = {n: {"n": foreign[n].shape[1], "stopped": _percent(foreign[n])} for n in names}
+        found[group] = kept
+        if "foreign" in group:
+            found[f"{group}: all"] = _percent(np.concatenate([foreign[n] for n in names], axis=1))
+    return found
+
+
+def _evidence(network: Autoencoder, pixels: NDArray[np.float32]) -> Evidence:
+    return gather(network, pixels, reconstruct(network, pixels))
+
+
+def _rows(evidence: Evidence, rows: NDArray[np.int64]) -> Evidence:
+    return {name: vectors[rows] for name, vectors in evidence.items()}
+
+
+def _stopped(
+    gates: list[AnomalyGate], network: Autoencoder, pixels: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """(draws, N): by the gate, or for being constant."""
+    constant = np.ptp(pixels, axis=(1, 2, 3)) < 0.02
+    evidence = _evidence(network, pixels)
+    return np.stack([gate.is_foreign(evidence) | constant for gate in gates])
+
+
+def _percent(stopped: NDArray[np.bool_]) -> float:
+    return round(100 * float(stopped.mean()), 2)
+
+
+def _show(name: str, result: dict[str, Any]) -> None:
+    for encoder_name, found in result.items():
+        n_train, n_calibrate = found["n_train"][0], found["n_calibrate"][0]
+        print(f"\n{name}, {encoder_name}: {n_train} train, {n_calibrate} calibrate")
+        print(f"  right {found['right']['stopped']:.1f} % of {found['right']['n']}", end="; ")
+        parts = found["right by label"].items()
+        print(", ".join(f"{label} {item['stopped']:.1f} %" for label, item in parts))
+        for group in ("foreign", "foreign, held back", "not asked to be stopped"):
+            print(f"  {group}: {found.get(group + ': all', '')}")
+            below = {n: i["stopped"] for n, i in found[group].items() if i["stopped"] < 100}
+            print("    below 100:", ", ".join(f"{n} {v}" for n, v in below.items()), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
