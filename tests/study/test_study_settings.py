@@ -55,6 +55,7 @@ FULL = {
     "coverage": 0.8,
     "risk": 0.1,
     "target": "sensitivity>=0.9",
+    "gate_rate": 0.03,
 }
 
 

@@ -43,3 +43,11 @@ TargetOption = Annotated[
         "'specificity>=0.9', or 'cost:FN/FP=5' (a miss costs 5 false alarms). Two classes only.",
     ),
 ]
+GateRateOption = Annotated[
+    float | None,
+    typer.Option(
+        "--gate-rate",
+        help="Share of ordinary scans that may be refused as foreign, for the refusal of foreign "
+        "ones. Default: 0.02, up to 0.05 where few scans are there to calibrate it.",
+    ),
+]

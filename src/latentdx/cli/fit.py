@@ -37,6 +37,7 @@ def fit(
     coverage: decision_options.CoverageOption = None,
     risk: decision_options.RiskOption = None,
     target: decision_options.TargetOption = None,
+    gate_rate: decision_options.GateRateOption = None,
     seed: options.SeedOption = 0,
 ) -> None:
     """See `HELP`."""
@@ -48,6 +49,7 @@ def fit(
         **{"classifier": classifier, "features": features, "flip": flip, "seed": seed},
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
+        **{"gate_rate": gate_rate},
     }
     values = {name: value for name, value in given.items() if value is not None}
     settings = settings_from({"source": str(collection), **values})

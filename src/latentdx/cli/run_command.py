@@ -89,7 +89,7 @@ def run(
     epochs: options.EpochsOption = None,
     precision: options.PrecisionOption = None,
     classifier: Annotated[
-        str | None, typer.Option("--classifier", help="svm (default), logistic or knn.")
+        str | None, typer.Option("--classifier", help=options.CLASSIFIERS)
     ] = None,
     features: Annotated[
         str | None, typer.Option("--features", help="pooled (default) or latent.")
@@ -103,6 +103,7 @@ def run(
     coverage: decision_options.CoverageOption = None,
     risk: decision_options.RiskOption = None,
     target: decision_options.TargetOption = None,
+    gate_rate: decision_options.GateRateOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
     """See `HELP`."""
@@ -122,6 +123,7 @@ def run(
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
+        **{"gate_rate": gate_rate},
         **{"modality": modality, "objectives": network_options.objectives(objective) or None},
         **{"precision": precision, "classifier": classifier, "features": features, "flip": flip},
     }

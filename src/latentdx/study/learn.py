@@ -209,6 +209,7 @@ def fit_step(
             labelled.part("train"),
             labelled.part("calibrate"),
             headers=Headers.of(table.modality[rows].tolist(), table.native_shape[rows].tolist()),
+            rate=settings.gate_rate,
             seed=derive_seed(settings.seed, "gate"),
         ),
         policy=Policy.from_json(prepared.collection.info.get("policy", {})),
