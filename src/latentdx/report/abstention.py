@@ -73,7 +73,7 @@ def _by_group(result: TestResult, groups: Sequence[str], seed: int) -> list[dict
         own = (names == name).astype(np.float64)
         if own.sum() >= _FEWEST:
             numbers = _ratios({"coverage": (covered * own, own)}, result, seed)
-            found.append({"value": name, "n_scans": int(own.sum()), **numbers})
+            found.append({"value": name, **numbers})
     return found
 
 
@@ -102,7 +102,10 @@ def _covered(result: TestResult) -> NDArray[np.float64]:
 
 
 def _ratios(columns: Columns, result: TestResult, seed: int) -> dict[str, Any]:
-    """By name the sum of one column over that of another, both (N,), with intervals."""
+    """By name the sum of one column over that of another, both (N,), with intervals.
+
+    The scans of each are those that the second column counts.
+    """
     above, below = (np.stack([pair[side] for pair in columns.values()], axis=1) for side in (0, 1))
 
     def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
@@ -112,4 +115,14 @@ def _ratios(columns: Columns, result: TestResult, seed: int) -> dict[str, Any]:
 
     generator = numpy_generator(seed, "bootstrap")
     found = bootstrap(statistic, result.scans.patients, generator=generator)
-    return {name: item.as_json() for name, item in zip(columns, found, strict=True)}
+    counted = [
+        {
+            "n_scans": int((column > 0).sum()),
+            "n_patients": len(np.unique(result.scans.patients[column > 0])),
+        }
+        for column in below.T
+    ]
+    return {
+        name: item.as_json() | counts
+        for name, item, counts in zip(columns, found, counted, strict=True)
+    }

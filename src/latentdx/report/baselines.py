@@ -17,7 +17,7 @@ from latentdx.collection.table import CollectionTable
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.calibrate import SigmoidCalibration
 from latentdx.diagnosis.classifiers import choose_strength, fit_classifier
-from latentdx.diagnosis.head import HeadSettings, score_scans, train_head
+from latentdx.diagnosis.head import Head, HeadSettings, score_scans, train_head
 from latentdx.features.extract import embed
 from latentdx.features.metadata import MetadataEncoder, metadata_columns, names_the_label
 from latentdx.features.pixels import flat_pixels, hog
@@ -25,16 +25,21 @@ from latentdx.features.table import Extract
 from latentdx.report.predictions import Predictions
 
 Step = Callable[[str], None]
+Aim = Callable[[Head, Extract], Head]
 
 
 @dataclass(frozen=True)
 class Rivals:
-    """What the baselines are made from: labelled parts, and the network to be left untrained."""
+    """What the baselines are made from: labelled parts, and the network to be left untrained.
+
+    `aim` gives a head the threshold that the model's own was given.
+    """
 
     scans: LabelledScans
     network: Autoencoder
     settings: HeadSettings
     seed: int
+    aim: Aim | None = None
 
     def majority(self) -> Predictions:
         """Every scan gets the training part's commonest class, and its share as probability."""
@@ -52,6 +57,8 @@ class Rivals:
             self.settings,
             seed=derive_seed(self.seed, "head"),
         )
+        if self.aim is not None:
+            head = self.aim(head, extract)
         test = self.scans.part("test")
         scores = score_scans(head, test, extract, flip=self.settings.flip)
         table = head.probabilities(scores)

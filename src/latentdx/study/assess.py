@@ -22,7 +22,7 @@ from latentdx.report.evaluate import (
 )
 from latentdx.report.predictions import Predictions, as_json
 from latentdx.report.verdict import verdict
-from latentdx.study.decide import notes_of
+from latentdx.study.decide import aim_for, notes_of
 from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
@@ -76,9 +76,10 @@ def _rivals(
     clock: Clock,
 ) -> tuple[dict[str, Predictions], list[str]]:
     clock.step("baselines", "Running the baselines")
+    aim = None if settings.target == "balanced" else aim_for(prepared, settings)
     metadata, told = metadata_baseline(prepared.table, scans, settings.seed)
     extra = {} if metadata is None else {"metadata": metadata}
-    rivals = Rivals(scans, model.encoder, head_settings(settings), settings.seed)
+    rivals = Rivals(scans, model.encoder, head_settings(settings), settings.seed, aim)
     done = {"pixels-pca-svm": 0, "hog-svm": 1, "untrained-encoder": 2}
     return run_baselines(rivals, extra, lambda name: clock.progress(done[name], 3, name)), told
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentdx.collection.labelled import LabelledScans
+from latentdx.collection.labelled import LabelledScans, load_parts
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.abstain import RiskControl, confidences, control_risk, fewest_patients
-from latentdx.diagnosis.head import Head, score_pixels
+from latentdx.diagnosis.head import Head, score_pixels, score_scans
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.scan_groups import groups_in, require_column
 from latentdx.diagnosis.set_rule import SetRule, fit_sets, parse_sets
 from latentdx.diagnosis.threshold import choose_threshold, parse_target, require_two_classes
+from latentdx.features.table import Extract
 from latentdx.metrics.bootstrap import patient_groups
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
@@ -68,6 +69,19 @@ def decide_by(
     for note in notes_of(rule, risk):
         clock.note(note)
     return replace(model, head=head, sets=rule, risk=risk)
+
+
+def aim_for(prepared: Prepared, settings: RunSettings) -> Callable[[Head, Extract], Head]:
+    """What gives a baseline's head the model's target: sensitivities are compared like to like."""
+    tune = load_parts(prepared.collection, prepared.split, prepared.classes, "tune")
+    seed = derive_seed(settings.seed, "decide")
+    rows, _ = _parts(tune.patients, settings, seed)
+
+    def aim(head: Head, extract: Extract) -> Head:
+        table = head.probabilities(score_scans(head, tune, extract, flip=settings.flip))
+        return _with_threshold(head, table, tune, rows, settings.target, seed)
+
+    return aim
 
 
 def notes_of(rule: SetRule, risk: RiskControl | None) -> list[str]:
