@@ -127,7 +127,7 @@ def test_one_bad_file_where_strict(refused: Callable[..., str], scans: Path) -> 
     ("option", "value", "choices"),
     [
         ("--autoencoder", "diffusion", "'invariant', 'convolutional'"),
-        ("--classifier", "forest", "'svm', 'logistic' or 'knn'"),
+        ("--classifier", "random-forest", "'forest', 'mlp'"),
         ("--features", "deep", "'pooled' or 'latent'"),
         ("--overlap", "ignore", "'stop', 'drop' or 'allow'"),
         ("--labelled", "1", "greater than or equal to 2"),

@@ -89,3 +89,10 @@ def test_an_unknown_command_or_option_is_a_usage_error(args: tuple[str, ...], na
     ended = latentdx(*args)
     assert (ended.code, ended.out) == (2, "")
     assert named in ended.err
+
+
+def test_every_classifier_is_told_of() -> None:
+    from latentdx.cli.options import CLASSIFIERS
+    from latentdx.diagnosis.machines import MACHINES
+
+    assert all(f"{name} (" in CLASSIFIERS or f"{name}," in CLASSIFIERS for name in MACHINES)

@@ -13,7 +13,14 @@ from latentdx.diagnosis import classifiers
 from latentdx.diagnosis.classifiers import CHOICES, _tuning_rows, choose_strength
 from latentdx.diagnosis.machines import ClassifierName
 
-every_machine = pytest.mark.parametrize("name", get_args(ClassifierName))
+SLOW = {"boosting", "forest", "mlp", "stacking"}
+every_machine = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name in get_args(ClassifierName)
+    ],
+)
 
 
 def own_patients(count: int) -> list[str]:
@@ -46,7 +53,10 @@ def test_the_choice_is_reproducible_and_one_of_those_offered(name: ClassifierNam
 def test_choices_go_from_simple_to_flexible() -> None:
     assert list(CHOICES["svm"]) == sorted(CHOICES["svm"])
     assert list(CHOICES["logistic"]) == sorted(CHOICES["logistic"])
-    assert list(CHOICES["knn"]) == sorted(CHOICES["knn"], reverse=True)
+    for name in ("linear-svm", "boosting", "forest", "gaussian-process", "stacking"):
+        assert list(CHOICES[name]) == sorted(CHOICES[name])
+    for name in ("knn", "prototypes", "mlp"):
+        assert list(CHOICES[name]) == sorted(CHOICES[name], reverse=True)
 
 
 def test_the_simplest_within_one_standard_error_is_chosen(

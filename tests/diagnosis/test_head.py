@@ -17,6 +17,14 @@ from latentdx.diagnosis.machines import ClassifierName
 from latentdx.features.pixels import flat_pixels
 from latentdx.features.table import FeatureTable
 
+SLOW = {"boosting", "forest", "mlp", "stacking"}
+every_machine = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name in get_args(ClassifierName)
+    ],
+)
 QUICK = HeadSettings(rows=200, components=4)
 
 
@@ -32,7 +40,7 @@ def a_table(count: int = 60, n_classes: int = 2) -> FeatureTable:
     return FeatureTable(features, labels, names, names, names, classes, "", "")
 
 
-@pytest.mark.parametrize("name", get_args(ClassifierName))
+@every_machine
 def test_a_trained_head_beats_chance_on_new_patients(name: ClassifierName) -> None:
     train, calibrate, new = (disc_scans(count, seed=count) for count in (80, 40, 100))
     head = train_head(train, calibrate, sorted_values, replace(QUICK, classifier=name), seed=0)
@@ -141,3 +149,9 @@ def test_without_flips_neither_copies_nor_scores_are_mirrored() -> None:
     np.testing.assert_allclose(
         both, (plain + score_pixels(head, mirrored, flat_pixels, flip=False)) / 2, atol=1e-6
     )
+
+
+def test_a_gaussian_process_has_as_many_copies_as_it_can_take() -> None:
+    settings = HeadSettings(classifier="gaussian-process")
+    assert [settings.n_copies(n) for n in (20, 300, 600, 1000)] == [8, 2, 0, 0]
+    assert all(n * (settings.n_copies(n) + 1) <= 1000 for n in range(1, 1001))

@@ -16,7 +16,14 @@ from latentdx.core.errors import StopError
 from latentdx.diagnosis.classifiers import CHOICES, fit_classifier
 from latentdx.diagnosis.machines import MACHINES, ClassifierName, machine_from, to_arrays
 
-every_machine = pytest.mark.parametrize("name", get_args(ClassifierName))
+SLOW = {"boosting", "forest", "mlp"}
+every_machine = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name in get_args(ClassifierName)
+    ],
+)
 some_classes = pytest.mark.parametrize("n_classes", [2, 3])
 
 

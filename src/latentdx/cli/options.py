@@ -111,9 +111,13 @@ AutoencoderOption = Annotated[
         "or one of MONAI's.",
     ),
 ]
-ClassifierOption = Annotated[
-    str, typer.Option("--classifier", help="svm (default), logistic or knn.")
-]
+CLASSIFIERS = (
+    "svm (default; Gaussian kernel, by landmarks above 20,000 rows), logistic, linear-svm (one "
+    "weight a feature), prototypes (nearest class mean: for a handful of labels), knn (nearest "
+    "scans), gaussian-process (at most 1,000 scans), forest (random trees), boosting (trees that "
+    "correct each other), mlp (a hidden layer), stacking (svm, logistic and prototypes together)."
+)
+ClassifierOption = Annotated[str, typer.Option("--classifier", help=CLASSIFIERS)]
 FlipOption = Annotated[
     bool,
     typer.Option(

@@ -89,7 +89,7 @@ def run(
     epochs: options.EpochsOption = None,
     precision: options.PrecisionOption = None,
     classifier: Annotated[
-        str | None, typer.Option("--classifier", help="svm (default), logistic or knn.")
+        str | None, typer.Option("--classifier", help=options.CLASSIFIERS)
     ] = None,
     features: Annotated[
         str | None, typer.Option("--features", help="pooled (default) or latent.")
