@@ -8,6 +8,7 @@ BENCHMARKS = {
     "quality_time": "seconds until features are as good as the classic ones (five minutes)",
     "worth": "trained against untrained encoders, pixels and HOG, on five sets (an hour)",
     "svm_scale": "an SVM on a thousand to a million rows (half an hour)",
+    "coverage": "promises of sets, risk, thresholds and probabilities, counted (ten minutes)",
     "resume": "trainings killed a hundred times (five minutes)",
     "speed": "members by layout and precision, ingest, bootstrap (a few minutes)",
     "ingest": "files into a collection, against pydicom and MONAI; peak memory (20 minutes)",
