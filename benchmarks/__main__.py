@@ -7,6 +7,8 @@ BENCHMARKS = {
     "training": "the engine against a bare loop, plain PyTorch, pythae and Keras (ten minutes)",
     "quality_time": "seconds until features are as good as the classic ones (five minutes)",
     "worth": "trained against untrained encoders, pixels and HOG, on five sets (an hour)",
+    "suggest": "suggested labels against labels drawn by lot, on three sets (ten minutes)",
+    "semi_supervised": "unlabelled scans beside few labels, on three sets (ten minutes)",
     "svm_scale": "an SVM on a thousand to a million rows (half an hour)",
     "coverage": "promises of sets, risk, thresholds and probabilities, counted (ten minutes)",
     "resume": "trainings killed a hundred times (five minutes)",
@@ -22,7 +24,7 @@ def main() -> None:
     print("Each writes its numbers to benchmarks/results, with machine, versions and commit.")
     print("Try one with --quick first; headline needs public data sets (LATENTDX_DATA=folder).\n")
     for name, text in BENCHMARKS.items():
-        print(f"  python -m benchmarks.{name:<14}{text}")
+        print(f"  python -m benchmarks.{name:<16}{text}")
 
 
 if __name__ == "__main__":
