@@ -6,6 +6,7 @@ BENCHMARKS = {
     "headline": "whole studies on public data, with baselines and intervals (an hour or more)",
     "training": "the engine against a bare loop, plain PyTorch, pythae and Keras (ten minutes)",
     "quality_time": "seconds until features are as good as the classic ones (five minutes)",
+    "gate": "how many scans of wrong kinds are stopped, how many right ones (ten minutes)",
     "worth": "trained against untrained encoders, pixels and HOG, on five sets (an hour)",
     "suggest": "suggested labels against labels drawn by lot, on three sets (ten minutes)",
     "semi_supervised": "unlabelled scans beside few labels, on three sets (ten minutes)",

@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,28 +63,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = asked.out or (TRIALS if asked.quick else RESULTS) / "gate.json"
     results = json.loads(out.read_text())["results"] if out.exists() else {}
     for name in asked.sets:
-        results[name] = measured(sets, name, quick=asked.quick)
-        _show(name, results[name])
-        facts = {"draws": DRAWS, "held_back": HELD_BACK, "right_kind": RIGHT_KIND}
-        write(out, {"quick": asked.quick, **provenance(), **facts, "results": results})
+        for encoder_name, found in measured(sets, name, quick=asked.quick):
+            results.setdefault(name, {})[encoder_name] = found
+            _show(f"{name}, {encoder_name}", found)
+            facts = {"draws": DRAWS, "held_back": HELD_BACK, "right_kind": RIGHT_KIND}
+            write(out, {"quick": asked.quick, **provenance(), **facts, "results": results})
     return 0
 
 
-def measured(sets: dict[str, Scans], name: str, *, quick: bool) -> dict[str, Any]:
-    """Stopped shares in percent, by encoder, of right scans and of every foreign kind."""
+def measured(
+    sets: dict[str, Scans], name: str, *, quick: bool
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """For each encoder the shares, in percent, of right scans and of every kind that it stops."""
     scans, size = sets[name], CASES[name].size
     tested = scans.scans(scans.tested(0))
     generator = numpy_generator(0, "gate", name)
     some = tested.pixels[generator.permutation(len(tested))[:COUNT]]
     kinds = {**dict(files(size)), **made(some, generator)}
-    pool = [item for item in POOLS[size] if item in sets]
-    shared = encoder(sets, pool, VARIANTS["default"], 0, trained=True)
     draws = [_calibrate_rows(scans, number) for number in range(DRAWS)]
     alone = _trained_alone(scans, draws[0], 64 if quick else SEEN[size])
-    return {
-        "encoder of all sets": _of_encoder(shared, scans, kinds, draws),
-        "encoder of this set": _of_encoder(alone, scans, kinds, draws[:1]),
-    }
+    yield "encoder of this set", _of_encoder(alone, scans, kinds, draws[:1])
+    pool = [item for item in POOLS[size] if item in sets]
+    shared = encoder(sets, pool, VARIANTS["default"], 0, trained=True)
+    yield "encoder of all sets", _of_encoder(shared, scans, kinds, draws)
 
 
 def _calibrate_rows(scans: Scans, number: int) -> NDArray[np.bool_]:
@@ -170,17 +171,15 @@ def _percent(stopped: NDArray[np.bool_]) -> float:
     return round(100 * float(stopped.mean()), 2)
 
 
-def _show(name: str, result: dict[str, Any]) -> None:
-    for encoder_name, found in result.items():
-        n_train, n_calibrate = found["n_train"][0], found["n_calibrate"][0]
-        print(f"\n{name}, {encoder_name}: {n_train} train, {n_calibrate} calibrate")
-        print(f"  right {found['right']['stopped']:.1f} % of {found['right']['n']}", end="; ")
-        parts = found["right by label"].items()
-        print(", ".join(f"{label} {item['stopped']:.1f} %" for label, item in parts))
-        for group in ("foreign", "foreign, held back", "not asked to be stopped"):
-            print(f"  {group}: {found.get(group + ': all', '')}")
-            below = {n: i["stopped"] for n, i in found[group].items() if i["stopped"] < 100}
-            print("    below 100:", ", ".join(f"{n} {v}" for n, v in below.items()), flush=True)
+def _show(name: str, found: dict[str, Any]) -> None:
+    print(f"\n{name}: {found['n_train'][0]} train, {found['n_calibrate'][0]} calibrate")
+    print(f"  right {found['right']['stopped']:.1f} % of {found['right']['n']}", end="; ")
+    parts = found["right by label"].items()
+    print(", ".join(f"{label} {item['stopped']:.1f} %" for label, item in parts))
+    for group in ("foreign", "foreign, held back", "not asked to be stopped"):
+        print(f"  {group}: {found.get(group + ': all', '')}")
+        below = {n: i["stopped"] for n, i in found[group].items() if i["stopped"] < 100}
+        print("    below 100:", ", ".join(f"{n} {v}" for n, v in below.items()), flush=True)
 
 
 if __name__ == "__main__":
