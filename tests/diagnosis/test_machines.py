@@ -129,6 +129,7 @@ def test_arrays_make_the_machine_again(name: ClassifierName, n_classes: int) -> 
     machine = fit_classifier(name, features, labels, n_classes=n_classes, strength=CHOICES[name][1])
     arrays = to_arrays(machine)
     assert all(isinstance(array, np.ndarray) for array in arrays.values())
+    assert all(array.flags.c_contiguous for array in arrays.values())
     again = machine_from(name, arrays)
     assert type(again) is type(machine)
     np.testing.assert_array_equal(again.scores(features), machine.scores(features))

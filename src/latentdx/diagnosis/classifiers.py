@@ -18,7 +18,7 @@ from latentdx.diagnosis.fit_svm import fit_svm
 from latentdx.diagnosis.fit_trees import fit_boosting, fit_forest
 from latentdx.diagnosis.folds import patient_folds
 from latentdx.diagnosis.machine import Floats, Ints, Machine
-from latentdx.diagnosis.machines import ClassifierName
+from latentdx.diagnosis.machines import ClassifierName, machine_from, to_arrays
 from latentdx.diagnosis.own_classifier import Classifier, fit_own, no_classifier
 from latentdx.diagnosis.task import Fit, Task
 from latentdx.metrics.bootstrap import patient_groups
@@ -92,7 +92,9 @@ def fit_classifier(
         return fit_own(name, task)
     if name not in _FITS:
         raise no_classifier(f"there is no classifier {name!r}")
-    return _FITS[name](task, strength)
+    # in the order of memory in which it will be loaded again: sums then round alike
+    arrays = to_arrays(_FITS[name](task, strength)).items()
+    return machine_from(name, {field: np.asarray(each, order="C") for field, each in arrays})
 
 
 def choose_strength(
