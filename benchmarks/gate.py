@@ -1,15 +1,22 @@
 """``python -m benchmarks.gate``: how many scans of wrong kinds are stopped, how many right ones.
 
-Models of NIH, brain MR, phantoms (64 px) and PneumoniaMNIST (28 px). The right kind: the tested
-scans of the first fold (see `worth_sets`). Of the others a quarter, by patient, is the gate's
+Models of NIH, Kermany, brain MR, phantoms (64 px) and PneumoniaMNIST (28 px). The right kind: the
+tested scans of each fold (see `worth_sets`). Of the others a quarter, by patient, is the gate's
 ``calibrate`` part, in five draws; rates are means over draws. Twice each: with the encoder of
 `worth`, which was trained on all sets of its size at once (and on the scans of the ``calibrate``
 part), and with one trained shortly on the set alone, without its first draw's ``calibrate`` part
 (one draw). The gate sees pixels alone: none of these sets but phantoms says a modality.
 
 Chest X-rays of MedNIST are of the right kind for chest models, and MR DICOM files for brain MR:
-they are reported, not asked to be stopped. MedNIST's and the DICOM samples, inversion, noise and
-blank scans were looked at while measures were chosen; `gate_kinds.HELD_BACK` was not.
+they are reported, not asked to be stopped.
+
+What was in view while the gate was made, so that figures of it are optimistic (`CHOSEN_ON`): some
+sixty ways to measure and to join were compared, with the tested scans of the first fold of brain
+MR and of PneumoniaMNIST, and with MedNIST's classes, the DICOM samples, inversion, noise and blank
+scans; NIH and phantoms, first fold, were looked at once. No choice was made by Kermany, by the
+other folds (whose scans were in the first fold's learned ones, though), or by the kinds of
+`gate_kinds.HELD_BACK`; brain MR's rates of those had been seen once before the last changes.
+Nothing was changed after the run whose results are kept.
 """
 
 from __future__ import annotations
@@ -27,7 +34,7 @@ from numpy.typing import NDArray
 from benchmarks.gate_kinds import COUNT, HELD_BACK, ONLY_REPORTED, files, made
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
 from benchmarks.worth import CACHE, POOLS, VARIANTS, encoder
-from benchmarks.worth_sets import CASES, Scans, load
+from benchmarks.worth_sets import CASES, FOLDS, Scans, load
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.data import ArraySource
 from latentdx.autoencoder.engine.fit import Pool, pretrain
@@ -38,9 +45,11 @@ from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.gate_evidence import Evidence, gather
 from latentdx.features.extract import reconstruct
 
-SETS = ("nih", "brain-mr", "phantoms", "pneumoniamnist")
+SETS = ("nih", "kermany", "brain-mr", "phantoms", "pneumoniamnist")
+CHOSEN_ON = ("brain-mr fold 0", "pneumoniamnist fold 0")
 RIGHT_KIND = {
     "nih": ("mednist-CXR",),
+    "kermany": ("mednist-CXR",),
     "pneumoniamnist": ("mednist-CXR",),
     "brain-mr": ("dicom-mr",),
     "phantoms": (),
@@ -62,42 +71,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sets = {name: found for name in CASES if (found := load(name, CACHE))}
     out = asked.out or (TRIALS if asked.quick else RESULTS) / "gate.json"
     results = json.loads(out.read_text())["results"] if out.exists() else {}
-    for name in asked.sets:
-        for encoder_name, found in measured(sets, name, quick=asked.quick):
-            results.setdefault(name, {})[encoder_name] = found
-            _show(f"{name}, {encoder_name}", found)
-            facts = {"draws": DRAWS, "held_back": HELD_BACK, "right_kind": RIGHT_KIND}
+    facts = {"draws": DRAWS, "held_back": HELD_BACK, "right_kind": RIGHT_KIND}
+    facts["chosen_on"] = CHOSEN_ON
+    for name, fold in [(name, fold) for name in asked.sets for fold in _folds(sets[name], asked)]:
+        for encoder_name, found in measured(sets, name, fold, quick=asked.quick):
+            results.setdefault(name, {}).setdefault(f"fold {fold}", {})[encoder_name] = found
+            _show(f"{name} fold {fold}, {encoder_name}", found)
             write(out, {"quick": asked.quick, **provenance(), **facts, "results": results})
     return 0
 
 
+def _folds(scans: Scans, asked: argparse.Namespace) -> range:
+    """One where the test part is given, or where it only has to work."""
+    return range(1 if asked.quick or (scans.folds == FOLDS).any() else FOLDS)
+
+
 def measured(
-    sets: dict[str, Scans], name: str, *, quick: bool
+    sets: dict[str, Scans], name: str, fold: int, *, quick: bool
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """For each encoder the shares, in percent, of right scans and of every kind that it stops."""
     scans, size = sets[name], CASES[name].size
-    tested = scans.scans(scans.tested(0))
+    tested = scans.scans(scans.tested(fold))
     generator = numpy_generator(0, "gate", name)
     some = tested.pixels[generator.permutation(len(tested))[:COUNT]]
     kinds = {**dict(files(size)), **made(some, generator)}
-    draws = [_calibrate_rows(scans, number) for number in range(DRAWS)]
-    alone = _trained_alone(scans, draws[0], 64 if quick else SEEN[size])
-    yield "encoder of this set", _of_encoder(alone, scans, kinds, draws[:1])
+    draws = [_calibrate_rows(scans, fold, number) for number in range(DRAWS)]
+    alone = _trained_alone(scans, fold, draws[0], 64 if quick else SEEN[size])
+    yield "encoder of this set", _of_encoder(alone, scans, fold, kinds, draws[:1])
     pool = [item for item in POOLS[size] if item in sets]
-    shared = encoder(sets, pool, VARIANTS["default"], 0, trained=True)
-    yield "encoder of all sets", _of_encoder(shared, scans, kinds, draws)
+    shared = encoder(sets, pool, VARIANTS["default"], fold, trained=True)
+    yield "encoder of all sets", _of_encoder(shared, scans, fold, kinds, draws)
 
 
-def _calibrate_rows(scans: Scans, number: int) -> NDArray[np.bool_]:
+def _calibrate_rows(scans: Scans, fold: int, number: int) -> NDArray[np.bool_]:
     """Among learned scans: a quarter of the patients."""
-    patients = scans.patients[scans.learned(0)]
+    patients = scans.patients[scans.learned(fold)]
     names = numpy_generator(0, "gate calibrate", number).permutation(np.unique(patients))
     return np.isin(patients, names[: round(SHARE * len(names))])
 
 
-def _trained_alone(scans: Scans, calibrate: NDArray[np.bool_], n_seen: int) -> Autoencoder:
+def _trained_alone(
+    scans: Scans, fold: int, calibrate: NDArray[np.bool_], n_seen: int
+) -> Autoencoder:
     size = scans.levels.shape[2]
-    levels = scans.levels[scans.learned(0)][~calibrate]
+    levels = scans.levels[scans.learned(fold)][~calibrate]
     network = build("invariant", {"channels": 1, "size": size}, seed=0)
     source = ArraySource(levels)
     network.set_normalisation(*source.moments())
@@ -108,10 +125,11 @@ def _trained_alone(scans: Scans, calibrate: NDArray[np.bool_], n_seen: int) -> A
 def _of_encoder(
     network: Autoencoder,
     scans: Scans,
+    fold: int,
     kinds: dict[str, NDArray[np.float32]],
     draws: list[NDArray[np.bool_]],
 ) -> dict[str, Any]:
-    learned, tested = scans.scans(scans.learned(0)), scans.scans(scans.tested(0))
+    learned, tested = scans.scans(scans.learned(fold)), scans.scans(scans.tested(fold))
     seen = _evidence(network, learned.pixels)
     gates = []
     for calibrate in draws:

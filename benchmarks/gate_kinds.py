@@ -24,7 +24,7 @@ FRAMES = 3
 HELD_BACK = (
     "photographs", "digits", "hippocampus-mr", "stripes", "checkerboard", "smooth-fields", "frame",
 )  # fmt: skip
-"""Kinds that were looked at for the first time when the gate was finished."""
+"""Kinds by which nothing of the gate was chosen."""
 
 ONLY_REPORTED = ("upside-down", "turned", "cropped", "blurred", "halves-swapped")
 """Of the right body part and modality, however strangely taken: not asked to be stopped."""
