@@ -73,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = json.loads(out.read_text())["results"] if out.exists() else {}
     facts = {"draws": DRAWS, "held_back": HELD_BACK, "right_kind": RIGHT_KIND}
     facts["chosen_on"] = CHOSEN_ON
-    for name, fold in [(name, fold) for name in asked.sets for fold in _folds(sets[name], asked)]:
+    parts = [(data, fold) for data in asked.sets for fold in _folds(sets[data], asked)]
+    for name, fold in parts:
         for encoder_name, found in measured(sets, name, fold, quick=asked.quick):
             results.setdefault(name, {}).setdefault(f"fold {fold}", {})[encoder_name] = found
             _show(f"{name} fold {fold}, {encoder_name}", found)
