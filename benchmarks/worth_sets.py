@@ -15,6 +15,7 @@ from latentdx.collection.labels import order_classes
 from latentdx.collection.phantoms import PhantomSettings, write_phantoms
 from latentdx.collection.plan import IngestSettings
 from latentdx.collection.store import Collection
+from latentdx.collection.table import CollectionTable
 from latentdx.core.seeds import numpy_generator
 from latentdx.scans.policy import Policy
 
@@ -53,7 +54,8 @@ class Scans:
     Attributes
     ----------
     levels: uint8 or uint16 (N, 1, S, S). folds: (N,), the fold in which a scan is tested, or -1
-    for one that is only learned from. labels, patients, names: (N,).
+    for one that is only learned from. labels, patients, names: (N,). unlabelled: of patients none
+    of whose scans has a label.
     """
 
     name: str
@@ -63,6 +65,11 @@ class Scans:
     names: NDArray[np.str_]
     folds: NDArray[np.int64]
     classes: tuple[str, ...]
+    unlabelled: NDArray[np.uint16]
+
+    def pooled(self, fold: int) -> NDArray[np.uint16]:
+        """What an encoder learns from in a fold: learned scans, and all those without label."""
+        return np.concatenate([self.levels[self.learned(fold)], self.unlabelled])
 
     def scans(self, rows: NDArray[np.bool_]) -> LabelledScans:
         """Of some rows, as the classifier's training takes them."""
@@ -130,7 +137,14 @@ def _read(name: str, collection: Collection, case: Case) -> Scans:
         table.scan_id[rows],
         _folds(patients, labels, given),
         classes,
+        collection.levels(_unlabelled(table)),
     )
+
+
+def _unlabelled(table: CollectionTable) -> NDArray[np.int64]:
+    """Rows of patients without any label who share no picture with one that has some."""
+    patients = _with_twins(table.patient_or_scan(), table.content_hash)
+    return np.flatnonzero(~np.isin(patients, patients[table.is_labelled]))
 
 
 def _with_twins(patients: NDArray[np.str_], hashes: NDArray[np.str_]) -> NDArray[np.str_]:

@@ -112,14 +112,39 @@ def test_probabilities_before_calibration_are_refused() -> None:
         head.probabilities(np.zeros((1, 1), np.float32))
 
 
-def test_features_are_whitened_by_the_scans_without_their_copies() -> None:
+def test_features_are_scaled_by_the_scans_without_their_copies() -> None:
     table = a_table(60)
     strange = replace(table, embeddings=table.embeddings * 40)
     names = ("embeddings", "labels", "patients", "scan_ids", "parts")
     joined = {n: np.concatenate([getattr(table, n), getattr(strange, n)]) for n in names}
-    head = fit_head(replace(table, **joined), HeadSettings(components=6), n_scans=60, seed=0)
-    whitened = head.whitened(table.embeddings)
+    settings = HeadSettings(components=6, whitenings=(1.0,))
+    head = fit_head(replace(table, **joined), settings, n_scans=60, seed=0)
+    whitened = head.reduced(table.embeddings)
     np.testing.assert_allclose(np.cov(whitened.T), np.eye(6), atol=1e-2)
+
+
+def test_features_are_scaled_by_unlabelled_scans_too() -> None:
+    table, others = a_table(60), a_table(300)
+    wide = replace(others, embeddings=others.embeddings * 10, labels=np.full(300, -1))
+    settings = HeadSettings(components=6, whitenings=(1.0,))
+    alone = fit_head(table, settings, n_scans=60, seed=0)
+    helped = fit_head(table, settings, n_scans=60, seed=0, unlabelled=wide)
+    assert (helped.standardiser.scale > 5 * alone.standardiser.scale).all()
+
+
+def test_the_form_of_features_is_chosen_by_what_it_predicts() -> None:
+    # the label lies in the weakest of many directions: whitening brings it up
+    generator = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    features = generator.normal(size=(200, 12)).astype(np.float32)
+    features[:, :11] = features[:, :1] + 0.3 * features[:, :11]
+    features[:, 11] = features[:, 0] + 0.05 * (2 * labels - 1)
+    table = replace(a_table(200), embeddings=features, labels=labels)
+    chosen = fit_head(table, HeadSettings(components=12), n_scans=200, seed=0)
+    deviations = chosen.reduced(features).std(axis=0)
+    assert deviations.max() < 1.5 * deviations.min()
+    few = fit_head(table.take(np.arange(40)), HeadSettings(components=12), n_scans=40, seed=0)
+    assert few.reduced(features).std(axis=0).max() > 2 * deviations.max()
 
 
 @pytest.mark.parametrize(

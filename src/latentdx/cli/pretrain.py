@@ -65,7 +65,7 @@ def pretrain(
         typer.Option("--minutes", help="Wall time that may be used; epochs are fitted to it."),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Scans a step (default: 256).", min=8)
+        int | None, typer.Option("--batch-size", help="Scans a step (default: 64).", min=8)
     ] = None,
     accumulate: Annotated[
         int | None,

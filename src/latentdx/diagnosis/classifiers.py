@@ -26,6 +26,7 @@ from latentdx.metrics.calibration import log_loss
 
 _TUNING_SCANS = 1500
 _FOLDS = 5
+_FEWEST_TO_CHOOSE = 50  # scans: below, folds cannot tell forms of features apart
 
 CHOICES: dict[ClassifierName, tuple[float, ...]] = {
     "svm": (0.1, 0.3, 1.0, 3.0, 10.0),  # C
@@ -100,31 +101,63 @@ def fit_classifier(
 def choose_strength(
     name: Classifier, features: Floats, labels: Ints, patients: Sequence[str], *, seed: int
 ) -> float:
-    """The simplest strength whose log-loss is within one standard error of the best.
+    """The simplest strength whose log-loss is within one standard error of the best: `choose`."""
+    return choose(name, [features], labels, patients, seed=seed)[1]
+
+
+def choose(
+    name: Classifier,
+    candidates: Sequence[Floats],
+    labels: Ints,
+    patients: Sequence[str],
+    *,
+    seed: int,
+) -> tuple[int, float]:
+    """Which of several forms of the features (N, D), and with what strength.
 
     Losses are those of patient-grouped cross-validation (at most 1500 scans); scores of held-out
     folds become probabilities by a sigmoid fitted on them, so the choice is by log-loss and not
-    by AUROC, which can prefer classifiers that name one class only. One standard error: Breiman
-    et al., "Classification and Regression Trees", 1984; it keeps classifiers simple where the
-    scans to come may differ. Falls back on the middle where folds cannot be made. A scikit-learn
-    classifier has its own settings: 0.
+    by AUROC, which can prefer classifiers that name one class only. The strength is the simplest
+    within one standard error of the best: Breiman et al., "Classification and Regression Trees",
+    1984; it keeps classifiers simple where the scans to come may differ. A later form is taken
+    only where it is better than those before by more than one standard error of the folds'
+    differences, and only with 50 scans or more. Falls back on the first and the middle where
+    folds cannot be made. A scikit-learn classifier has its own settings: strength 0.
     """
     if not isinstance(name, str):
-        return 0.0
+        return 0, 0.0
     if name not in CHOICES:
         raise no_classifier(f"there is no classifier {name!r}")
     groups = patient_groups(patients)  # numbers: other pseudonyms give the same folds
     rows = _tuning_rows(groups, seed)
-    task = Task(features[rows], labels[rows], int(labels[rows].max()) + 1, groups[rows])
     values = CHOICES[name]
-    parts = patient_folds(task.labels, task.groups, _FOLDS, seed=seed)
+    labels, groups = labels[rows], groups[rows]
+    parts = patient_folds(labels, groups, _FOLDS, seed=seed)
     if not parts:
-        return values[len(values) // 2]
-    losses = np.stack([_losses(name, value, task, parts) for value in values])
+        return 0, values[len(values) // 2]
+    chosen, losses = 0, np.empty(0)
+    enough = len(rows) >= _FEWEST_TO_CHOOSE
+    for index, features in enumerate(candidates if enough else candidates[:1]):
+        task = Task(features[rows], labels, int(labels.max()) + 1, groups)
+        found = np.stack([_losses(name, value, task, parts) for value in values])
+        if index == 0 or _is_better(found, losses):
+            chosen, losses = index, found
+    return chosen, values[_simplest(losses)]
+
+
+def _simplest(losses: NDArray[np.float64]) -> int:
+    """Of losses (strengths, folds), the first within one standard error of the best."""
     means = losses.mean(axis=1)
     best = int(means.argmin())
-    limit = means[best] + losses[best].std(ddof=1) / np.sqrt(len(parts))
-    return values[int(np.flatnonzero(means <= limit)[0])]
+    limit = means[best] + losses[best].std(ddof=1) / np.sqrt(losses.shape[1])
+    return int(np.flatnonzero(means <= limit)[0])
+
+
+def _is_better(losses: NDArray[np.float64], before: NDArray[np.float64]) -> bool:
+    """By more than one standard error, each at its best strength."""
+    best = [each[each.mean(axis=1).argmin()] for each in (losses, before)]
+    gain = best[1] - best[0]
+    return bool(gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)))
 
 
 def _tuning_rows(groups: NDArray[np.generic], seed: int) -> Ints:

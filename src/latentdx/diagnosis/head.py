@@ -12,7 +12,7 @@ from latentdx.collection.labelled import LabelledScans
 from latentdx.diagnosis.calibrate import SigmoidCalibration
 from latentdx.diagnosis.calibration_choice import fit_calibration
 from latentdx.diagnosis.calibrations import Calibration, CalibrationChoice
-from latentdx.diagnosis.classifiers import choose_strength, fit_classifier
+from latentdx.diagnosis.classifiers import choose, fit_classifier
 from latentdx.diagnosis.fit_gaussian_process import MOST_ROWS
 from latentdx.diagnosis.machine import Machine
 from latentdx.diagnosis.machines import ClassifierName
@@ -37,7 +37,10 @@ class HeadSettings:
         it is fitted, and a bundle cannot hold it.
     rows: augmented copies are added until the training part has about this many rows: at least
         `fewest_copies`, at most `most_copies` a scan.
-    components: whitened principal components kept of the features, at most one a training scan.
+    components: principal components kept of the features.
+    whitenings: forms in which they may come (see `PrincipalComponents.fit`), the preferred first;
+        cross-validation within the training scans chooses. Half-whitened ones are best with few
+        labels; many labels can use what whitening brings up (docs/research.md).
     flip: mirrored copies, and scores averaged over a scan and its mirror image. Off where left
         and right are the diagnosis.
     calibration: by name, or ``auto``.
@@ -49,6 +52,7 @@ class HeadSettings:
     fewest_copies: int = 2
     most_copies: int = 8
     components: int = 256
+    whitenings: tuple[float, ...] = (0.5, 0.0, 1.0)
     flip: bool = True
     calibration: CalibrationChoice = "sigmoid"
     semi_supervised: SemiSupervised = "none"
@@ -68,7 +72,7 @@ class HeadSettings:
 
 @dataclass(frozen=True)
 class Head:
-    """Standardised, whitened features into a classifier; calibrated once `calibrate` was seen.
+    """Standardised, reduced features into a classifier; calibrated once `calibrate` was seen.
 
     `strength` is the chosen C (or k, ...: see `CHOICES`); `name` is "own" of a classifier
     that was given as an object. `threshold`, for two classes, is the probability of the
@@ -95,10 +99,10 @@ class Head:
 
     def scores(self, embeddings: Floats) -> Floats:
         """Uncalibrated scores (N, Q) of embeddings (N, D)."""
-        return self.machine.scores(self.whitened(embeddings))
+        return self.machine.scores(self.reduced(embeddings))
 
-    def whitened(self, embeddings: Floats) -> Floats:
-        """(N, D) to (N, M), unit variance by column over the training part."""
+    def reduced(self, embeddings: Floats) -> Floats:
+        """(N, D) to (N, M): standardised, then principal components of mean variance 1."""
         return self.components(self.standardiser(embeddings))
 
     def probabilities(self, scores: Floats) -> NDArray[np.float64]:
@@ -132,42 +136,46 @@ class Head:
         return replace(self, calibration=calibration, threshold=threshold)
 
 
-def fit_head(table: FeatureTable, settings: HeadSettings, *, n_scans: int, seed: int) -> Head:
+def fit_head(
+    table: FeatureTable,
+    settings: HeadSettings,
+    *,
+    n_scans: int,
+    seed: int,
+    unlabelled: FeatureTable | None = None,
+) -> Head:
     """Fit on a training table whose first `n_scans` rows are scans, the others their copies.
 
-    The strength is chosen by patient-grouped cross-validation on the scans themselves.
+    Scaling is fitted on the scans, with `unlabelled` ones of the training side beside them: few
+    scans span too little, so that their copies join them. Its form and the classifier's strength
+    are chosen by patient-grouped cross-validation on the scans themselves.
     """
-    standardiser = Standardiser.fit(table.embeddings)
-    scaled = standardiser(table.embeddings)
-    components = PrincipalComponents.fit(
-        scaled[: _component_rows(n_scans, settings)], min(settings.components, n_scans)
-    )
-    features = components(scaled)
-    strength = choose_strength(
+    basis = table.embeddings[:n_scans]
+    if unlabelled is not None and len(unlabelled):
+        basis = np.concatenate([basis, unlabelled.embeddings])
+    if len(basis) < _MANY * settings.components:
+        basis = np.concatenate([basis, table.embeddings[n_scans:]])
+    standardiser = Standardiser.fit(basis)
+    scaled, spanned = standardiser(table.embeddings), standardiser(basis)
+    most = min(settings.components, len(basis) if unlabelled is not None else n_scans)
+    forms = [PrincipalComponents.fit(spanned, most, power) for power in settings.whitenings]
+    form, strength = choose(
         settings.classifier,
-        features[:n_scans],
+        [components(scaled[:n_scans]) for components in forms],
         table.labels[:n_scans],
         table.patients[:n_scans].tolist(),
         seed=seed,
     )
     machine = fit_classifier(
         settings.classifier,
-        features,
+        forms[form](scaled),
         table.labels,
         n_classes=len(table.classes),
         strength=strength,
         patients=table.patients.tolist(),
     )
     name = settings.classifier if isinstance(settings.classifier, str) else OWN
-    return Head(name, strength, standardiser, components, machine)
-
-
-def _component_rows(n_scans: int, settings: HeadSettings) -> int | None:
-    """The scans where they are many; few span too little, so that their copies join them.
-
-    Whitened to as many components as there are scans, all scans are equally far from each other.
-    """
-    return n_scans if n_scans >= _MANY * settings.components else None
+    return Head(name, strength, standardiser, forms[form], machine)
 
 
 def train_head(  # noqa: PLR0913 - two parts, how, and what helps
@@ -183,7 +191,7 @@ def train_head(  # noqa: PLR0913 - two parts, how, and what helps
     """Augment, extract, fit on `train` and calibrate on `calibrate`.
 
     Used alike for the autoencoder's features and for every baseline. `unlabelled` scans of the
-    training side help as `settings.semi_supervised` says.
+    training side help to scale the features, and as `settings.semi_supervised` says.
     """
     n_copies = settings.n_copies(len(train))
     copies = augmented(train, settings.augmentation(), n_copies=n_copies, seed=seed)
@@ -192,7 +200,7 @@ def train_head(  # noqa: PLR0913 - two parts, how, and what helps
     )
     if unlabelled is not None and len(unlabelled) and settings.semi_supervised != "none":
         table = _with_guesses(table, unlabelled, settings, n_scans=len(train), seed=seed)
-    head = fit_head(table, settings, n_scans=len(train), seed=seed)
+    head = fit_head(table, settings, n_scans=len(train), seed=seed, unlabelled=unlabelled)
     scores = score_scans(head, calibrate, extract, flip=settings.flip)
     calibration = fit_calibration(
         settings.calibration, scores, calibrate.labels, calibrate.patients.tolist(), seed=seed
@@ -206,7 +214,8 @@ def _with_guesses(
     """The table, and behind it the unlabelled scans that got a label."""
     scores, share = None, SHARE
     if settings.semi_supervised == "pseudo":
-        scores = fit_head(table, settings, n_scans=n_scans, seed=seed).scores(others.embeddings)
+        head = fit_head(table, settings, n_scans=n_scans, seed=seed, unlabelled=others)
+        scores = head.scores(others.embeddings)
     if settings.classifier == "gaussian-process":
         share = min(share, max(0, MOST_ROWS - len(table)) / len(others))
     known = table.take(np.arange(n_scans))

@@ -21,7 +21,7 @@ from latentdx.diagnosis.head import Head, HeadSettings, score_scans, train_head
 from latentdx.features.extract import embed
 from latentdx.features.metadata import MetadataEncoder, metadata_columns, names_the_label
 from latentdx.features.pixels import flat_pixels, hog
-from latentdx.features.table import Extract
+from latentdx.features.table import Extract, FeatureTable
 from latentdx.report.predictions import Predictions
 
 Step = Callable[[str], None]
@@ -32,7 +32,8 @@ Aim = Callable[[Head, Extract], Head]
 class Rivals:
     """What the baselines are made from: labelled parts, and the network to be left untrained.
 
-    `aim` gives a head the threshold that the model's own was given.
+    `aim` gives a head the threshold that the model's own was given; `unlabelled` the features of
+    the unlabelled scans by which features are scaled.
     """
 
     scans: LabelledScans
@@ -40,6 +41,7 @@ class Rivals:
     settings: HeadSettings
     seed: int
     aim: Aim | None = None
+    unlabelled: Callable[[Extract], FeatureTable] | None = None
 
     def majority(self) -> Predictions:
         """Every scan gets the training part's commonest class, and its share as probability."""
@@ -56,6 +58,7 @@ class Rivals:
             extract,
             self.settings,
             seed=derive_seed(self.seed, "head"),
+            unlabelled=None if self.unlabelled is None else self.unlabelled(extract),
         )
         if self.aim is not None:
             head = self.aim(head, extract)

@@ -26,7 +26,7 @@ _MOST_SCANS = 1500
 
 @dataclass(frozen=True)
 class ControlScans:
-    """Scans of train, calibrate and test with their whitened features (N, M)."""
+    """Scans of train, calibrate and test with their reduced features (N, M)."""
 
     scans: LabelledScans
     features: Floats

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from latentdx.collection.labelled import LabelledScans, load_parts
+from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.scan_groups import groups_in
 from latentdx.metrics.estimate import Estimate
@@ -27,6 +29,7 @@ from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
+from latentdx.study.unlabelled import MOST_FOR_SCALE, unlabelled_table
 
 _CONTROL_FAR = 0.1
 
@@ -56,7 +59,7 @@ def assess_step(
     result = evaluate_test(model, test, groups)
     rivals, told = _rivals(prepared, model, scans, settings, clock)
     clock.step("control", "Running the control: shuffled labels")
-    features = model.head.whitened(model.extract(scans.pixels))
+    features = model.head.reduced(model.extract(scans.pixels))
     control = shuffled_labels(model.head, ControlScans(scans, features), settings.seed)
     clock.step("report", "Computing intervals and writing the report")
     metrics = _metrics(prepared, result, rivals, control, settings.seed)
@@ -79,7 +82,9 @@ def _rivals(
     aim = None if settings.target == "balanced" else aim_for(prepared, settings)
     metadata, told = metadata_baseline(prepared.table, scans, settings.seed)
     extra = {} if metadata is None else {"metadata": metadata}
-    rivals = Rivals(scans, model.encoder, head_settings(settings), settings.seed, aim)
+    seed = derive_seed(settings.seed, "head")
+    unlabelled = partial(unlabelled_table, prepared, seed=seed, most=MOST_FOR_SCALE)
+    rivals = Rivals(scans, model.encoder, head_settings(settings), settings.seed, aim, unlabelled)
     done = {"pixels-pca-svm": 0, "hog-svm": 1, "untrained-encoder": 2}
     return run_baselines(rivals, extra, lambda name: clock.progress(done[name], 3, name)), told
 

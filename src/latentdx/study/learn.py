@@ -45,7 +45,7 @@ from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
-from latentdx.study.unlabelled import unlabelled_table
+from latentdx.study.unlabelled import MOST, MOST_FOR_SCALE, unlabelled_table
 
 
 @dataclass(frozen=True)
@@ -187,14 +187,14 @@ def fit_step(
     )
     extract = partial(embed, network, kind=settings.features)
     seed = derive_seed(settings.seed, "head")
-    is_helped = settings.semi_supervised != "none"
+    most = MOST_FOR_SCALE if settings.semi_supervised == "none" else MOST
     head = train_head(
         labelled.part("train"),
         labelled.part("calibrate"),
         extract,
         head_settings(settings),
         seed=seed,
-        unlabelled=unlabelled_table(prepared, extract, seed=seed) if is_helped else None,
+        unlabelled=unlabelled_table(prepared, extract, seed=seed, most=most),
     )
     table, rows = prepared.table, prepared.split.rows("train")
     model = DiagnosticModel(

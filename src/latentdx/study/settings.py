@@ -68,7 +68,7 @@ class RunSettings(BaseModel):
     augment: bool = False
     modality: ModalityChoice = "auto"
     epochs: int | None = Field(default=None, ge=1)
-    batch_size: int = Field(default=256, ge=8)
+    batch_size: int = Field(default=64, ge=8)
     accumulate: int = Field(default=1, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
     schedule: Schedule = "cosine"

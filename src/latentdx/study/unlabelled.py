@@ -9,19 +9,21 @@ from latentdx.core.seeds import numpy_generator
 from latentdx.features.table import Extract, FeatureTable
 from latentdx.study.prepare import Prepared
 
-MOST = 20_000
-"""Beyond, some are drawn: a graph of neighbours compares each with each."""
+MOST, MOST_FOR_SCALE = 20_000, 2000
+"""Beyond, some are drawn: a graph of neighbours compares each with each; a scale needs fewer."""
 
 
-def unlabelled_table(prepared: Prepared, extract: Extract, *, seed: int) -> FeatureTable:
+def unlabelled_table(
+    prepared: Prepared, extract: Extract, *, seed: int, most: int = MOST
+) -> FeatureTable:
     """Embeddings of the scans of ``pretrain``, every label -1; no scan of another part is read.
 
     Labels that they have (those that ``--labelled N`` leaves out) are not looked at.
     """
     table, split = prepared.table, prepared.split
     rows = ordered_rows(table, split, "pretrain")
-    if len(rows) > MOST:
-        drawn = numpy_generator(seed, "unlabelled").choice(len(rows), MOST, replace=False)
+    if len(rows) > most:
+        drawn = numpy_generator(seed, "unlabelled").choice(len(rows), most, replace=False)
         rows = rows[np.sort(drawn)]
     found = [extract(pixels) for pixels in prepared.collection.batches(rows)]
     return FeatureTable(

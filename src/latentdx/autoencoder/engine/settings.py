@@ -25,6 +25,7 @@ class FitSettings:
     scans_seen: where `epochs` is None: scans seen over all epochs at 28 x 28 pixels; larger scans
         are seen fewer times (see `choose_epochs`).
     batch_size: scans a step over all processes, at most; small collections use smaller batches.
+        Few scans and few epochs want many steps: 64 beat 256 at equal time (docs/research.md).
     accumulate: parts into which each batch is split to save memory; their gradients are summed.
     learning_rate: the highest, None for the network's own.
     schedule: after a warm-up over the first `warmup` of the steps a ``cosine`` to zero, a
@@ -45,7 +46,7 @@ class FitSettings:
 
     epochs: int | None = None
     scans_seen: int = 56_000
-    batch_size: int = 256
+    batch_size: int = 64
     accumulate: int = 1
     learning_rate: float | None = None
     schedule: Schedule = "cosine"
