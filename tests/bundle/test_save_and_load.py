@@ -83,7 +83,7 @@ def test_the_description_tells_what_the_model_is(bundle: Path) -> None:
     told = json.loads((bundle / "bundle.json").read_text())
     model = model_of(RECIPES[0])
     assert told["format"] == "latentdx-bundle"
-    assert told["version"] == 1
+    assert told["version"] == 2
     assert told["classes"] == ["1 bars", "2 bars"]
     assert told["encoder"] == {"name": "convolutional", "settings": model.encoder.settings()}
     assert told["head"]["threshold"] == model.head.threshold

@@ -53,7 +53,8 @@ def load_bundle(path: str | Path, *, autoencoder: nn.Module | None = None) -> Di
     another one, ``E_EXTRA`` where the network needs a package that is not installed.
 
     Raises `IntegrityError`: ``E_MODEL_INTEGRITY`` where a file is missing, changed or does not
-    fit the others, ``E_MODEL_VERSION`` where the bundle is newer than this program.
+    fit the others, ``E_MODEL_VERSION`` where the bundle is of another
+    version than this program reads.
 
     Examples
     --------

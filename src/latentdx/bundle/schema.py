@@ -17,7 +17,7 @@ from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.set_rule import SetsKind
 from latentdx.features.extract import FeatureKind
 
-VERSION = 1
+VERSION = 2
 
 DESCRIPTION, ENCODER, HEAD, CARD = (
     "bundle.json",
@@ -116,14 +116,14 @@ class Description(_Strict):
 def read_description(text: str, path: Path) -> Description:
     """Parse ``bundle.json``.
 
-    Raises `IntegrityError` ``E_MODEL_VERSION`` for a newer version, ``E_MODEL_INTEGRITY`` else.
+    Raises `IntegrityError` ``E_MODEL_VERSION`` for another version, ``E_MODEL_INTEGRITY`` else.
     """
     try:
         found = Description.model_validate_json(text)
     except ValidationError as error:
         version = _version_of(text)
-        if version > VERSION:
-            raise _newer(version, path) from None
+        if version not in (0, VERSION):
+            raise _of_another_version(version, path) from None
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise IntegrityError(
@@ -132,8 +132,8 @@ def read_description(text: str, path: Path) -> Description:
             fix="copy the bundle again from its source",
             path=path,
         ) from None
-    if found.version > VERSION:
-        raise _newer(found.version, path)
+    if found.version != VERSION:
+        raise _of_another_version(found.version, path)
     return found
 
 
@@ -145,10 +145,10 @@ def _version_of(text: str) -> int:
     return version if isinstance(version, int) else 0
 
 
-def _newer(version: int, path: Path) -> IntegrityError:
+def _of_another_version(version: int, path: Path) -> IntegrityError:
     return IntegrityError(
         "E_MODEL_VERSION",
-        f"the bundle is of version {version}, this program reads up to {VERSION}",
-        fix="update latentdx",
+        f"the bundle is of version {version}, this program reads version {VERSION}",
+        fix="update latentdx" if version > VERSION else "make it again by `latentdx fit`",
         path=path,
     )
