@@ -21,7 +21,7 @@ Vectors = Float[Tensor, "batch dim"]
 class VicReg(Objective):
     """The pooled deepest layers of two augmented views, projected, under `vicreg`."""
 
-    weight = 0.04
+    weight = 0.2
 
     def __init__(self, network: Autoencoder) -> None:
         super().__init__()
