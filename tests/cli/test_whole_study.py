@@ -68,7 +68,12 @@ def test_metrics_have_every_part_and_each_number_its_five_fields(study: Study) -
     assert all(set(scores) == set(found["test"]) for scores in scored)
     numbers = [number for scores in scored for number in scores.values()]
     numbers += found["reconstruction"].values()
-    numbers += [value for name, value in found["abstention"].items() if name != "target_coverage"]
+    abstention = found["abstention"]
+    assert (abstention["sets"], abstention["target_coverage"]) == ("marginal", 0.9)
+    answering = ("coverage", "answered_fraction", "accuracy_when_answered")
+    numbers += [abstention[name] for name in answering]
+    numbers += abstention["coverage_by_class"].values()
+    assert set(abstention) == {*answering, "sets", "target_coverage", "coverage_by_class"}
     assert all(set(number) == FIVE for number in numbers)
     assert set(found["reconstruction"]) == {"mse", "psnr", "ssim"}
     steps = ("ingest", "audit", "pretrain", "fit", "evaluate", "baselines", "control", "report")
