@@ -20,6 +20,7 @@ from latentdx.core.seeds import numpy_generator
 from latentdx.scans.policy import Policy
 
 FOLDS = 3
+PHANTOMS = 1000  # patients; of 400 a tenth of the labels held three diseased ones
 SHARED = -2
 """The fold of training scans whose patient is in a given test part: used for nothing."""
 
@@ -117,7 +118,7 @@ def _source(case: Case, cache: Path) -> Path:
         return data_folder() / case.source
     place = cache / "phantoms"
     if not place.exists():
-        write_phantoms(place, PhantomSettings(patients=400))
+        write_phantoms(place, PhantomSettings(patients=PHANTOMS))
     return place / "scans"
 
 
