@@ -8,6 +8,7 @@ from latentdx.study.settings import RunSettings, read_toml, settings_from
 FULL = {
     "source": 'a "strange"\\folder\nwith lines',
     "labels": "labels.csv",
+    "task": "classes",
     "unlabelled": ("more", "yet more"),
     "labelled": 50,
     "size": 64,

@@ -28,6 +28,7 @@ def fit(
     collection: Annotated[Path, typer.Argument(help="Folder of the collection.")],
     encoder: Annotated[Path, typer.Option("--encoder", help="Folder of the encoder.")],
     to: Annotated[Path, typer.Option("--to", help="Folder of the bundle.")],
+    task: options.TaskOption = None,
     classifier: options.ClassifierOption = "svm",
     features: options.FeaturesOption = "pooled",
     flip: options.FlipOption = True,
@@ -49,7 +50,7 @@ def fit(
         **{"classifier": classifier, "features": features, "flip": flip, "seed": seed},
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
-        **{"gate_rate": gate_rate},
+        **{"gate_rate": gate_rate, "task": task},
     }
     values = {name: value for name, value in given.items() if value is not None}
     settings = settings_from({"source": str(collection), **values})

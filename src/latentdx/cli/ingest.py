@@ -36,6 +36,7 @@ def ingest(
     to: Annotated[Path, typer.Option("--to", help="Folder of the collection.")],
     labels: options.LabelsOption = None,
     label_map: options.LabelMapOption = None,
+    task: options.TaskOption = None,
     patient_pattern: options.PatternOption = None,
     one_scan_per_patient: options.OneScanFlag = False,
     size: options.SizeOption = None,
@@ -73,6 +74,7 @@ def ingest(
     settings = IngestSettings(
         labels=labels,
         label_map=options.label_map(label_map),
+        task=options.choice("--task", task, options.TASKS) or "auto",
         patient_pattern=patient_pattern,
         one_scan_per_patient=one_scan_per_patient,
         size=size,

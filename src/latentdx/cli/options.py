@@ -38,6 +38,15 @@ LabelMapOption = Annotated[
     list[str] | None,
     typer.Option("--label-map", help="Read a label as another: 'malignent=malignant'. Repeatable."),
 ]
+TaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        help="What the labels are: auto (default: multi-label where a scan has several, classes "
+        "else), classes, ordinal, multi-label or regression.",
+    ),
+]
+TASKS = ("auto", "classes", "ordinal", "multi-label", "regression")
 SizeOption = Annotated[
     int | None,
     typer.Option("--size", help="Side in pixels; scans are padded, never squashed. Default: the "

@@ -38,6 +38,7 @@ def run(
         str | None, typer.Argument(help="Folder, .npz or collection.", show_default=False)
     ] = None,
     labels: options.LabelsOption = None,
+    task: options.TaskOption = None,
     unlabelled: Annotated[
         list[str] | None, typer.Option("--unlabelled", help="More scans, for pretraining only.")
     ] = None,
@@ -112,6 +113,7 @@ def run(
         "labels": None if labels is None else str(labels),
         "unlabelled": tuple(unlabelled) if unlabelled else None,
         "label_map": options.label_map(label_map) or None,
+        "task": task,
         "one_scan_per_patient": one_scan_per_patient or None,
         "strict": strict or None,
         **{"dims": dims, "slices": options.slices(slices), "frames": frames, "nan": nan},

@@ -65,7 +65,7 @@ def read_manifest(
     (default: whether the file exists).
 
     A row that names no file becomes an `InputError` ``E_MISSING_FILE`` or ``E_PATH`` (outside the
-    source) in `Manifest.errors`. Raises `StopError`: ``E_CSV``, ``E_TASK`` (several labels),
+    source) in `Manifest.errors`. Raises `StopError`: ``E_CSV``,
     ``E_LABEL_CONFLICT`` (two labels for one scan).
 
     Examples
@@ -148,21 +148,14 @@ def _row(
     number: int, cells: tuple[str, ...], places: Mapping[str, int], csv_path: Path
 ) -> ManifestRow:
     values = {name: cells[index] for name, index in places.items() if cells[index].strip()}
-    label, part = values.get("label"), values.get("part")
-    if label is not None and ";" in label:
-        raise StopError(
-            "E_TASK",
-            f"line {number}: several labels per scan (multi-label) are not supported yet",
-            fix="give one label a scan",
-            path=csv_path,
-        )
+    part = values.get("part")
     if part is not None and part.strip().casefold() not in PART_NAMES:
         text = f"line {number}: {part!r} is no part; parts: {', '.join(PART_NAMES)}"
         raise StopError("E_CSV", text, fix="correct it or leave it blank", path=csv_path)
     return ManifestRow(
         number,
         path=values.get("path", "").strip(),
-        label=label,
+        label=values.get("label"),
         patient=_stripped(values.get("patient_id")),
         study=_stripped(values.get("study_id")),
         site=_stripped(values.get("site")),

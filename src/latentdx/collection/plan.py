@@ -20,6 +20,7 @@ from latentdx.collection.patients import (
 )
 from latentdx.collection.series import group_series
 from latentdx.collection.sources import Reading, list_source, source_kind
+from latentdx.collection.tasks import TaskChoice, resolve_task
 from latentdx.core.errors import InputError
 from latentdx.core.hashing import hash_json
 from latentdx.scans.deidentify import pseudonym, user_key
@@ -37,6 +38,7 @@ class IngestSettings:
     ----------
     labels: the CSV (see `read_manifest`), or None for class folders.
     label_map: names to be read as others.
+    task: what the labels are, or ``auto`` (see `resolve_task`).
     patient_pattern, one_scan_per_patient: see `PatientRule`.
     unlabelled: more sources, for pretraining only; their labels and parts are not looked at.
     size: side in pixels, or None for the data's own (see `choose_shape`).
@@ -52,6 +54,7 @@ class IngestSettings:
 
     labels: Path | None = None
     label_map: Mapping[str, str] = field(default_factory=dict)
+    task: TaskChoice = "auto"
     patient_pattern: str | None = None
     one_scan_per_patient: bool = False
     unlabelled: tuple[Path, ...] = ()
@@ -123,8 +126,8 @@ class Plan:
 def make_plan(sources: Sequence[Path], settings: IngestSettings, sandbox: Sandbox) -> Plan:
     """List the sources, join the table, check labels and patients; `sandbox` tells series apart.
 
-    Raises `StopError`: those of `list_source`, `read_manifest`, `check_labels`; ``E_PATTERN``;
-    ``E_PATIENT`` where labelled scans have no patient and no file to tell it.
+    Raises `StopError`: those of `list_source`, `read_manifest`, `resolve_task`, `check_labels`;
+    ``E_PATTERN``; ``E_PATIENT`` where labelled scans have no patient and no file to tell it.
     """
     rule = PatientRule(
         settings.secret(), compile_pattern(settings.patient_pattern), settings.one_scan_per_patient
@@ -193,6 +196,7 @@ def _planned(
 
 def _with_labels(scans: list[Planned], settings: IngestSettings) -> list[Planned]:
     labels = [scan.label for scan in scans]
+    resolve_task(labels, settings.task)
     if not settings.for_training:
         mapped = check_spelling(labels, label_map=settings.label_map)
     else:

@@ -12,6 +12,7 @@ from latentdx.collection.plan import IngestSettings
 from latentdx.collection.split import Split, split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
+from latentdx.collection.tasks import TaskName, resolve_task
 from latentdx.core.errors import LatentdxError, LeakageError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed
@@ -24,7 +25,8 @@ from latentdx.study.settings import RunSettings
 class Prepared:
     """Stored scans, their split, and what was found on the way.
 
-    `classes` are negative first; `invalid` says why scores would mean nothing, or is None.
+    `classes` are negative first; `task` is what the labels are; `invalid` says why scores would
+    mean nothing, or is None.
     """
 
     collection: Collection
@@ -33,6 +35,7 @@ class Prepared:
     classes: tuple[str, ...]
     audit: Audit
     n_quarantined: int = 0
+    task: TaskName = "classes"
 
     @property
     def invalid(self) -> str | None:
@@ -83,9 +86,10 @@ def _prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared
 
 
 def open_prepared(path: Path, settings: RunSettings) -> Prepared:
-    """A stored collection, split and audited. Raises the errors of `split_by_patient`."""
+    """A stored collection, split and audited. Raises as `resolve_task`, `split_by_patient`."""
     collection = Collection.open(path)
     table = collection.metadata()
+    task = resolve_task(table.label[table.is_labelled].tolist(), settings.task)
     split = split_by_patient(
         table,
         seed=derive_seed(settings.seed, "split"),
@@ -93,7 +97,7 @@ def open_prepared(path: Path, settings: RunSettings) -> Prepared:
         labelled=settings.labelled,
     )
     classes = tuple(order_classes(table.classes, settings.positive))
-    return Prepared(collection, table, split, classes, audit(table, split.parts))
+    return Prepared(collection, table, split, classes, audit(table, split.parts), task=task)
 
 
 def ingest_settings(settings: RunSettings) -> IngestSettings:
@@ -101,6 +105,7 @@ def ingest_settings(settings: RunSettings) -> IngestSettings:
     return IngestSettings(
         labels=None if settings.labels is None else Path(settings.labels),
         label_map=settings.label_map,
+        task=settings.task,
         patient_pattern=settings.patient_pattern,
         one_scan_per_patient=settings.one_scan_per_patient,
         unlabelled=tuple(Path(source) for source in settings.unlabelled),

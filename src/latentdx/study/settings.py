@@ -14,6 +14,7 @@ from latentdx.autoencoder.engine.settings import Precision, Schedule, Sharding
 from latentdx.autoencoder.engine.tracking import Tracker
 from latentdx.autoencoder.family import AnyName
 from latentdx.collection.augment_presets import ModalityChoice
+from latentdx.collection.tasks import TaskChoice
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.calibrations import CalibrationChoice
 from latentdx.diagnosis.machines import ClassifierName
@@ -39,6 +40,7 @@ class RunSettings(BaseModel):
 
     source: str
     labels: str | None = None
+    task: TaskChoice = "auto"
     unlabelled: tuple[str, ...] = ()
     labelled: int | None = Field(default=None, ge=2)
     size: int | None = Field(default=None, ge=8, le=1024)

@@ -1,0 +1,42 @@
+"""What the labels of a study are: classes, grades in order, several findings a scan, or numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from latentdx.core.errors import StopError
+
+TaskName = Literal["classes", "ordinal", "multi-label", "regression"]
+TaskChoice = Literal["auto", "classes", "ordinal", "multi-label", "regression"]
+
+SEPARATOR = ";"
+"""Between the findings of one scan."""
+
+SUPPORTED: tuple[TaskName, ...] = ("classes",)
+"""Those that a study can be made of."""
+
+
+def resolve_task(labels: Iterable[str | None], choice: TaskChoice = "auto") -> TaskName:
+    """The task that is meant by `choice` with these labels (None or ``""``: unlabelled).
+
+    ``auto`` is ``multi-label`` where a scan has several findings, ``classes`` else: grades and
+    numbers look like classes, and have to be asked for. Raises `StopError` ``E_TASK`` for a task
+    that is not supported, and where a scan has several labels in a task of one label a scan.
+
+    Examples
+    --------
+    >>> resolve_task(["benign", "malignant", None])
+    'classes'
+    """
+    example = next((label for label in labels if label and SEPARATOR in label), None)
+    found: TaskName = "multi-label" if example else "classes"
+    task: TaskName = found if choice == "auto" else choice
+    if task not in SUPPORTED:
+        words = "several labels a scan" if task == "multi-label" else f"the task {task!r}"
+        raise StopError("E_TASK", f"{words}: not supported yet", fix="give one label a scan")
+    if example and task != "multi-label":
+        found_text = f"{example!r} is several labels of one scan, in the task {task!r}"
+        fix = "give one label a scan, or --task multi-label"
+        raise StopError("E_TASK", found_text, fix=fix)
+    return task
