@@ -12,6 +12,7 @@ import latentdx
 NAMES = [
     "AutoencoderFeatures",
     "Collection",
+    "LatentClassifier",
     "Policy",
     "RunSettings",
     "load_bundle",

@@ -73,6 +73,13 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     assert (tmp_path / "study" / "report.html").exists()
 
 
+def test_the_example_for_scikit_learn_runs() -> None:
+    [code] = blocks(ROOT / "docs" / "features.md", "python")
+    names: dict[str, object] = {}
+    exec(code + "shown = model.predict_proba(scans[40:])", names)  # noqa: S102 - our own page
+    assert names["shown"].shape == (20, 2)  # type: ignore[attr-defined]
+
+
 def test_both_readmes_have_the_same_headings() -> None:
     assert headings(ENGLISH) == headings(CHINESE)
 

@@ -1,7 +1,7 @@
 """latentdx: diagnosis from medical images with few labels.
 
     from latentdx import open_scan, Collection, split_by_patient
-    from latentdx import AutoencoderFeatures, RunSettings, run_study, load_bundle
+    from latentdx import AutoencoderFeatures, LatentClassifier, RunSettings, run_study, load_bundle
 
 Names are imported when first used: ``import latentdx`` itself takes no time.
 """
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from latentdx.bundle.load import load_bundle
     from latentdx.collection.split import split_by_patient
     from latentdx.collection.store import Collection
+    from latentdx.diagnosis.estimator import LatentClassifier
     from latentdx.features.transformer import AutoencoderFeatures
     from latentdx.scans.open import open_scan, open_scans
     from latentdx.scans.policy import Policy
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AutoencoderFeatures",
     "Collection",
+    "LatentClassifier",
     "Policy",
     "RunSettings",
     "load_bundle",
@@ -36,6 +38,7 @@ __all__ = [
 _HOMES = {
     "AutoencoderFeatures": "latentdx.features.transformer",
     "Collection": "latentdx.collection.store",
+    "LatentClassifier": "latentdx.diagnosis.estimator",
     "Policy": "latentdx.scans.policy",
     "RunSettings": "latentdx.study.settings",
     "load_bundle": "latentdx.bundle.load",

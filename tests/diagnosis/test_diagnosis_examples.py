@@ -12,6 +12,7 @@ import pytest
         "calibrations",
         "classifiers",
         "conformal",
+        "estimator",
         "folds",
         "independent",
         "machines_mlp",

@@ -4,6 +4,7 @@ from importlib import import_module
 import pytest
 
 MODULES = (
+    "latentdx.features.arrays",
     "latentdx.features.extract",
     "latentdx.features.pixels",
     "latentdx.features.table",

@@ -15,7 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from latentdx.core.errors import StopError
-from latentdx.features.transformer import AutoencoderFeatures, as_images
+from latentdx.features.arrays import as_images
+from latentdx.features.transformer import AutoencoderFeatures
 
 Pixels = NDArray[np.float32]
 
@@ -48,6 +49,7 @@ def test_a_clone_has_the_parameters_and_nothing_learnt(fitted: AutoencoderFeatur
         "features": "pooled",
         "epochs": 1,
         "random_state": 0,
+        "shape": None,
     }
     with pytest.raises(NotFittedError):
         copy.transform(np.zeros((1, 16, 16)))
