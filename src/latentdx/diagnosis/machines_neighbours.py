@@ -26,8 +26,10 @@ class Neighbours:
         return by_blocks(self._block, features)
 
     def _block(self, features: Floats) -> Floats:
-        squared = (self.vectors**2).sum(axis=1) - 2 * features @ self.vectors.T
-        squared += (features**2).sum(axis=1)[:, None]
+        # in 64 bits: of a scan that is remembered itself, nothing but rounding would be left
+        asked, vectors = features.astype(np.float64), self.vectors.astype(np.float64)
+        squared = (vectors**2).sum(axis=1) - 2 * asked @ vectors.T
+        squared += (asked**2).sum(axis=1)[:, None]
         k = min(int(self.k), len(self.vectors))
         nearest = np.argpartition(squared, k - 1, axis=1)[:, :k]
         distance = np.sqrt(np.maximum(np.take_along_axis(squared, nearest, axis=1), 0))

@@ -92,7 +92,7 @@ def recipe_of(text: str) -> Recipe:
     Examples
     --------
     >>> recipe_of("convolutional+vicreg").values()
-    {'autoencoder': 'convolutional', 'objectives': {'vicreg': 0.04}}
+    {'autoencoder': 'convolutional', 'objectives': {'vicreg': 0.2}}
     """
     member, *objectives = text.split("+")
     (member,) = known("autoencoder", (member,), FAMILY)
