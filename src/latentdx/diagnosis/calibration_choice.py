@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.calibrate import Floats, Ints, Scores
+from latentdx.diagnosis.calibration_cumulative import CumulativeCalibration
 from latentdx.diagnosis.calibrations import (
     CALIBRATIONS,
     Calibration,
@@ -22,17 +23,33 @@ _FOLDS = 5
 _FALLBACK: CalibrationName = "sigmoid"
 
 
-def fit_calibration(
-    choice: CalibrationChoice, scores: Scores, labels: Ints, patients: Sequence[str], *, seed: int
+def fit_calibration(  # noqa: PLR0913 - what it is fitted on, and how
+    choice: CalibrationChoice,
+    scores: Scores,
+    labels: Ints,
+    patients: Sequence[str],
+    *,
+    seed: int,
+    ordered: bool = False,
 ) -> Calibration:
     """A calibration fitted on scores (N, Q), labels (N,) and patients (N,) of ``calibrate``.
 
-    ``auto`` takes what `choose_calibration` says.
+    ``auto`` takes what `choose_calibration` says; of `ordered` classes what it says of the step
+    that parts the scans most evenly, for all steps alike.
     """
     name = choice
     if name == "auto":
-        name = choose_calibration(scores, labels, patients, seed=seed)
+        asked = _middle_step(scores, labels) if ordered else (scores, labels)
+        name = choose_calibration(*asked, patients, seed=seed)
+    if ordered:
+        return CumulativeCalibration.fit(CALIBRATIONS[name].fit, scores, labels)
     return CALIBRATIONS[name].fit(scores, labels)
+
+
+def _middle_step(scores: Scores, labels: Ints) -> tuple[Scores, Ints]:
+    shares = np.array([(labels > k).mean() for k in range(scores.shape[1])])
+    middle = int(np.abs(shares - 0.5).argmin())
+    return scores[:, [middle]], (labels > middle).astype(np.int64)
 
 
 def choose_calibration(

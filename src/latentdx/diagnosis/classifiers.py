@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.calibrate import SigmoidCalibration
+from latentdx.diagnosis.calibration_cumulative import CumulativeCalibration
+from latentdx.diagnosis.calibrations import Calibration
 from latentdx.diagnosis.fit_gaussian_process import fit_gaussian_process
 from latentdx.diagnosis.fit_linear import fit_linear_svm, fit_logistic, fit_prototypes
 from latentdx.diagnosis.fit_mlp import fit_mlp
@@ -19,7 +22,8 @@ from latentdx.diagnosis.fit_trees import fit_boosting, fit_forest
 from latentdx.diagnosis.folds import patient_folds
 from latentdx.diagnosis.machine import Floats, Ints, Machine
 from latentdx.diagnosis.machines import ClassifierName, machine_from, to_arrays
-from latentdx.diagnosis.own_classifier import Classifier, fit_own, no_classifier
+from latentdx.diagnosis.machines_cumulative import fit_cumulative
+from latentdx.diagnosis.own_classifier import Classifier, Estimator, fit_own, no_classifier
 from latentdx.diagnosis.task import Fit, Task
 from latentdx.metrics.bootstrap import patient_groups
 from latentdx.metrics.calibration import log_loss
@@ -57,7 +61,7 @@ _FITS: dict[ClassifierName, Fit] = {
 assert set(_FITS) == set(CHOICES)
 
 
-def fit_classifier(
+def fit_classifier(  # noqa: PLR0913 - what it is fitted on, and how
     name: Classifier,
     features: Floats,
     labels: Ints,
@@ -65,6 +69,7 @@ def fit_classifier(
     n_classes: int,
     strength: float,
     patients: Sequence[str] | None = None,
+    ordered: bool = False,
 ) -> Machine:
     """Fit one classifier with every class weighing the same.
 
@@ -74,6 +79,7 @@ def fit_classifier(
     features: float32 (N, D), standardised; labels: int (N,) in 0..K-1.
     strength: what `CHOICES` says of the name; a scikit-learn classifier has its own settings.
     patients: of the rows, for `stacking`; without them each row is a patient.
+    ordered: the classes are grades: a binary classifier is fitted for each step of their order.
 
     Raises `StopError`: ``E_ONE_CLASS`` where a class has no row, ``E_TOO_MANY`` where a Gaussian
     process gets more than 1000 rows, ``E_CLASSIFIER`` where there is no such classifier.
@@ -87,31 +93,48 @@ def fit_classifier(
     [-32.0, 32.0]
     """
     groups = np.arange(len(labels)) if patients is None else patient_groups(patients)
-    task = Task(features, labels, n_classes, groups)
+    task = Task(features, labels, n_classes, groups, ordered)
     task.check()
     if not isinstance(name, str):
-        return fit_own(name, task)
+        return _fitted(partial(_fit_own, name), task, strength)
     if name not in _FITS:
         raise no_classifier(f"there is no classifier {name!r}")
     # in the order of memory in which it will be loaded again: sums then round alike
-    arrays = to_arrays(_FITS[name](task, strength)).items()
-    return machine_from(name, {field: np.asarray(each, order="C") for field, each in arrays})
+    arrays = to_arrays(_fitted(_FITS[name], task, strength)).items()
+    return machine_from(
+        name, {field: np.asarray(each, order="C") for field, each in arrays}, ordered=ordered
+    )
 
 
-def choose_strength(
-    name: Classifier, features: Floats, labels: Ints, patients: Sequence[str], *, seed: int
+def _fitted(fit: Fit, task: Task, strength: float) -> Machine:
+    return fit_cumulative(fit, task, strength) if task.ordered else fit(task, strength)
+
+
+def _fit_own(estimator: Estimator, task: Task, _: float) -> Machine:
+    return fit_own(estimator, task)
+
+
+def choose_strength(  # noqa: PLR0913 - what it is chosen on, and how
+    name: Classifier,
+    features: Floats,
+    labels: Ints,
+    patients: Sequence[str],
+    *,
+    seed: int,
+    ordered: bool = False,
 ) -> float:
     """The simplest strength whose log-loss is within one standard error of the best: `choose`."""
-    return choose(name, [features], labels, patients, seed=seed)[1]
+    return choose(name, [features], labels, patients, seed=seed, ordered=ordered)[1]
 
 
-def choose(
+def choose(  # noqa: PLR0913 - what it is chosen on, and how
     name: Classifier,
     candidates: Sequence[Floats],
     labels: Ints,
     patients: Sequence[str],
     *,
     seed: int,
+    ordered: bool = False,
 ) -> tuple[int, float]:
     """Which of several forms of the features (N, D), and with what strength.
 
@@ -138,7 +161,7 @@ def choose(
     chosen, losses = 0, np.empty(0)
     enough = len(rows) >= _FEWEST_TO_CHOOSE
     for index, features in enumerate(candidates if enough else candidates[:1]):
-        task = Task(features[rows], labels, int(labels.max()) + 1, groups)
+        task = Task(features[rows], labels, int(labels.max()) + 1, groups, ordered)
         found = np.stack([_losses(name, value, task, parts) for value in values])
         if index == 0 or _is_better(found, losses):
             chosen, losses = index, found
@@ -175,7 +198,14 @@ def _losses(
     """The log-loss of each held-out fold."""
     scores = np.zeros((len(task.labels), len(task.questions())), np.float32)
     for train, held_out in parts:
-        machine = _FITS[name](task.take(train), value)
+        machine = _fitted(_FITS[name], task.take(train), value)
         scores[held_out] = machine.scores(task.features[held_out])
-    table = SigmoidCalibration.fit(scores, task.labels).probabilities(scores)
+    table = sigmoid_for(scores, task.labels, ordered=task.ordered).probabilities(scores)
     return np.array([log_loss(task.labels[fold], table[fold]) for _, fold in parts])
+
+
+def sigmoid_for(scores: Floats, labels: Ints, *, ordered: bool) -> Calibration:
+    """A sigmoid calibration of scores (N, Q) and labels (N,), of classes or of grades."""
+    if ordered:
+        return CumulativeCalibration.fit(SigmoidCalibration.fit, scores, labels)
+    return SigmoidCalibration.fit(scores, labels)

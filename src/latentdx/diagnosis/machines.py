@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.diagnosis.machine import Machine
+from latentdx.diagnosis.machines_cumulative import Cumulative, by_part
 from latentdx.diagnosis.machines_kernel import GaussianProcess, RbfSvm
 from latentdx.diagnosis.machines_linear import Linear
 from latentdx.diagnosis.machines_mlp import Perceptron
@@ -51,7 +52,7 @@ STACKED: tuple[ClassifierName, ...] = ("svm", "logistic", "prototypes")
 def to_arrays(item: Any) -> dict[str, NDArray[Any]]:
     """The arrays of a machine, a standardiser or components, by field.
 
-    Those of a stacked machine's parts have the part's name before theirs: ``svm.vectors``.
+    Those of a machine's parts have the part's name before theirs: ``svm.vectors``, ``0.vectors``.
     """
     found = {}
     for field in fields(item):
@@ -64,8 +65,15 @@ def to_arrays(item: Any) -> dict[str, NDArray[Any]]:
     return found
 
 
-def machine_from(name: ClassifierName, arrays: Mapping[str, NDArray[Any]]) -> Machine:
-    """Undo `to_arrays` for a machine. Raises KeyError where an array is missing."""
+def machine_from(
+    name: ClassifierName, arrays: Mapping[str, NDArray[Any]], *, ordered: bool = False
+) -> Machine:
+    """Undo `to_arrays` for a machine, of `ordered` classes for that of each step.
+
+    Raises KeyError where an array is missing.
+    """
+    if ordered:
+        return Cumulative({k: machine_from(name, held) for k, held in by_part(arrays).items()})
     kind = MACHINES[name]
     if kind is Stacked:
         return Stacked(

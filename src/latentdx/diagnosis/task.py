@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -15,15 +15,24 @@ from latentdx.diagnosis.machine import Floats, Ints, Machine
 
 @dataclass(frozen=True)
 class Task:
-    """Features (N, D), labels int (N,) in 0..n_classes-1, and numbers of the patients, (N,)."""
+    """Features (N, D), labels int (N,) in 0..n_classes-1, and numbers of the patients, (N,).
+
+    `ordered`: the classes are grades, in their order.
+    """
 
     features: Floats
     labels: Ints
     n_classes: int
     groups: Ints
+    ordered: bool = False
 
     def questions(self) -> list[Ints]:
-        """0/1 targets (N,), one array a question: class 1, or of more than two each class."""
+        """0/1 targets (N,), one array a question: class 1, or of more than two each class.
+
+        Of ordered classes: beyond grade 0, beyond grade 1, ..., K - 1 questions.
+        """
+        if self.ordered:
+            return [(self.labels > k).astype(np.int64) for k in range(self.n_classes - 1)]
         asked = [1] if self.n_classes == 2 else range(self.n_classes)
         return [(self.labels == k).astype(np.int64) for k in asked]
 
@@ -35,7 +44,12 @@ class Task:
 
     def take(self, rows: Ints) -> Task:
         """Some rows."""
-        return Task(self.features[rows], self.labels[rows], self.n_classes, self.groups[rows])
+        return replace(
+            self,
+            features=self.features[rows],
+            labels=self.labels[rows],
+            groups=self.groups[rows],
+        )
 
     def check(self) -> None:
         """Raises `StopError` ``E_ONE_CLASS`` where a class has no row."""

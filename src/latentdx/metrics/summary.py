@@ -13,6 +13,7 @@ from latentdx.metrics.calibration import brier, check_probabilities, ece, log_lo
 from latentdx.metrics.decisions import FROM_COUNTS, check_decisions, count_classes
 from latentdx.metrics.discrimination import auroc, average_precision
 from latentdx.metrics.estimate import Estimate
+from latentdx.metrics.grades import FROM_GRADES
 from latentdx.metrics.metric import Floats, Ints, Metric, as_rows, check_labels
 
 FROM_PROBABILITIES: dict[str, Metric] = {
@@ -27,7 +28,7 @@ NAMES = (
 )  # fmt: skip
 
 
-def summarise(
+def summarise(  # noqa: PLR0913 - what is scored, and how
     labels: ArrayLike,
     probabilities: ArrayLike,
     decisions: ArrayLike,
@@ -35,6 +36,7 @@ def summarise(
     *,
     generator: np.random.Generator,
     n_resamples: int = N_RESAMPLES,
+    ordered: bool = False,
 ) -> dict[str, Estimate]:
     """All metrics with 95 % patient-cluster bootstrap intervals, by name.
 
@@ -44,6 +46,7 @@ def summarise(
     probabilities: (N, K), K >= 2, rows that sum to 1.
     decisions: int (N,), the decided classes (a threshold's, not always the top probability).
     patients: (N,), any names; see `patient_groups`.
+    ordered: the classes are grades: those of `FROM_GRADES` come first.
 
     Returns
     -------
@@ -63,6 +66,7 @@ def summarise(
     (1.0, 0.5)
     """
     truth, table, decided = _checked(labels, probabilities, decisions, patients)
+    names = (*FROM_GRADES, *NAMES) if ordered else NAMES
 
     def statistic(drawn: NDArray[Any]) -> Floats:
         weights = as_rows(drawn, len(truth))
@@ -70,10 +74,12 @@ def summarise(
         values = {name: of_counts(counts) for name, of_counts in FROM_COUNTS.items()}
         for name, metric in FROM_PROBABILITIES.items():
             values[name] = metric(truth, table, weights=weights)
-        return np.stack([values[name] for name in NAMES], axis=1)
+        for name, metric in FROM_GRADES.items() if ordered else ():
+            values[name] = metric(truth, decided, weights=weights)
+        return np.stack([values[name] for name in names], axis=1)
 
     found = bootstrap(statistic, patients, generator=generator, n_resamples=n_resamples)
-    return dict(zip(NAMES, found, strict=True))
+    return dict(zip(names, found, strict=True))
 
 
 def _checked(
