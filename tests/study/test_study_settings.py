@@ -29,6 +29,7 @@ FULL = {
     "one_scan_per_patient": True,
     "label_map": {"malignent": "malignant", "a b": "=c"},
     "positive": "malignant",
+    "order": ("none", "mild", "severe"),
     "overlap": "drop",
     "strict": True,
     "autoencoder": "convolutional",

@@ -134,13 +134,14 @@ def _model(
             if key.startswith(prefix)
         }
 
+    ordered = description.task == "ordinal"
     head = Head(
         told.classifier,
         told.strength,
         Standardiser(**part("standardiser")),
         PrincipalComponents(**part("components")),
-        machine_from(told.classifier, part("machine")),
-        calibration_from(told.calibration, part("calibration")),
+        machine_from(told.classifier, part("machine"), ordered=ordered),
+        calibration_from(told.calibration, part("calibration"), ordered=ordered),
         told.threshold,
         told.threshold_target,
     )

@@ -99,6 +99,7 @@ def _describe(
         raise no_classifier("a bundle holds arrays only, and this classifier is an object")
     return Description(
         made_by=f"latentdx {VERSION}",
+        task="ordinal" if head.ordered else "classes",
         classes=list(model.classes),
         encoder=EncoderDescription(name=name_of(network), settings=network.settings()),
         head=HeadDescription(

@@ -103,6 +103,7 @@ class Description(_Strict):
     format: Literal["latentdx-bundle"] = "latentdx-bundle"
     version: int = VERSION
     made_by: str
+    task: Literal["classes", "ordinal"] = "classes"
     classes: list[str] = Field(min_length=2)
     encoder: EncoderDescription
     head: HeadDescription

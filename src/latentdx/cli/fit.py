@@ -29,6 +29,7 @@ def fit(
     encoder: Annotated[Path, typer.Option("--encoder", help="Folder of the encoder.")],
     to: Annotated[Path, typer.Option("--to", help="Folder of the bundle.")],
     task: options.TaskOption = None,
+    order: options.OrderOption = None,
     classifier: options.ClassifierOption = "svm",
     features: options.FeaturesOption = "pooled",
     flip: options.FlipOption = True,
@@ -50,7 +51,7 @@ def fit(
         **{"classifier": classifier, "features": features, "flip": flip, "seed": seed},
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
-        **{"gate_rate": gate_rate, "task": task},
+        **{"gate_rate": gate_rate, "task": task, "order": options.grades(order)},
     }
     values = {name: value for name, value in given.items() if value is not None}
     settings = settings_from({"source": str(collection), **values})

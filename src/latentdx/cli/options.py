@@ -46,6 +46,14 @@ TaskOption = Annotated[
         "else), classes, ordinal, multi-label or regression.",
     ),
 ]
+OrderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--order",
+        help="With --task ordinal: the grades, the lowest first: none,mild,severe. Default: by "
+        "value where they are numbers.",
+    ),
+]
 TASKS = ("auto", "classes", "ordinal", "multi-label", "regression")
 SizeOption = Annotated[
     int | None,
@@ -178,6 +186,11 @@ def names(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     return tuple(part for part in text.split(",") if part and part != "none")
+
+
+def grades(text: str | None) -> tuple[str, ...] | None:
+    """``a,b,c`` as names in that order; None where nothing is said."""
+    return None if text is None else tuple(part.strip() for part in text.split(","))
 
 
 def label_map(pairs: list[str] | None) -> dict[str, str]:

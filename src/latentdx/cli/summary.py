@@ -6,13 +6,16 @@ from typing import Any
 
 _SHOWN = ("auroc", "balanced_accuracy", "accuracy", "sensitivity", "specificity", "brier", "ece")
 
+_OF_GRADES = ("quadratic_kappa", "grade_error")
+
 
 def summary(metrics: dict[str, Any], verdict: str) -> str:
     """Test metrics with intervals, the baselines' AUROCs, the control, and the verdict."""
     test = metrics["test"]
     first = test["auroc"]
     lines = [f"Test part: {first['n_scans']} scans of {first['n_patients']} patients"]
-    lines += [f"  {name.replace('_', ' '):<20}{_number(test[name])}" for name in _SHOWN]
+    shown = [name for name in (*_OF_GRADES, *_SHOWN) if name in test]
+    lines += [f"  {name.replace('_', ' '):<20}{_number(test[name])}" for name in shown]
     others = {**metrics["baselines"], **metrics["controls"]}
     if others:
         lines.append("AUROC of the baselines and of the control:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -108,6 +109,47 @@ def order_classes(names: Iterable[str], positive: str | None = None) -> list[str
             fix=f"did you mean {close[0]!r}?" if close else "",
         )
     return [name for name in classes if name != positive] + [positive]
+
+
+def order_grades(names: Iterable[str], order: Sequence[str] = ()) -> list[str]:
+    """Grades in their order: by value where all are numbers, else as `order` lists them.
+
+    Raises `StopError` ``E_TASK`` (fewer than three grades, or names without an `order`),
+    ``E_OPTION`` (`order` names others than there are).
+
+    Examples
+    --------
+    >>> order_grades(["10", "2", "0"]), order_grades(["mild", "no", "ill"], ["no", "mild", "ill"])
+    (['0', '2', '10'], ['no', 'mild', 'ill'])
+    """
+    found = sorted(set(names))
+    if len(found) < 3:
+        text = f"{len(found)} grades, and two or fewer have no order"
+        raise StopError("E_TASK", text, fix="leave --task ordinal out")
+    shown = ", ".join(found[:20])
+    if order and sorted(order) != found:
+        text = f"--order {','.join(order)} does not name each label once; the labels are {shown}"
+        raise StopError("E_OPTION", text, fix="name each label, the lowest first")
+    if order:
+        return list(order)
+    if not all(is_number(name) for name in found):
+        text = f"the grades {shown} are no numbers"
+        raise StopError("E_TASK", text, fix="give their order: --order LOWEST,...,HIGHEST")
+    return sorted(found, key=float)
+
+
+def is_number(name: str) -> bool:
+    """Whether a label is a finite number.
+
+    Examples
+    --------
+    >>> is_number("61.5"), is_number("T2"), is_number("nan")
+    (True, False, False)
+    """
+    try:
+        return math.isfinite(float(name))
+    except ValueError:
+        return False
 
 
 def _rank(name: str) -> tuple[bool, float, int, str]:

@@ -13,7 +13,7 @@ TaskChoice = Literal["auto", "classes", "ordinal", "multi-label", "regression"]
 SEPARATOR = ";"
 """Between the findings of one scan."""
 
-SUPPORTED: tuple[TaskName, ...] = ("classes",)
+SUPPORTED: tuple[TaskName, ...] = ("classes", "ordinal")
 """Those that a study can be made of."""
 
 

@@ -23,7 +23,7 @@ _FOLDS = 5
 _FALLBACK: CalibrationName = "sigmoid"
 
 
-def fit_calibration(  # noqa: PLR0913 - what it is fitted on, and how
+def fit_calibration(
     choice: CalibrationChoice,
     scores: Scores,
     labels: Ints,

@@ -114,7 +114,7 @@ def _fit_own(estimator: Estimator, task: Task, _: float) -> Machine:
     return fit_own(estimator, task)
 
 
-def choose_strength(  # noqa: PLR0913 - what it is chosen on, and how
+def choose_strength(
     name: Classifier,
     features: Floats,
     labels: Ints,
@@ -127,7 +127,7 @@ def choose_strength(  # noqa: PLR0913 - what it is chosen on, and how
     return choose(name, [features], labels, patients, seed=seed, ordered=ordered)[1]
 
 
-def choose(  # noqa: PLR0913 - what it is chosen on, and how
+def choose(
     name: Classifier,
     candidates: Sequence[Floats],
     labels: Ints,

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from latentdx.collection.augment import GEOMETRIC, AugmentSettings
 from latentdx.collection.labelled import LabelledScans
-from latentdx.diagnosis.calibrate import SigmoidCalibration
 from latentdx.diagnosis.calibration_choice import fit_calibration
+from latentdx.diagnosis.calibration_cumulative import median_class
 from latentdx.diagnosis.calibrations import Calibration, CalibrationChoice
-from latentdx.diagnosis.classifiers import choose, fit_classifier
+from latentdx.diagnosis.classifiers import choose, fit_classifier, sigmoid_for
 from latentdx.diagnosis.fit_gaussian_process import MOST_ROWS
 from latentdx.diagnosis.machine import Machine
 from latentdx.diagnosis.machines import ClassifierName
+from latentdx.diagnosis.machines_cumulative import Cumulative, scores_by_class
 from latentdx.diagnosis.own_classifier import OWN, Classifier, Own, OwnMachine
 from latentdx.diagnosis.semi_supervised import SHARE, SemiSupervised, guess
 from latentdx.diagnosis.threshold import BALANCED
@@ -45,6 +46,7 @@ class HeadSettings:
         and right are the diagnosis.
     calibration: by name, or ``auto``.
     semi_supervised: how unlabelled scans of the training side get labels, where any are given.
+    ordered: the classes are grades, in their order.
     """
 
     classifier: Classifier = "svm"
@@ -56,6 +58,7 @@ class HeadSettings:
     flip: bool = True
     calibration: CalibrationChoice = "sigmoid"
     semi_supervised: SemiSupervised = "none"
+    ordered: bool = False
 
     def n_copies(self, n_scans: int) -> int:
         """Augmented copies of each of `n_scans` training scans."""
@@ -89,10 +92,16 @@ class Head:
     threshold_target: str = BALANCED
 
     @property
+    def ordered(self) -> bool:
+        """Whether its classes are grades."""
+        return isinstance(self.machine, Cumulative)
+
+    @property
     def classifier(self) -> Classifier:
         """What `fit_classifier` takes to fit another one like it."""
-        if isinstance(self.machine, OwnMachine):
-            found: Classifier = self.machine.estimator
+        machine = self.machine.parts["0"] if isinstance(self.machine, Cumulative) else self.machine
+        if isinstance(machine, OwnMachine):
+            found: Classifier = machine.estimator
             return found
         assert self.name != OWN
         return self.name
@@ -111,7 +120,11 @@ class Head:
         return self.calibration.probabilities(scores)
 
     def decide(self, probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Class indices (N,): by the threshold for two classes, else the likeliest."""
+        """Class indices (N,): by the threshold for two classes, of grades the median, else the
+        likeliest.
+        """
+        if self.ordered:
+            return median_class(probabilities)
         if self.threshold is None:
             likeliest: NDArray[np.int64] = probabilities.argmax(axis=1)
             return likeliest
@@ -129,8 +142,8 @@ class Head:
         classifier, fitted with every class weighing the same, holds both for equally likely. It
         is not searched on the few scans of `calibrate`, where it would be erratic.
         """
-        calibration = calibration or SigmoidCalibration.fit(scores, labels)
-        binary = scores.shape[1] == 1
+        calibration = calibration or sigmoid_for(scores, labels, ordered=self.ordered)
+        binary = scores.shape[1] == 1 and not self.ordered
         zero = np.zeros((1, scores.shape[1]), np.float32)
         threshold = float(calibration.probabilities(zero)[0, 1]) if binary else None
         return replace(self, calibration=calibration, threshold=threshold)
@@ -165,6 +178,7 @@ def fit_head(
         table.labels[:n_scans],
         table.patients[:n_scans].tolist(),
         seed=seed,
+        ordered=settings.ordered,
     )
     machine = fit_classifier(
         settings.classifier,
@@ -173,6 +187,7 @@ def fit_head(
         n_classes=len(table.classes),
         strength=strength,
         patients=table.patients.tolist(),
+        ordered=settings.ordered,
     )
     name = settings.classifier if isinstance(settings.classifier, str) else OWN
     return Head(name, strength, standardiser, forms[form], machine)
@@ -203,7 +218,12 @@ def train_head(  # noqa: PLR0913 - two parts, how, and what helps
     head = fit_head(table, settings, n_scans=len(train), seed=seed, unlabelled=unlabelled)
     scores = score_scans(head, calibrate, extract, flip=settings.flip)
     calibration = fit_calibration(
-        settings.calibration, scores, calibrate.labels, calibrate.patients.tolist(), seed=seed
+        settings.calibration,
+        scores,
+        calibrate.labels,
+        calibrate.patients.tolist(),
+        seed=seed,
+        ordered=settings.ordered,
     )
     return head.calibrated(scores, calibrate.labels, calibration)
 
@@ -216,6 +236,7 @@ def _with_guesses(
     if settings.semi_supervised == "pseudo":
         head = fit_head(table, settings, n_scans=n_scans, seed=seed, unlabelled=others)
         scores = head.scores(others.embeddings)
+        scores = scores_by_class(scores) if settings.ordered else scores
     if settings.classifier == "gaussian-process":
         share = min(share, max(0, MOST_ROWS - len(table)) / len(others))
     known = table.take(np.arange(n_scans))

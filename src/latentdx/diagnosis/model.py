@@ -15,6 +15,7 @@ from latentdx.collection.columns import as_stored
 from latentdx.core.errors import InputError
 from latentdx.diagnosis.abstain import RiskControl, confidences
 from latentdx.diagnosis.anomaly import AnomalyGate
+from latentdx.diagnosis.calibration_cumulative import without_gaps
 from latentdx.diagnosis.gate_evidence import gather
 from latentdx.diagnosis.gate_words import why_not_evaluated
 from latentdx.diagnosis.head import Head, score_pixels
@@ -99,7 +100,7 @@ class DiagnosticModel:
 
     Attributes
     ----------
-    classes: names, negative first; of two, the second is the positive one.
+    classes: names, negative first; of two, the second is the positive one; grades in their order.
     kind: which of the encoder's features the head reads.
     flip: scores are averaged over a scan and its mirror image.
     sets: which classes are in a scan's prediction set.
@@ -134,12 +135,13 @@ class DiagnosticModel:
         decisions = self.head.decide(probabilities)
         rebuilt = reconstruct(self.encoder, pixels)
         pooled = embeddings if self.kind == "pooled" else None
+        inside = self.sets.inside(probabilities, decisions, groups)
         evidence = gather(self.encoder, pixels, rebuilt, pooled)
         return Outputs(
             scores,
             probabilities,
             decisions,
-            self.sets.inside(probabilities, decisions, groups),
+            without_gaps(inside) if self.head.ordered else inside,
             self.gate.scores(evidence),
             self.gate.is_foreign(evidence),
             embeddings,

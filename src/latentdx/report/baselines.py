@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.family import untrained
 from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.table import CollectionTable
 from latentdx.core.seeds import derive_seed
-from latentdx.diagnosis.calibrate import SigmoidCalibration
+from latentdx.diagnosis.answers import answered
+from latentdx.diagnosis.calibration_cumulative import median_class
 from latentdx.diagnosis.classifiers import choose_strength, fit_classifier
 from latentdx.diagnosis.head import Head, HeadSettings, score_scans, train_head
 from latentdx.features.extract import embed
@@ -24,6 +26,8 @@ from latentdx.features.pixels import flat_pixels, hog
 from latentdx.features.table import Extract, FeatureTable
 from latentdx.report.predictions import Predictions
 
+Table = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Step = Callable[[str], None]
 Aim = Callable[[Head, Extract], Head]
 
@@ -44,11 +48,15 @@ class Rivals:
     unlabelled: Callable[[Extract], FeatureTable] | None = None
 
     def majority(self) -> Predictions:
-        """Every scan gets the training part's commonest class, and its share as probability."""
+        """Every scan gets the training part's commonest class, of grades the median one.
+
+        Their shares are the probabilities.
+        """
         train, test = self.scans.part("train"), self.scans.part("test")
         counts = np.bincount(train.labels, minlength=len(train.classes))
         share = np.tile(counts / counts.sum(), (len(test), 1))
-        return _predictions(test, share, np.full(len(test), int(counts.argmax())))
+        decided = median_class(share) if self.settings.ordered else share.argmax(axis=1)
+        return self._predictions(share, decided)
 
     def with_features(self, extract: Extract) -> Predictions:
         """The same augmented, balanced, calibrated SVM as the model's, on other features."""
@@ -65,7 +73,11 @@ class Rivals:
         test = self.scans.part("test")
         scores = score_scans(head, test, extract, flip=self.settings.flip)
         table = head.probabilities(scores)
-        return _predictions(test, table, head.decide(table))
+        return self._predictions(table, head.decide(table))
+
+    def _predictions(self, table: Table, decisions: Ints) -> Predictions:
+        test = self.scans.part("test")
+        return Predictions(test.labels, test.patients, table, decisions, self.settings.ordered)
 
     def fresh_network(self) -> Autoencoder:
         """The same encoder with random weights, which has seen the training part's statistics."""
@@ -77,7 +89,7 @@ class Rivals:
 
 
 def metadata_baseline(
-    table: CollectionTable, scans: LabelledScans, seed: int
+    table: CollectionTable, scans: LabelledScans, seed: int, *, ordered: bool = False
 ) -> tuple[Predictions | None, list[str]]:
     """Logistic regression on all but the picture; None where nothing but the picture is known.
 
@@ -98,6 +110,7 @@ def metadata_baseline(
         scans.labels[train],
         scans.patients[train].tolist(),
         seed=derive_seed(seed, "metadata"),
+        ordered=ordered,
     )
     machine = fit_classifier(
         "logistic",
@@ -105,16 +118,11 @@ def metadata_baseline(
         scans.labels[train],
         n_classes=len(scans.classes),
         strength=strength,
+        ordered=ordered,
     )
-    scores, held = machine.scores(features), scans.parts == "calibrate"
-    calibration = SigmoidCalibration.fit(scores[held], scans.labels[held])
-    tested = scans.parts == "test"
-    decided = (scores[tested, 0] >= 0).astype(np.int64)
-    if scores.shape[1] > 1:
-        decided = scores[tested].argmax(axis=1)
-    return _predictions(
-        scans.part("test"), calibration.probabilities(scores[tested]), decided
-    ), told
+    scores, held, test = machine.scores(features), scans.parts == "calibrate", scans.part("test")
+    found = answered(scores[held], scans.labels[held], scores[scans.parts == "test"], ordered)
+    return Predictions(test.labels, test.patients, *found, ordered), told
 
 
 def run_baselines(
@@ -153,7 +161,3 @@ def settle_statistics(network: Autoencoder, pixels: torch.Tensor) -> None:
 
 def _at(values: tuple[str, ...], mask: Any) -> tuple[str, ...]:
     return tuple(value for value, kept in zip(values, mask.tolist(), strict=True) if kept)
-
-
-def _predictions(test: LabelledScans, probabilities: Any, decisions: Any) -> Predictions:
-    return Predictions(test.labels, test.patients, probabilities, decisions)

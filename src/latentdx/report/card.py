@@ -29,6 +29,11 @@ METRIC_NAMES: Mapping[str, str] = {
     "f1": "F1",
     "log_loss": "Log loss",
 }
+GRADE_NAMES: Mapping[str, str] = {
+    "quadratic_kappa": "Quadratic weighted kappa",
+    "grade_error": "Mean absolute error, grades",
+}
+"""Shown before the others where classes are grades."""
 BASELINE_NAMES: Mapping[str, str] = {
     "majority": "Majority class, no image",
     "metadata": "Metadata only, no image",
@@ -62,6 +67,12 @@ _OF_BUNDLE = (
 
 _HUB_TYPES = {"auroc": "roc_auc", "accuracy": "accuracy", "brier": "brier_score", "f1": "f1"}
 _DASH = "\u2013"
+
+
+def metric_names(metrics: Any) -> Mapping[str, str]:
+    """The titles of the metrics to be shown of ``metrics.json``, by name."""
+    ordered = field_of(metrics, "test", "quadratic_kappa") is not None
+    return {**GRADE_NAMES, **METRIC_NAMES} if ordered else METRIC_NAMES
 
 
 def number(value: Any) -> str:
@@ -159,7 +170,7 @@ def _front_matter(content: ReportContent) -> str:
 
 def _results(content: ReportContent) -> list[str]:
     lines = []
-    for name, title in METRIC_NAMES.items():
+    for name, title in metric_names(content.metrics).items():
         value = known_number(field_of(content.metrics, "test", name, "value"))
         if value is not None:
             kind = _HUB_TYPES.get(name, name)
@@ -217,7 +228,7 @@ def _evaluation(content: ReportContent) -> str:
     test = field_of(content.metrics, "test")
     rows = [
         (title, number(field_of(test, name, "value")), interval(field_of(test, name)))
-        for name, title in METRIC_NAMES.items()
+        for name, title in metric_names(content.metrics).items()
     ]
     n_scans, n_patients = (field_of(test, "auroc", of) for of in ("n_scans", "n_patients"))
     counts = f"{count(n_scans)} scans of {count(n_patients)} patients"

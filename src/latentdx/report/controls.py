@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.seeds import derive_seed, numpy_generator
-from latentdx.diagnosis.calibrate import SigmoidCalibration
+from latentdx.diagnosis.answers import answered
 from latentdx.diagnosis.classifiers import fit_classifier
 from latentdx.diagnosis.head import Head
 from latentdx.metrics.bootstrap import patient_groups
 from latentdx.metrics.estimate import Estimate
+from latentdx.metrics.grades import FROM_GRADES
 from latentdx.metrics.summary import NAMES
 from latentdx.report.predictions import Predictions
 
@@ -57,8 +58,9 @@ def shuffled_labels(head: Head, control: ControlScans, seed: int) -> dict[str, E
     found = [_one(head, scans, seed) for scans in shuffled if scans.can_be_learnt()]
     test = control.part("test").scans
     n_patients = len(np.unique(test.patients))
+    names = (*FROM_GRADES, *NAMES) if head.ordered else NAMES
     return {
-        name: _mean([metrics[name] for metrics in found], len(test), n_patients) for name in NAMES
+        name: _mean([metrics[name] for metrics in found], len(test), n_patients) for name in names
     }
 
 
@@ -76,12 +78,12 @@ def _one(head: Head, shuffled: ControlScans, seed: int) -> Mapping[str, Estimate
         n_classes=len(train.scans.classes),
         strength=head.strength,
         patients=train.scans.patients[drawn].tolist(),
+        ordered=head.ordered,
     )
-    calibration = SigmoidCalibration.fit(machine.scores(calibrate.features), calibrate.scans.labels)
-    scores = machine.scores(test.features)
-    decided = (scores[:, 0] >= 0).astype(np.int64) if scores.shape[1] == 1 else scores.argmax(1)
-    table = calibration.probabilities(scores)
-    return Predictions(test.scans.labels, test.scans.patients, table, decided).metrics(seed, 0)
+    known, asked = (machine.scores(part.features) for part in (calibrate, test))
+    found = answered(known, calibrate.scans.labels, asked, head.ordered)
+    told = Predictions(test.scans.labels, test.scans.patients, *found, head.ordered)
+    return told.metrics(seed, 0)
 
 
 def _shuffled(control: ControlScans, seed: int) -> ControlScans:

@@ -22,6 +22,11 @@ def how_it_decides(model: DiagnosticModel) -> tuple[str, ...]:
 
 def _probabilities(head: Head) -> list[str]:
     found = []
+    if head.ordered:
+        found.append(
+            "The labels are grades in an order: a classifier for each step asks whether a scan "
+            "lies beyond it, and the median grade is decided."
+        )
     if head.calibration is not None:
         found.append(f"Scores become probabilities by {name_of(head.calibration)} calibration.")
     if head.threshold is not None:

@@ -42,7 +42,9 @@ def evaluate_test(
     `groups` (N,): their values of the column of `model.sets`, where there is one.
     """
     outputs = model.compute(test.pixels, groups)
-    predictions = Predictions(test.labels, test.patients, outputs.probabilities, outputs.decisions)
+    predictions = Predictions(
+        test.labels, test.patients, outputs.probabilities, outputs.decisions, model.head.ordered
+    )
     return TestResult(test, outputs, predictions)
 
 

@@ -14,12 +14,14 @@ from latentdx.metrics.discrimination import auroc
 from latentdx.report import figures
 from latentdx.report.card import (
     BASELINE_NAMES,
+    GRADE_NAMES,
     LIMITS,
     METRIC_NAMES,
     count,
     field_of,
     interval,
     known_number,
+    metric_names,
     number,
 )
 from latentdx.report.content import ReportContent
@@ -39,6 +41,7 @@ COMPARED = (
     "specificity",
     "brier",
 )
+OF_GRADES = ("quadratic_kappa", "grade_error", "auroc", "balanced_accuracy", "accuracy", "brier")
 EXAMPLES_SHOWN = 12
 PATHS_SHOWN = 20
 
@@ -81,14 +84,17 @@ def render(content: ReportContent) -> str:
     The same content gives the same text. Names and paths are escaped; any metric may be null or
     missing and is then a dash. Half characters, as of undecodable paths, become question marks.
     """
-    compared = list(_compared(content))
+    titles = metric_names(content.metrics)
+    graded = titles is not METRIC_NAMES
+    headline, columns = (OF_GRADES, OF_GRADES) if graded else (HEADLINE, COMPARED)
+    compared = list(_compared(content, columns))
     text = template("page.html.j2", number=number, count=count, spell=spell).render(
         content=content,
         figures={name: Markup(svg) for name, svg in _figures(content, compared).items()},
-        headline=[_measure(content, name) for name in HEADLINE],
-        others=[_measure(content, name) for name in METRIC_NAMES if name not in HEADLINE],
+        headline=[_measure(content, name) for name in headline],
+        others=[_measure(content, name) for name in titles if name not in headline],
         compared=compared,
-        compared_titles=[METRIC_NAMES[name] for name in COMPARED],
+        compared_titles=[titles[name] for name in columns],
         confusion=_confusion(content),
         pictures=list(_pictures(content)),
         brightest=_brightest(content),
@@ -124,11 +130,13 @@ def _ends(estimate: Any) -> tuple[float | None, float | None, float | None]:
 
 def _measure(content: ReportContent, name: str) -> Measure:
     estimate = field_of(content.metrics, "test", name)
-    return measure_of(estimate, METRIC_NAMES[name], _note(name, content.classes))
+    return measure_of(estimate, {**GRADE_NAMES, **METRIC_NAMES}[name], _note(name, content.classes))
 
 
 def _note(name: str, classes: Sequence[str]) -> str:
     notes = {
+        "quadratic_kappa": "0 is chance, 1 is perfect",
+        "grade_error": "grades between decision and label",
         "auroc": "0.5 is chance, 1 is perfect",
         "balanced_accuracy": "mean over labels of the share found",
         "average_precision": "chance is the share of positives",
@@ -155,9 +163,9 @@ def _entries(content: ReportContent) -> Iterator[tuple[figures.Kind, str, Any]]:
             yield kind, BASELINE_NAMES.get(name, name), values
 
 
-def _compared(content: ReportContent) -> Iterator[Compared]:
+def _compared(content: ReportContent, columns: Sequence[str]) -> Iterator[Compared]:
     for kind, name, values in _entries(content):
-        yield Compared(name, kind, [measure_of(field_of(values, metric)) for metric in COMPARED])
+        yield Compared(name, kind, [measure_of(field_of(values, metric)) for metric in columns])
 
 
 def _figures(content: ReportContent, compared: Sequence[Compared]) -> dict[str, str]:

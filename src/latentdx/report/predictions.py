@@ -13,17 +13,22 @@ from latentdx.core.seeds import numpy_generator
 from latentdx.metrics.bootstrap import N_RESAMPLES, paired_difference
 from latentdx.metrics.discrimination import auroc
 from latentdx.metrics.estimate import Estimate
+from latentdx.metrics.grades import quadratic_kappa
 from latentdx.metrics.summary import summarise
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of N test scans: `labels` (N,), `patients` (N,), `probabilities` (N, K), `decisions` (N,)."""
+    """Of N test scans: `labels` (N,), `patients` (N,), `probabilities` (N, K), `decisions` (N,).
+
+    `ordered`: the classes are grades.
+    """
 
     labels: NDArray[np.int64]
     patients: NDArray[np.str_]
     probabilities: NDArray[np.float64]
     decisions: NDArray[np.int64]
+    ordered: bool = False
 
     def metrics(self, seed: int, n_resamples: int = N_RESAMPLES) -> dict[str, Estimate]:
         """All metrics, over the same resamples of patients for every model of a run."""
@@ -34,6 +39,7 @@ class Predictions:
             self.patients,
             generator=numpy_generator(seed, "bootstrap"),
             n_resamples=n_resamples,
+            ordered=self.ordered,
         )
 
     def auroc_over(self, other: Predictions, seed: int) -> Estimate:
@@ -44,6 +50,17 @@ class Predictions:
             self.labels,
             first,
             second,
+            self.patients,
+            generator=numpy_generator(seed, "bootstrap"),
+        )
+
+    def kappa_over(self, other: Predictions, seed: int) -> Estimate:
+        """This quadratic weighted kappa minus the other's, likewise."""
+        return paired_difference(
+            quadratic_kappa,
+            self.labels,
+            self.decisions,
+            other.decisions,
             self.patients,
             generator=numpy_generator(seed, "bootstrap"),
         )

@@ -21,15 +21,22 @@ FEWEST_PATIENTS = 10
 
 
 def verdict(model: Predictions, rivals: Mapping[str, Predictions], seed: int) -> str:
-    """Compare the model with its strongest rival by AUROC on the same test scans."""
-    scored = {name: rival.metrics(seed, 200)["auroc"].value for name, rival in rivals.items()}
+    """Compare the model with its strongest rival on the same test scans.
+
+    By AUROC; where classes are grades, by quadratic weighted kappa.
+    """
+    by, title = ("quadratic_kappa", "kappa") if model.ordered else ("auroc", "AUROC")
+    scored = {name: rival.metrics(seed, 200)[by].value for name, rival in rivals.items()}
     known = {name: value for name, value in scored.items() if value is not None}
-    own = model.metrics(seed, 200)["auroc"].value
+    own = model.metrics(seed, 200)[by].value
     if not known or own is None:
-        return "No verdict: the AUROC cannot be computed on this test part."
+        return f"No verdict: the {title} cannot be computed on this test part."
     best = max(known, key=lambda name: known[name])
-    difference = model.auroc_over(rivals[best], seed)
-    head = f"the strongest baseline is {_NAMES[best]} (AUROC {known[best]:.3f}, against {own:.3f})"
+    over = model.kappa_over if model.ordered else model.auroc_over
+    difference = over(rivals[best], seed)
+    head = (
+        f"the strongest baseline is {_NAMES[best]} ({title} {known[best]:.3f}, against {own:.3f})"
+    )
     return f"{_judgement(difference)}: {head}; {_interval(difference)}."
 
 

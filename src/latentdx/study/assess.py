@@ -80,7 +80,9 @@ def _rivals(
 ) -> tuple[dict[str, Predictions], list[str]]:
     clock.step("baselines", "Running the baselines")
     aim = None if settings.target == "balanced" else aim_for(prepared, settings)
-    metadata, told = metadata_baseline(prepared.table, scans, settings.seed)
+    metadata, told = metadata_baseline(
+        prepared.table, scans, settings.seed, ordered=prepared.task == "ordinal"
+    )
     extra = {} if metadata is None else {"metadata": metadata}
     seed = derive_seed(settings.seed, "head")
     unlabelled = partial(unlabelled_table, prepared, seed=seed, most=MOST_FOR_SCALE)

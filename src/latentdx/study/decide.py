@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.labelled import LabelledScans, load_parts
+from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.abstain import RiskControl, confidences, control_risk, fewest_patients
 from latentdx.diagnosis.head import Head, score_pixels, score_scans
@@ -28,8 +29,13 @@ Table = NDArray[np.float64]
 def check_choices(prepared: Prepared, settings: RunSettings) -> None:
     """Before anything is trained, refuse what cannot be done with these scans.
 
-    Raises `StopError` ``E_OPTION``: a target for more than two classes, an unknown column.
+    Raises `StopError` ``E_OPTION``: a target for more than two classes, an unknown column, an
+    order of classes that have none, a positive one among grades.
     """
+    if prepared.task == "ordinal" and settings.positive is not None:
+        raise StopError("E_OPTION", "--positive with grades", fix="give their order by --order")
+    if prepared.task != "ordinal" and settings.order:
+        raise StopError("E_OPTION", "--order without --task ordinal", fix="add --task ordinal")
     require_two_classes(settings.target, len(prepared.classes))
     require_column(prepared.table, parse_sets(settings.prediction_sets)[1])
 

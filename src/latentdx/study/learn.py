@@ -64,6 +64,7 @@ def head_settings(settings: RunSettings) -> HeadSettings:
         flip=settings.flip,
         calibration=settings.calibration,
         semi_supervised=settings.semi_supervised,
+        ordered=settings.task == "ordinal",
     )
 
 

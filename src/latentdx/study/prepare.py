@@ -7,7 +7,7 @@ from pathlib import Path
 
 from latentdx.collection.audit import Audit, audit
 from latentdx.collection.ingest import IngestReport, ingest
-from latentdx.collection.labels import order_classes
+from latentdx.collection.labels import order_classes, order_grades
 from latentdx.collection.plan import IngestSettings
 from latentdx.collection.split import Split, split_by_patient
 from latentdx.collection.store import Collection
@@ -25,8 +25,8 @@ from latentdx.study.settings import RunSettings
 class Prepared:
     """Stored scans, their split, and what was found on the way.
 
-    `classes` are negative first; `task` is what the labels are; `invalid` says why scores would
-    mean nothing, or is None.
+    `classes` are negative first, grades the lowest first; `task` is what the labels are;
+    `invalid` says why scores would mean nothing, or is None.
     """
 
     collection: Collection
@@ -96,7 +96,11 @@ def open_prepared(path: Path, settings: RunSettings) -> Prepared:
         overlap=settings.overlap,
         labelled=settings.labelled,
     )
-    classes = tuple(order_classes(table.classes, settings.positive))
+    classes = tuple(
+        order_grades(table.classes, settings.order)
+        if task == "ordinal"
+        else order_classes(table.classes, settings.positive)
+    )
     return Prepared(collection, table, split, classes, audit(table, split.parts), task=task)
 
 

@@ -61,6 +61,7 @@ class RunSettings(BaseModel):
     one_scan_per_patient: bool = False
     label_map: dict[str, str] = Field(default_factory=dict)
     positive: str | None = None
+    order: tuple[str, ...] = ()
     overlap: Literal["stop", "drop", "allow"] = "stop"
     strict: bool = False
     autoencoder: AnyName = "invariant"
