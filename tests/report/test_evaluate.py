@@ -1,5 +1,7 @@
 """What is measured on the test part, computed again by hand on small arrays."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from report_scans import binary, predictions_of, result_of, scans_of, table_for
@@ -16,6 +18,8 @@ def test_every_test_scan_is_scored_in_order():
     scans = scans_of([0, 1, 1])
 
     class Model:
+        head = SimpleNamespace(ordered=False)
+
         def compute(self, pixels, groups):
             assert pixels is scans.pixels
             assert groups is None
