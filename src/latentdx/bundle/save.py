@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +40,12 @@ from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.own_classifier import OWN, no_classifier
 from latentdx.diagnosis.set_rule import SetRule
 
+AnyModel: TypeAlias = DiagnosticModel
+"""What a bundle can hold."""
+
 
 def save_bundle(
-    model: DiagnosticModel,
+    model: AnyModel,
     path: Path,
     *,
     card: str,

@@ -20,7 +20,8 @@ from latentdx.diagnosis.machines_cumulative import Cumulative, scores_by_class
 from latentdx.diagnosis.own_classifier import OWN, Classifier, Own, OwnMachine
 from latentdx.diagnosis.semi_supervised import SHARE, SemiSupervised, guess
 from latentdx.diagnosis.threshold import BALANCED
-from latentdx.features.table import Extract, FeatureTable, augmented, extract_table, flipped
+from latentdx.diagnosis.views import Viewed, score_views, views_of
+from latentdx.features.table import Extract, FeatureTable, augmented, extract_table
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
 Floats = NDArray[np.float32]
@@ -208,24 +209,51 @@ def train_head(  # noqa: PLR0913 - two parts, how, and what helps
     Used alike for the autoencoder's features and for every baseline. `unlabelled` scans of the
     training side help to scale the features, and as `settings.semi_supervised` says.
     """
+    table = training_table(train, extract, settings, seed=seed, extractor_hash=extractor_hash)
+    held = Viewed.of(calibrate, extract, flip=settings.flip)
+    return fit_calibrated(table, held, settings, n_scans=len(train), seed=seed, others=unlabelled)
+
+
+def training_table(
+    train: LabelledScans,
+    extract: Extract,
+    settings: HeadSettings,
+    *,
+    seed: int,
+    extractor_hash: str = "",
+) -> FeatureTable:
+    """Features of the scans of `train`, and behind them those of their augmented copies."""
     n_copies = settings.n_copies(len(train))
     copies = augmented(train, settings.augmentation(), n_copies=n_copies, seed=seed)
-    table = FeatureTable.joined(
+    return FeatureTable.joined(
         [extract_table(copy, extract, extractor_hash=extractor_hash) for copy in copies]
     )
-    if unlabelled is not None and len(unlabelled) and settings.semi_supervised != "none":
-        table = _with_guesses(table, unlabelled, settings, n_scans=len(train), seed=seed)
-    head = fit_head(table, settings, n_scans=len(train), seed=seed, unlabelled=unlabelled)
-    scores = score_scans(head, calibrate, extract, flip=settings.flip)
+
+
+def fit_calibrated(
+    table: FeatureTable,
+    calibrate: Viewed,
+    settings: HeadSettings,
+    *,
+    n_scans: int,
+    seed: int,
+    others: FeatureTable | None = None,
+) -> Head:
+    """Fit on a `training_table` of `n_scans` scans, with unlabelled `others`; calibrate."""
+    fitted = table
+    if others is not None and len(others) and settings.semi_supervised != "none":
+        fitted = _with_guesses(table, others, settings, n_scans=n_scans, seed=seed)
+    head = fit_head(fitted, settings, n_scans=n_scans, seed=seed, unlabelled=others)
+    scores, held = calibrate.scores(head), calibrate.scans
     calibration = fit_calibration(
         settings.calibration,
         scores,
-        calibrate.labels,
-        calibrate.patients.tolist(),
+        held.labels,
+        held.patients.tolist(),
         seed=seed,
         ordered=settings.ordered,
     )
-    return head.calibrated(scores, calibrate.labels, calibration)
+    return head.calibrated(scores, held.labels, calibration)
 
 
 def _with_guesses(
@@ -250,8 +278,4 @@ def score_scans(head: Head, scans: LabelledScans, extract: Extract, *, flip: boo
 
 def score_pixels(head: Head, pixels: Floats, extract: Extract, *, flip: bool) -> Floats:
     """Scores (N, Q) of pixels (N, C, *spatial)."""
-    scores = head.scores(extract(pixels))
-    if flip:
-        mirrored = head.scores(extract(flipped(pixels)))
-        scores = ((scores + mirrored) / 2).astype(np.float32)
-    return scores
+    return score_views(head, views_of(pixels, extract, flip=flip))

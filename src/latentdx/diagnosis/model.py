@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,62 +15,25 @@ from latentdx.core.errors import InputError
 from latentdx.diagnosis.abstain import RiskControl, confidences
 from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.calibration_cumulative import without_gaps
+from latentdx.diagnosis.diagnoses import (
+    Diagnosis,
+    Reason,
+    predict_each,
+    quarantine,
+    request_for,
+    why_foreign,
+)
 from latentdx.diagnosis.gate_evidence import gather
-from latentdx.diagnosis.gate_words import why_not_evaluated
-from latentdx.diagnosis.head import Head, score_pixels
+from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.scan_groups import group_of
 from latentdx.diagnosis.set_rule import SetRule
+from latentdx.diagnosis.views import score_views, views_of
 from latentdx.features.extract import FeatureKind, embed, reconstruct
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
 
 Pixels = NDArray[np.float32]
-Status = Literal["ok", "abstained", "not_evaluated", "quarantined"]
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why there is no plain diagnosis: a stable code and words."""
-
-    code: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What the model says of one scan.
-
-    Attributes
-    ----------
-    path, scan_id: the scan's; `scan_id` is "" where it could not be read.
-    status: ``ok``; ``abstained`` (not sure enough, and abstaining was asked for);
-        ``not_evaluated`` (not the kind of scan that the model knows); ``quarantined``.
-    label: the decided class, None unless the status is ``ok``.
-    probabilities: calibrated, by class; empty unless the status is ``ok`` or ``abstained``.
-    prediction_set: classes that remain possible at the bundle's coverage.
-    anomaly_score: 0 (ordinary) to 1 (stranger than all scans it was calibrated on).
-    bundle: SHA-256 (hex) of the bundle.
-    """
-
-    path: str
-    scan_id: str
-    status: Status
-    label: str | None = None
-    probabilities: dict[str, float] | None = None
-    prediction_set: tuple[str, ...] = ()
-    anomaly_score: float | None = None
-    reason: Reason | None = None
-    bundle: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """One line of ``predict --json``."""
-        value = asdict(self)
-        return {
-            **value,
-            "probabilities": self.probabilities or {},
-            "prediction_set": list(self.prediction_set),
-        }
 
 
 @dataclass(frozen=True)
@@ -90,6 +52,20 @@ class Outputs:
     anomaly: NDArray[np.float64]
     foreign: NDArray[np.bool_]
     embeddings: NDArray[np.float32]
+    reconstructions: Pixels
+    strangest: NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a model sees in N scans before it judges them; see `Outputs`.
+
+    `views`: embeddings (N, D) of the scans and, where scores are averaged, of their mirror images.
+    """
+
+    views: tuple[NDArray[np.float32], ...]
+    anomaly: NDArray[np.float64]
+    foreign: NDArray[np.bool_]
     reconstructions: Pixels
     strangest: NDArray[np.str_]
 
@@ -129,31 +105,44 @@ class DiagnosticModel:
 
         `groups` (N,) are the scans' values of `sets.column`, where there is one.
         """
-        embeddings = self.extract(pixels)
-        scores = score_pixels(self.head, pixels, self.extract, flip=self.flip)
+        return self.judge(self.look(pixels), groups)
+
+    def look(self, pixels: Pixels) -> Look:
+        """What the encoder and the gate make of pixels (N, C, *spatial)."""
+        views = views_of(pixels, self.extract, flip=self.flip)
+        rebuilt = reconstruct(self.encoder, pixels)
+        pooled = views[0] if self.kind == "pooled" else None
+        evidence = gather(self.encoder, pixels, rebuilt, pooled)
+        gate = self.gate
+        return Look(
+            views,
+            gate.scores(evidence),
+            gate.is_foreign(evidence),
+            rebuilt,
+            gate.strangest(evidence),
+        )
+
+    def judge(self, look: Look, groups: Sequence[str] | None = None) -> Outputs:
+        """What the head and the prediction sets make of a look; `groups` as in `compute`."""
+        scores = score_views(self.head, look.views)
         probabilities = self.head.probabilities(scores)
         decisions = self.head.decide(probabilities)
-        rebuilt = reconstruct(self.encoder, pixels)
-        pooled = embeddings if self.kind == "pooled" else None
         inside = self.sets.inside(probabilities, decisions, groups)
-        evidence = gather(self.encoder, pixels, rebuilt, pooled)
         return Outputs(
             scores,
             probabilities,
             decisions,
             without_gaps(inside) if self.head.ordered else inside,
-            self.gate.scores(evidence),
-            self.gate.is_foreign(evidence),
-            embeddings,
-            rebuilt,
-            self.gate.strangest(evidence),
+            look.anomaly,
+            look.foreign,
+            look.views[0],
+            look.reconstructions,
+            look.strangest,
         )
 
     def request(self, key: bytes) -> Request:
         """What scans must be made into before `compute` takes them."""
-        dims: Literal[2, 3] = 3 if self.encoder.dims == 3 else 2
-        policy = replace(self.policy, dims=dims, burned_in="keep", gate=False)
-        return Request(self.encoder.size[0], 3 if self.encoder.channels == 3 else 1, key, policy)
+        return request_for(self.encoder, self.policy, key)
 
     def predict(
         self, scans: Iterable[Scan | str | Path], *, abstain: bool = False
@@ -169,19 +158,7 @@ class DiagnosticModel:
         >>> model.predict(["scan.dcm"])[0].label  # doctest: +SKIP
         'diseased'
         """
-        from latentdx.scans.deidentify import user_key
-
-        request = self.request(user_key())
-        found: list[Diagnosis] = []
-        for item in scans:
-            path = "" if isinstance(item, Scan) else str(item)
-            try:
-                held = [request.fit(item)] if isinstance(item, Scan) else _opened(item, request)
-                for scan in held:
-                    found += self.diagnose([_name(path, scan)], [scan], abstain=abstain)
-            except InputError as error:
-                found.append(self.quarantined(path, error))
-        return found
+        return predict_each(self, scans, abstain=abstain)
 
     def diagnose(
         self, paths: Sequence[str], scans: Sequence[Scan], *, abstain: bool = False
@@ -197,17 +174,15 @@ class DiagnosticModel:
 
     def quarantined(self, path: str, error: InputError) -> Diagnosis:
         """The answer to a file that cannot be used."""
-        text = f"{error.found}; {error.fix}" if error.fix else error.found
-        return Diagnosis(
-            path, "", "quarantined", reason=Reason(error.code, text), bundle=self.bundle
-        )
+        return quarantine(path, error, self.bundle)
 
     def _diagnosis(
         self, path: str, scan: Scan, outputs: Outputs, row: int, *, abstain: bool
     ) -> Diagnosis:
         base = Diagnosis(path, scan.content_hash[:16], "ok", bundle=self.bundle)
         score = round(float(outputs.anomaly[row]), 6)
-        if reason := self._foreign(scan, outputs, row):
+        measure = str(outputs.strangest[row]) if outputs.foreign[row] else None
+        if reason := why_foreign(scan, self.gate, measure):
             return replace(base, status="not_evaluated", anomaly_score=score, reason=reason)
         inside = tuple(
             name for name, held in zip(self.classes, outputs.sets[row], strict=True) if held
@@ -222,12 +197,6 @@ class DiagnosticModel:
             return replace(found, status="abstained", reason=reason)
         return replace(found, label=self.classes[int(outputs.decisions[row])])
 
-    def _foreign(self, scan: Scan, outputs: Outputs, row: int) -> Reason | None:
-        """Why a scan is none that the model knows; None where it may be one."""
-        measure: Any = str(outputs.strangest[row]) if outputs.foreign[row] else None
-        code, text = why_not_evaluated(scan, self.gate.headers, measure)
-        return Reason(code, text) if code else None
-
     def _unsure(self, outputs: Outputs, row: int, inside: tuple[str, ...]) -> Reason | None:
         """Why a scan is better not answered: by the risk where one is kept, else by its set."""
         if self.risk is not None and self.risk.cutoff is not None:
@@ -240,15 +209,3 @@ class DiagnosticModel:
             text = f"{len(inside)} classes remain possible: {', '.join(inside)}"
             return Reason("A_AMBIGUOUS", text)
         return None
-
-
-def _opened(path: str | Path, request: Request) -> list[Scan]:
-    from latentdx.scans.open import open_scans
-
-    scans = open_scans([path], key=request.key, policy=request.policy)
-    return [request.fit(scan) for scan in scans]
-
-
-def _name(path: str, scan: Scan) -> str:
-    """The path, and which frame or slice of the file."""
-    return f"{path}#{scan.frame}" if scan.frame else path

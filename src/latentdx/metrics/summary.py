@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from latentdx.core.errors import StopError
-from latentdx.metrics.bootstrap import N_RESAMPLES, Patients, bootstrap
+from latentdx.metrics.bootstrap import N_RESAMPLES, Patients, Statistic, bootstrap
 from latentdx.metrics.calibration import brier, check_probabilities, ece, log_loss
 from latentdx.metrics.decisions import FROM_COUNTS, check_decisions, count_classes
 from latentdx.metrics.discrimination import auroc, average_precision
@@ -65,21 +65,32 @@ def summarise(  # noqa: PLR0913 - what is scored, and how
     >>> found["auroc"].value, found["specificity"].value
     (1.0, 0.5)
     """
-    truth, table, decided = _checked(labels, probabilities, decisions, patients)
+    names = (*FROM_GRADES, *NAMES) if ordered else NAMES
+    statistic = statistic_of(*_checked(labels, probabilities, decisions, patients), ordered=ordered)
+    found = bootstrap(statistic, patients, generator=generator, n_resamples=n_resamples)
+    return dict(zip(names, found, strict=True))
+
+
+def statistic_of(
+    labels: Ints, probabilities: Floats, decisions: Ints, *, ordered: bool = False
+) -> Statistic:
+    """From weights (B, N) to the values (B, M) of the metrics `NAMES` of checked arrays.
+
+    Of grades (`ordered`) those of `FROM_GRADES` come first.
+    """
     names = (*FROM_GRADES, *NAMES) if ordered else NAMES
 
     def statistic(drawn: NDArray[Any]) -> Floats:
-        weights = as_rows(drawn, len(truth))
-        counts = count_classes(truth, decided, weights, n_classes=table.shape[1])
+        weights = as_rows(drawn, len(labels))
+        counts = count_classes(labels, decisions, weights, n_classes=probabilities.shape[1])
         values = {name: of_counts(counts) for name, of_counts in FROM_COUNTS.items()}
         for name, metric in FROM_PROBABILITIES.items():
-            values[name] = metric(truth, table, weights=weights)
+            values[name] = metric(labels, probabilities, weights=weights)
         for name, metric in FROM_GRADES.items() if ordered else ():
-            values[name] = metric(truth, decided, weights=weights)
+            values[name] = metric(labels, decisions, weights=weights)
         return np.stack([values[name] for name in names], axis=1)
 
-    found = bootstrap(statistic, patients, generator=generator, n_resamples=n_resamples)
-    return dict(zip(names, found, strict=True))
+    return statistic
 
 
 def _checked(

@@ -47,13 +47,13 @@ def abstention(result: TestResult, seed: int, coverage: float = COVERAGE) -> dic
     single = (inside.sum(axis=1) == 1).astype(np.float64)
     right = (inside.argmax(axis=1) == result.scans.labels) * single
     every = np.ones(len(inside))
-    numbers = _ratios(
+    numbers = ratios(
         {
             "coverage": (_covered(result), every),
             "answered_fraction": (single, every),
             "accuracy_when_answered": (right, single),
         },
-        result,
+        result.scans.patients,
         seed,
     )
     return {"target_coverage": coverage, **numbers}
@@ -63,7 +63,7 @@ def _by_class(model: DiagnosticModel, result: TestResult, seed: int) -> dict[str
     covered = _covered(result)
     own = [(result.scans.labels == k).astype(np.float64) for k in range(len(model.classes))]
     columns = {name: (covered * of, of) for name, of in zip(model.classes, own, strict=True)}
-    return _ratios(columns, result, seed)
+    return ratios(columns, result.scans.patients, seed)
 
 
 def _by_group(result: TestResult, groups: Sequence[str], seed: int) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def _by_group(result: TestResult, groups: Sequence[str], seed: int) -> list[dict
     for name in np.unique(names[names != ""])[:_MOST_GROUPS].tolist():
         own = (names == name).astype(np.float64)
         if own.sum() >= _FEWEST:
-            numbers = _ratios({"coverage": (covered * own, own)}, result, seed)
+            numbers = ratios({"coverage": (covered * own, own)}, result.scans.patients, seed)
             found.append({"value": name, **numbers})
     return found
 
@@ -92,7 +92,7 @@ def _risk(risk: RiskControl, result: TestResult, seed: int) -> dict[str, Any]:
         "reached": risk.cutoff is not None,
         "cutoff": risk.cutoff,
         "tune": {name: getattr(risk, name) for name in tested},
-        **_ratios(columns, result, seed),
+        **ratios(columns, result.scans.patients, seed),
     }
 
 
@@ -101,7 +101,7 @@ def _covered(result: TestResult) -> NDArray[np.float64]:
     return inside[np.arange(len(inside)), result.scans.labels].astype(np.float64)
 
 
-def _ratios(columns: Columns, result: TestResult, seed: int) -> dict[str, Any]:
+def ratios(columns: Columns, patients: NDArray[np.str_], seed: int) -> dict[str, Any]:
     """By name the sum of one column over that of another, both (N,), with intervals.
 
     The scans of each are those that the second column counts.
@@ -114,11 +114,11 @@ def _ratios(columns: Columns, result: TestResult, seed: int) -> dict[str, Any]:
         return found
 
     generator = numpy_generator(seed, "bootstrap")
-    found = bootstrap(statistic, result.scans.patients, generator=generator)
+    found = bootstrap(statistic, patients, generator=generator)
     counted = [
         {
             "n_scans": int((column > 0).sum()),
-            "n_patients": len(np.unique(result.scans.patients[column > 0])),
+            "n_patients": len(np.unique(patients[column > 0])),
         }
         for column in below.T
     ]

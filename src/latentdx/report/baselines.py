@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -21,7 +21,12 @@ from latentdx.diagnosis.calibration_cumulative import median_class
 from latentdx.diagnosis.classifiers import choose_strength, fit_classifier
 from latentdx.diagnosis.head import Head, HeadSettings, score_scans, train_head
 from latentdx.features.extract import embed
-from latentdx.features.metadata import MetadataEncoder, metadata_columns, names_the_label
+from latentdx.features.metadata import (
+    Column,
+    MetadataEncoder,
+    metadata_columns,
+    names_the_label,
+)
 from latentdx.features.pixels import flat_pixels, hog
 from latentdx.features.table import Extract, FeatureTable
 from latentdx.report.predictions import Predictions
@@ -30,6 +35,20 @@ Table = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Step = Callable[[str], None]
 Aim = Callable[[Head, Extract], Head]
+Said = TypeVar("Said", covariant=True)
+
+
+class Competing(Protocol[Said]):
+    """What makes the baselines of a task, each of them some predictions of its kind."""
+
+    def majority(self) -> Said:
+        """By the training part's labels alone."""
+
+    def with_features(self, extract: Extract) -> Said:
+        """The model's classifier on other features."""
+
+    def fresh_network(self) -> Autoencoder:
+        """The model's encoder, untrained."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +114,27 @@ def metadata_baseline(
 
     Also the columns left out since they are the label in other words.
     """
+    columns, told = columns_beside(table, scans)
+    return (by_metadata(columns, scans, seed, ordered=ordered) if columns else None), told
+
+
+def columns_beside(
+    table: CollectionTable, scans: LabelledScans
+) -> tuple[dict[str, Column], list[str]]:
+    """What is known of scans but the picture, and which columns are the label in other words."""
     rows = {name: index for index, name in enumerate(table.scan_id.tolist())}
     columns = metadata_columns(table.take([rows[name] for name in scans.scan_ids.tolist()]))
-    train = scans.parts == "train"
     told = [name for name, values in columns.items() if names_the_label(values, scans.labels)]
-    columns = {name: values for name, values in columns.items() if name not in told}
-    if not columns:
-        return None, told
+    return {name: values for name, values in columns.items() if name not in told}, told
+
+
+def by_metadata(
+    columns: Mapping[str, Column], scans: LabelledScans, seed: int, *, ordered: bool = False
+) -> Predictions:
+    """Logistic regression on columns, each (N,) as the scans."""
+    train = scans.parts == "train"
     encode = MetadataEncoder.fit({name: _at(values, train) for name, values in columns.items()})
-    features = encode(columns)
+    features = encode(dict(columns))
     strength = choose_strength(
         "logistic",
         features[train],
@@ -122,12 +153,12 @@ def metadata_baseline(
     )
     scores, held, test = machine.scores(features), scans.parts == "calibrate", scans.part("test")
     found = answered(scores[held], scans.labels[held], scores[scans.parts == "test"], ordered)
-    return Predictions(test.labels, test.patients, *found, ordered), told
+    return Predictions(test.labels, test.patients, *found, ordered)
 
 
 def run_baselines(
-    rivals: Rivals, extra: Mapping[str, Predictions], step: Step
-) -> dict[str, Predictions]:
+    rivals: Competing[Said], extra: Mapping[str, Said], step: Step
+) -> dict[str, Said]:
     """All baselines by name, in the order in which they are shown.
 
     Fitting an SVM keeps one core busy and leaves Python free: they are fitted side by side.

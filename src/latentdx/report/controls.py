@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,16 +52,32 @@ def shuffled_labels(head: Head, control: ControlScans, seed: int) -> dict[str, E
     split scored .96 that way: Yagis et al., Scientific Reports 11, 2021), or another leak. One
     shuffle says little; the interval is that of the mean of 20 (1.96 standard errors).
     """
-    shuffled = (
-        _shuffled(control, derive_seed(seed, "shuffle", number)) for number in range(N_SHUFFLES)
-    )
-    found = [_one(head, scans, seed) for scans in shuffled if scans.can_be_learnt()]
+    found = [one for one in shuffles(head, control, seed) if one is not None]
     test = control.part("test").scans
-    n_patients = len(np.unique(test.patients))
     names = (*FROM_GRADES, *NAMES) if head.ordered else NAMES
-    return {
-        name: _mean([metrics[name] for metrics in found], len(test), n_patients) for name in names
-    }
+    return mean_of(found, len(test), len(np.unique(test.patients)), names)
+
+
+def shuffles(
+    head: Head, control: ControlScans, seed: int
+) -> Iterator[Mapping[str, Estimate] | None]:
+    """The metrics of each of 20 shuffles; None where it took a class from train.
+
+    Patients take over each other's labels in the same way whatever the labels are.
+    """
+    for number in range(N_SHUFFLES):
+        scans = _shuffled(control, derive_seed(seed, "shuffle", number))
+        yield _one(head, scans, seed) if scans.can_be_learnt() else None
+
+
+def mean_of(
+    found: Sequence[Mapping[str, Estimate]],
+    n_scans: int,
+    n_patients: int,
+    names: Sequence[str] = NAMES,
+) -> dict[str, Estimate]:
+    """The mean of each of `names` over shuffles, with the interval of that mean."""
+    return {name: _mean([one[name] for one in found], n_scans, n_patients) for name in names}
 
 
 def _one(head: Head, shuffled: ControlScans, seed: int) -> Mapping[str, Estimate]:

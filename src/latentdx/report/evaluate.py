@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,22 @@ from latentdx.features.extract import batches_of
 from latentdx.features.metadata import metadata_columns
 from latentdx.metrics.bootstrap import bootstrap
 from latentdx.metrics.estimate import Estimate
-from latentdx.report.predictions import Predictions
+from latentdx.report.predictions import Predictions, Scored
 
 _GROUP_SCANS = 20
 _MOST_GROUPS = 8
+
+
+class Tested(Protocol):
+    """What a model said of the test part, whatever the task."""
+
+    @property
+    def scans(self) -> LabelledScans:
+        """The test scans."""
+
+    @property
+    def predictions(self) -> Scored:
+        """What is scored of them."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,7 @@ def rebuilt_measures(
     return np.stack([squared, -10 * np.log10(squared + 1e-12), similar], axis=1)
 
 
-def subgroups(result: TestResult, table: CollectionTable, seed: int) -> list[dict[str, Any]]:
+def subgroups(result: Tested, table: CollectionTable, seed: int) -> list[dict[str, Any]]:
     """AUROC within each site, sex, view or other group with at least 20 test scans."""
     rows = {name: index for index, name in enumerate(table.scan_id.tolist())}
     columns = metadata_columns(table.take([rows[name] for name in result.scans.scan_ids.tolist()]))
@@ -92,19 +104,13 @@ def subgroups(result: TestResult, table: CollectionTable, seed: int) -> list[dic
         for level in levels:
             mask = groups == level
             if int(mask.sum()) >= _GROUP_SCANS:
-                found.append(_subgroup(result.predictions, mask, seed, column=name, value=level))
+                found.append(
+                    _subgroup(result.predictions.take(mask), seed, column=name, value=level)
+                )
     return found
 
 
-def _subgroup(
-    predictions: Predictions, mask: NDArray[np.bool_], seed: int, *, column: str, value: str
-) -> dict[str, Any]:
-    part = Predictions(
-        predictions.labels[mask],
-        predictions.patients[mask],
-        predictions.probabilities[mask],
-        predictions.decisions[mask],
-    )
+def _subgroup(part: Scored, seed: int, *, column: str, value: str) -> dict[str, Any]:
     estimate = part.metrics(seed, 500)["auroc"]
     counts = {"n_scans": estimate.n_scans, "n_patients": estimate.n_patients}
     return {"column": column, "value": value, **counts, "auroc": estimate.as_json()}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,27 @@ from latentdx.metrics.discrimination import auroc
 from latentdx.metrics.estimate import Estimate
 from latentdx.metrics.grades import quadratic_kappa
 from latentdx.metrics.summary import summarise
+
+
+class Scored(Protocol):
+    """What is said of the test part, whatever the task: it can be scored, and compared."""
+
+    @property
+    def patients(self) -> NDArray[np.str_]:
+        """(N,), by whom intervals are drawn."""
+
+    def metrics(self, seed: int, n_resamples: int = N_RESAMPLES) -> dict[str, Estimate]:
+        """All metrics by name."""
+
+    @property
+    def judged_by(self) -> tuple[str, str]:
+        """The metric by which models are compared, and its name in words."""
+
+    def lead_over(self, other: Self, seed: int) -> Estimate:
+        """That metric minus the other's, on the same scans and resamples."""
+
+    def take(self, rows: NDArray[Any]) -> Self:
+        """The scans at these numbers, or where a mask is True."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +85,20 @@ class Predictions:
             self.patients,
             generator=numpy_generator(seed, "bootstrap"),
         )
+
+    @property
+    def judged_by(self) -> tuple[str, str]:
+        """The metric by which models are compared, and its name in words."""
+        return ("quadratic_kappa", "kappa") if self.ordered else ("auroc", "AUROC")
+
+    def lead_over(self, other: Predictions, seed: int) -> Estimate:
+        """That metric minus the other's."""
+        return (self.kappa_over if self.ordered else self.auroc_over)(other, seed)
+
+    def take(self, rows: NDArray[Any]) -> Predictions:
+        """The scans at these numbers, or where a mask is True."""
+        names = ("labels", "patients", "probabilities", "decisions")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def _ranking(self) -> NDArray[np.float64]:
         binary = self.probabilities.shape[1] == 2

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from latentdx.metrics.estimate import Estimate
-from latentdx.report.predictions import Predictions
+from latentdx.report.predictions import Scored
+
+One = TypeVar("One", bound=Scored)
 
 _NAMES = {
     "majority": "guessing the commonest class",
@@ -20,20 +23,19 @@ FEWEST_PATIENTS = 10
 """With fewer, resampled intervals are too narrow: they hold the same few again and again."""
 
 
-def verdict(model: Predictions, rivals: Mapping[str, Predictions], seed: int) -> str:
+def verdict(model: One, rivals: Mapping[str, One], seed: int) -> str:
     """Compare the model with its strongest rival on the same test scans.
 
     By AUROC; where classes are grades, by quadratic weighted kappa.
     """
-    by, title = ("quadratic_kappa", "kappa") if model.ordered else ("auroc", "AUROC")
+    by, title = model.judged_by
     scored = {name: rival.metrics(seed, 200)[by].value for name, rival in rivals.items()}
     known = {name: value for name, value in scored.items() if value is not None}
     own = model.metrics(seed, 200)[by].value
     if not known or own is None:
         return f"No verdict: the {title} cannot be computed on this test part."
     best = max(known, key=lambda name: known[name])
-    over = model.kappa_over if model.ordered else model.auroc_over
-    difference = over(rivals[best], seed)
+    difference = model.lead_over(rivals[best], seed)
     head = (
         f"the strongest baseline is {_NAMES[best]} ({title} {known[best]:.3f}, against {own:.3f})"
     )

@@ -12,15 +12,15 @@ from latentdx.collection.labelled import LabelledScans, load_parts
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.abstain import RiskControl, confidences, control_risk, fewest_patients
-from latentdx.diagnosis.head import Head, score_pixels, score_scans
+from latentdx.diagnosis.head import Head, score_scans
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.scan_groups import groups_in, require_column
 from latentdx.diagnosis.set_rule import SetRule, fit_sets, parse_sets
 from latentdx.diagnosis.threshold import choose_threshold, parse_target, require_two_classes
+from latentdx.diagnosis.views import Viewed
 from latentdx.features.table import Extract
 from latentdx.metrics.bootstrap import patient_groups
 from latentdx.study.prepare import Prepared
-from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
 
 Table = NDArray[np.float64]
@@ -42,19 +42,18 @@ def check_choices(prepared: Prepared, settings: RunSettings) -> None:
 
 def decide_by(
     model: DiagnosticModel,
-    tune: LabelledScans,
+    seen: Viewed,
     prepared: Prepared,
     settings: RunSettings,
-    clock: Clock,
 ) -> DiagnosticModel:
-    """The model with its threshold, prediction sets and abstention, fitted on ``tune``.
+    """The model with its threshold, prediction sets and abstention, fitted on ``tune`` as seen.
 
     Where both a rate and a risk are wanted, half of the patients choose the threshold and the
     other half test the risk: decisions that have seen a scan's label would look too good on it.
     """
     seed = derive_seed(settings.seed, "decide")
-    scores = score_pixels(model.head, tune.pixels, model.extract, flip=model.flip)
-    table = model.head.probabilities(scores)
+    tune = seen.scans
+    table = model.head.probabilities(seen.scores(model.head))
     choosing, testing = _parts(tune.patients, settings, seed)
     head = _with_threshold(model.head, table, tune, choosing, settings.target, seed)
     decided = head.decide(table)
@@ -72,8 +71,6 @@ def decide_by(
         sure = confidences(table, decided)[testing]
         patients = tune.patients[testing]
         risk = control_risk(sure, right[testing], patients, settings.risk, seed=seed)
-    for note in notes_of(rule, risk):
-        clock.note(note)
     return replace(model, head=head, sets=rule, risk=risk)
 
 

@@ -36,10 +36,11 @@ from latentdx.diagnosis.gate_header import Headers
 from latentdx.diagnosis.head import HeadSettings, train_head
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.set_rule import SetRule
+from latentdx.diagnosis.views import Viewed
 from latentdx.features.extract import embed
 from latentdx.scans.policy import Policy
 from latentdx.study.curve import Curve
-from latentdx.study.decide import decide_by
+from latentdx.study.decide import decide_by, notes_of
 from latentdx.study.folder import RunFolder
 from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared
@@ -215,7 +216,11 @@ def fit_step(
         ),
         policy=Policy.from_json(prepared.collection.info.get("policy", {})),
     )
-    return decide_by(model, labelled.part("tune"), prepared, settings, clock)
+    seen = Viewed.of(labelled.part("tune"), extract, flip=settings.flip)
+    model = decide_by(model, seen, prepared, settings)
+    for note in notes_of(model.sets, model.risk):
+        clock.note(note)
+    return model
 
 
 def _take_over(network: Autoencoder, before: Autoencoder) -> None:

@@ -15,12 +15,10 @@ from latentdx.autoencoder.own_module import fingerprint
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_file, hash_json
 from latentdx.core.version import VERSION
-from latentdx.study.assess import assess_step
-from latentdx.study.decide import check_choices
+from latentdx.study.by_task import WORK
 from latentdx.study.folder import RunFolder
-from latentdx.study.learn import fit_step, pretrain_step
+from latentdx.study.learn import pretrain_step
 from latentdx.study.prepare import Prepared, prepare
-from latentdx.study.publish import Made, publish
 from latentdx.study.reporter import Clock, Reporter, Silent
 from latentdx.study.settings import RunSettings
 
@@ -78,15 +76,13 @@ def run_study(
         clock.stop()
         clock.note("nothing has changed: these are the results of the finished run")
         return _result(folder, finished, prepared)
-    check_choices(prepared, settings)
+    work = WORK[prepared.task]
+    work.check(prepared, settings)
     pretrained = pretrain_step(prepared, settings, folder, clock, autoencoder=autoencoder)
-    model = fit_step(prepared, pretrained.network, settings, clock)
-    assessment = assess_step(prepared, model, settings, clock)
-    assessment.metrics["seconds"] = clock.seconds
-    bundle = publish(folder, Made(settings, prepared, assessment), pretrained, model)
+    done = work.finish(prepared, pretrained, settings, folder, clock)
     clock.stop()
-    facts = {"verdict": assessment.verdict, "bundle": bundle, "seconds": dict(clock.seconds)}
-    _finish(folder, key, facts, assessment.metrics)
+    facts = {"verdict": done.verdict, "bundle": done.bundle, "seconds": dict(clock.seconds)}
+    _finish(folder, key, facts, done.metrics)
     return _result(folder, facts, prepared)
 
 

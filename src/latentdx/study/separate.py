@@ -13,10 +13,10 @@ from latentdx.collection.audit import Audit
 from latentdx.collection.split import Split
 from latentdx.collection.store import Collection
 from latentdx.core.errors import StopError
-from latentdx.study.decide import check_choices
+from latentdx.study.by_task import WORK
 from latentdx.study.encoder import load_encoder, save_encoder
 from latentdx.study.folder import RunFolder
-from latentdx.study.learn import fit_step, pretrain_step
+from latentdx.study.learn import pretrain_step
 from latentdx.study.prepare import Prepared, open_prepared
 from latentdx.study.reporter import Clock, Reporter
 from latentdx.study.settings import RunSettings
@@ -92,8 +92,9 @@ def fit_collection(
         text = f"the encoder reads scans of shape {found.network.shape}, the collection "
         text += f"holds {prepared.collection.shape}"
         raise StopError("E_SIZE", text, fix="ingest again with --size", path=collection)
-    check_choices(prepared, settings)
-    model = fit_step(prepared, found.network, settings, Clock(reporter))
+    work = WORK[prepared.task]
+    work.check(prepared, settings)
+    model = work.fit(prepared, found.network, settings, Clock(reporter))
     counts = {name: count for name, count in prepared.split.counts().items() if count}
     return save_bundle(
         model,

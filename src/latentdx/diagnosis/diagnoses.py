@@ -1,0 +1,133 @@
+"""`Diagnosis`: what a model says of one scan, and how scans are brought before a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.core.errors import InputError
+from latentdx.diagnosis.anomaly import AnomalyGate
+from latentdx.diagnosis.gate_words import why_not_evaluated
+from latentdx.scans.policy import Policy
+from latentdx.scans.request import Request
+from latentdx.scans.scan import Scan
+
+Status = Literal["ok", "abstained", "not_evaluated", "quarantined"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why there is no plain diagnosis: a stable code and words."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the model says of one scan.
+
+    Attributes
+    ----------
+    path, scan_id: the scan's; `scan_id` is "" where it could not be read.
+    status: ``ok``; ``abstained`` (not sure enough, and abstaining was asked for);
+        ``not_evaluated`` (not the kind of scan that the model knows); ``quarantined``.
+    label: the decided class, None unless the status is ``ok``; of several findings those decided,
+        `;` between them.
+    probabilities: calibrated, by class or finding; empty unless the status is ``ok`` or
+        ``abstained``.
+    prediction_set: classes or findings that remain possible at the bundle's coverage.
+    anomaly_score: 0 (ordinary) to 1 (stranger than all scans it was calibrated on).
+    bundle: SHA-256 (hex) of the bundle.
+    """
+
+    path: str
+    scan_id: str
+    status: Status
+    label: str | None = None
+    probabilities: dict[str, float] | None = None
+    prediction_set: tuple[str, ...] = ()
+    anomaly_score: float | None = None
+    reason: Reason | None = None
+    bundle: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of ``predict --json``."""
+        value = asdict(self)
+        return {
+            **value,
+            "probabilities": self.probabilities or {},
+            "prediction_set": list(self.prediction_set),
+        }
+
+
+class Answering(Protocol):
+    """A model that scans are brought before."""
+
+    def request(self, key: bytes) -> Request:
+        """What scans must be made into."""
+
+    def diagnose(
+        self, paths: Sequence[str], scans: Sequence[Scan], *, abstain: bool = False
+    ) -> list[Diagnosis]:
+        """Diagnoses of scans that were fitted by `request`."""
+
+    def quarantined(self, path: str, error: InputError) -> Diagnosis:
+        """The answer to a file that cannot be used."""
+
+
+def predict_each(
+    model: Answering, scans: Iterable[Scan | str | Path], *, abstain: bool = False
+) -> list[Diagnosis]:
+    """Diagnoses in the order of the scans, files decoded in this process."""
+    from latentdx.scans.deidentify import user_key
+
+    request = model.request(user_key())
+    found: list[Diagnosis] = []
+    for item in scans:
+        path = "" if isinstance(item, Scan) else str(item)
+        try:
+            held = [request.fit(item)] if isinstance(item, Scan) else _opened(item, request)
+            for scan in held:
+                found += model.diagnose([_name(path, scan)], [scan], abstain=abstain)
+        except InputError as error:
+            found.append(model.quarantined(path, error))
+    return found
+
+
+def request_for(encoder: Autoencoder, policy: Policy, key: bytes) -> Request:
+    """What scans must be made into for an encoder, read as `policy` says."""
+    dims: Literal[2, 3] = 3 if encoder.dims == 3 else 2
+    policy = replace(policy, dims=dims, burned_in="keep", gate=False)
+    return Request(encoder.size[0], 3 if encoder.channels == 3 else 1, key, policy)
+
+
+def quarantine(path: str, error: InputError, bundle: str) -> Diagnosis:
+    """The answer of a bundle to a file that cannot be used."""
+    text = f"{error.found}; {error.fix}" if error.fix else error.found
+    return Diagnosis(path, "", "quarantined", reason=Reason(error.code, text), bundle=bundle)
+
+
+def why_foreign(scan: Scan, gate: AnomalyGate, measure: str | None) -> Reason | None:
+    """Why a scan is none that the model knows; None where it may be one.
+
+    `measure`: the gate's that lies furthest out, of a scan that it holds for foreign; else None.
+    """
+    told: Any = measure
+    code, text = why_not_evaluated(scan, gate.headers, told)
+    return Reason(code, text) if code else None
+
+
+def _opened(path: str | Path, request: Request) -> list[Scan]:
+    from latentdx.scans.open import open_scans
+
+    scans = open_scans([path], key=request.key, policy=request.policy)
+    return [request.fit(scan) for scan in scans]
+
+
+def _name(path: str, scan: Scan) -> str:
+    """The path, and which frame or slice of the file."""
+    return f"{path}#{scan.frame}" if scan.frame else path

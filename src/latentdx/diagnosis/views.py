@@ -1,0 +1,53 @@
+"""What a head sees of scans: their embeddings, and those of their mirror images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.collection.labelled import LabelledScans
+from latentdx.features.table import Extract, flipped
+
+Floats = NDArray[np.float32]
+
+
+class Scorer(Protocol):
+    """What gives embeddings scores: a head."""
+
+    def scores(self, embeddings: Floats) -> Floats:
+        """Uncalibrated scores (N, Q) of embeddings (N, D)."""
+
+
+@dataclass(frozen=True)
+class Viewed:
+    """Scans with the embeddings of their `views_of`: extracted once, for as many heads as like."""
+
+    scans: LabelledScans
+    views: tuple[Floats, ...]
+
+    @classmethod
+    def of(cls, scans: LabelledScans, extract: Extract, *, flip: bool) -> Viewed:
+        """The scans, seen."""
+        return cls(scans, views_of(scans.pixels, extract, flip=flip))
+
+    def scores(self, head: Scorer) -> Floats:
+        """Uncalibrated scores (N, Q)."""
+        return score_views(head, self.views)
+
+
+def views_of(pixels: Floats, extract: Extract, *, flip: bool) -> tuple[Floats, ...]:
+    """Embeddings (N, D) of pixels (N, C, *spatial) and, where `flip`, of their mirror images."""
+    seen = extract(pixels)
+    return (seen, extract(flipped(pixels))) if flip else (seen,)
+
+
+def score_views(head: Scorer, views: Sequence[Floats]) -> Floats:
+    """Scores (N, Q), averaged over one or two views of the same scans, each (N, D)."""
+    scores = head.scores(views[0])
+    if len(views) > 1:
+        scores = ((scores + head.scores(views[1])) / 2).astype(np.float32)
+    return scores

@@ -1,0 +1,63 @@
+"""What a study does once it has an encoder, by its task: the one place where tasks part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.bundle.save import AnyModel
+from latentdx.collection.tasks import TaskName
+from latentdx.study.assess import assess_step
+from latentdx.study.decide import check_choices
+from latentdx.study.folder import RunFolder
+from latentdx.study.learn import Pretrained, fit_step
+from latentdx.study.prepare import Prepared
+from latentdx.study.publish import Made, publish
+from latentdx.study.reporter import Clock
+from latentdx.study.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The content of ``metrics.json``, one sentence on it, and the bundle's SHA-256 (hex)."""
+
+    metrics: dict[str, Any]
+    verdict: str
+    bundle: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a task has of its own.
+
+    Attributes
+    ----------
+    check: refuses, before anything is trained, what cannot be done with these scans.
+    fit: a model on an encoder's features.
+    finish: fits, evaluates on the test part, and writes the results.
+    """
+
+    check: Callable[[Prepared, RunSettings], None]
+    fit: Callable[[Prepared, Autoencoder, RunSettings, Clock], AnyModel]
+    finish: Callable[[Prepared, Pretrained, RunSettings, RunFolder, Clock], Finished]
+
+
+def _finish_classes(
+    prepared: Prepared,
+    pretrained: Pretrained,
+    settings: RunSettings,
+    folder: RunFolder,
+    clock: Clock,
+) -> Finished:
+    model = fit_step(prepared, pretrained.network, settings, clock)
+    assessment = assess_step(prepared, model, settings, clock)
+    assessment.metrics["seconds"] = clock.seconds
+    bundle = publish(folder, Made(settings, prepared, assessment), pretrained, model)
+    return Finished(assessment.metrics, assessment.verdict, bundle)
+
+
+_CLASSES = Work(check_choices, fit_step, _finish_classes)
+
+WORK: Mapping[TaskName, Work] = {"classes": _CLASSES, "ordinal": _CLASSES}
