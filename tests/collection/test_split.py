@@ -51,6 +51,12 @@ def test_the_seed_decides_and_nothing_else(table: Make) -> None:
     np.testing.assert_array_equal(split_by_patient(renamed, seed=0).parts, split.parts)
 
 
+def test_without_labels_what_the_source_holds_out_is_not_pretrained_on(table: Make) -> None:
+    scans = table([None] * 4, patients=["a", "a", "b", "c"], parts=["test", None, "train", "val"])
+    split = Split.for_pretraining(scans)
+    assert split.parts.tolist() == ["excluded", "excluded", "pretrain", "excluded"]
+
+
 def test_the_hash_is_of_the_contents(table: Make) -> None:
     scans = cohort(table)
     split = split_by_patient(scans, seed=0)

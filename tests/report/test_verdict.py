@@ -42,7 +42,7 @@ def test_it_is_held_against_the_strongest():
         "hog-svm": scored(RANDOM),
     }
     said = verdict(scored(PERFECT), rivals, seed=0)
-    assert "the strongest baseline is raw pixels with the same SVM" in said
+    assert "the strongest baseline is raw pixels with the same classifier" in said
     assert not said.startswith("The autoencoder was worth it")
 
 

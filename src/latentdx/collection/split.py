@@ -22,6 +22,7 @@ Overlap = Literal["stop", "drop", "allow"]
 
 LABELLED_PARTS = ("train", "tune", "calibrate", "test")
 HELD_OUT_PARTS = ("tune", "calibrate", "test")
+_DECLARED_OUT = ("val", *HELD_OUT_PARTS)
 
 _SHOWN = 5
 
@@ -70,8 +71,13 @@ class Split:
 
     @classmethod
     def for_pretraining(cls, table: CollectionTable) -> Split:
-        """Every scan serves the autoencoder only: for collections without labels."""
-        parts = np.full(len(table), "pretrain")
+        """All scans serve the autoencoder: for collections without labels.
+
+        Not those of patients of whom the source holds something out.
+        """
+        units = unit_ids(table)
+        held_out = units[np.isin(table.given_part, _DECLARED_OUT)]
+        parts = np.where(np.isin(units, held_out), "excluded", "pretrain")
         return cls(parts, _hash(table, parts))
 
     @classmethod
@@ -137,7 +143,7 @@ def _with_unlabelled(
     """Give ``pretrain`` or ``excluded`` to the rows that have no part yet."""
     held_out = np.isin(units, units[np.isin(assigned, HELD_OUT_PARTS)])
     # A part declared held out stays so, even where its labels are absent.
-    held_out |= np.isin(table.given_part, ("val", *HELD_OUT_PARTS))
+    held_out |= np.isin(table.given_part, _DECLARED_OUT)
     rest = np.where(held_out | table.is_labelled, "excluded", "pretrain")
     return np.where(assigned == "", rest, assigned)
 

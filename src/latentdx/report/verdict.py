@@ -13,8 +13,8 @@ One = TypeVar("One", bound=Scored)
 _NAMES = {
     "majority": "guessing the commonest class",
     "metadata": "metadata without the picture",
-    "pixels-pca-svm": "raw pixels with the same SVM",
-    "hog-svm": "HOG with the same SVM",
+    "pixels-pca-svm": "raw pixels with the same classifier",
+    "hog-svm": "HOG with the same classifier",
     "untrained-encoder": "the same encoder left untrained",
     "cnn-from-scratch": "a CNN trained from scratch",
 }
