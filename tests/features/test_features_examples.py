@@ -5,10 +5,13 @@ import pytest
 
 MODULES = (
     "latentdx.features.arrays",
+    "latentdx.features.covariate_values",
+    "latentdx.features.covariates",
     "latentdx.features.extract",
     "latentdx.features.pixels",
     "latentdx.features.table",
     "latentdx.features.transformer",
+    "latentdx.features.whiten",
     "latentdx.collection.augment",
 )
 

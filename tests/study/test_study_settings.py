@@ -50,6 +50,7 @@ FULL = {
     "precision": "fp32",
     "classifier": "knn",
     "features": "latent",
+    "covariates": ("age", "ward_of_stay"),
     "flip": False,
     "semi_supervised": "spread",
     "calibration": "isotonic",

@@ -38,6 +38,7 @@ from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.machines import machine_from
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.set_rule import SetRule
+from latentdx.features.covariates import Category, Covariates, Number
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 from latentdx.scans.policy import Policy
 
@@ -157,7 +158,19 @@ def _model(
         AnomalyGate.from_arrays(part("gate"), gate.rate, headers),
         policy=Policy.from_json(description.reading),
         risk=None if told.risk is None else RiskControl(**told.risk.model_dump()),
+        covariates=_covariates(told) if told.covariates else None,
     )
+
+
+def _covariates(told: HeadDescription) -> Covariates:
+    columns: list[Number | Category] = []
+    for column in told.covariates:
+        values = column.model_dump(exclude={"kind"})
+        if column.kind == "number":
+            columns.append(Number(**values))
+        else:
+            columns.append(Category(**{**values, "levels": tuple(column.levels)}))
+    return Covariates(tuple(columns))
 
 
 def _sets(told: HeadDescription) -> SetRule:

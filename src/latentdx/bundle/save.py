@@ -23,10 +23,12 @@ from latentdx.bundle.schema import (
     DESCRIPTION,
     ENCODER,
     HEAD,
+    CategoryDescription,
     Description,
     EncoderDescription,
     GateDescription,
     HeadDescription,
+    NumberDescription,
     RiskDescription,
     SetsDescription,
     checksums,
@@ -39,6 +41,7 @@ from latentdx.diagnosis.machines import to_arrays
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.own_classifier import OWN, no_classifier
 from latentdx.diagnosis.set_rule import SetRule
+from latentdx.features.covariates import Covariates, Number
 
 AnyModel: TypeAlias = DiagnosticModel
 """What a bundle can hold."""
@@ -117,6 +120,7 @@ def _describe(
             calibration=calibration_of(head.calibration),
             sets=None if rule.kind == "marginal" else _sets(rule),
             risk=None if model.risk is None else RiskDescription(**asdict(model.risk)),
+            covariates=[] if model.covariates is None else _covariates(model.covariates),
         ),
         gate=GateDescription(
             rate=model.gate.rate,
@@ -138,6 +142,15 @@ def _sets(rule: SetRule) -> SetsDescription:
         groups=dict(rule.groups),
         n_small=rule.n_small,
     )
+
+
+def _covariates(found: Covariates) -> list[NumberDescription | CategoryDescription]:
+    return [
+        NumberDescription(**asdict(column))
+        if isinstance(column, Number)
+        else CategoryDescription(**{**asdict(column), "levels": list(column.levels)})
+        for column in found.columns
+    ]
 
 
 def _head_arrays(model: DiagnosticModel) -> dict[str, NDArray[Any]]:

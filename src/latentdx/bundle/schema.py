@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from latentdx.autoencoder.family import AnyName
 from latentdx.core.errors import IntegrityError
@@ -73,6 +73,32 @@ class RiskDescription(_Strict):
     n_wrong: int = Field(ge=0)
 
 
+class NumberDescription(_Strict):
+    """A `Number`."""
+
+    kind: Literal["number"] = "number"
+    name: str = Field(min_length=1)
+    mean: FiniteFloat
+    scale: FiniteFloat = Field(gt=0)
+    median: FiniteFloat
+    flags: bool
+
+
+class CategoryDescription(_Strict):
+    """A `Category`."""
+
+    kind: Literal["category"] = "category"
+    name: str = Field(min_length=1)
+    levels: list[Annotated[str, Field(pattern="^[0-9a-f]{16}$")]] = Field(min_length=1)
+    scale: FiniteFloat = Field(gt=0)
+    flags: bool
+
+
+CovariateDescription = Annotated[
+    NumberDescription | CategoryDescription, Field(discriminator="kind")
+]
+
+
 class HeadDescription(_Strict):
     """The classifier and how its scores become decisions."""
 
@@ -87,6 +113,7 @@ class HeadDescription(_Strict):
     calibration: CalibrationName = "sigmoid"
     sets: SetsDescription | None = None
     risk: RiskDescription | None = None
+    covariates: list[CovariateDescription] = Field(default_factory=list)
 
 
 class GateDescription(_Strict):

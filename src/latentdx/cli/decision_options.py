@@ -1,4 +1,4 @@
-"""Options of `run` and `fit`: from scores to probabilities, prediction sets and decisions."""
+"""Options of `run` and `fit`: what is read, and how scores become decisions."""
 
 from __future__ import annotations
 
@@ -41,6 +41,14 @@ TargetOption = Annotated[
         "--target",
         help="What the threshold is for: balanced (default), 'sensitivity>=0.95', "
         "'specificity>=0.9', or 'cost:FN/FP=5' (a miss costs 5 false alarms). Two classes only.",
+    ),
+]
+CovariatesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--covariates",
+        help="Columns that the classifier reads beside the picture, such as age,sex,view: of the "
+        "table, or of DICOM headers.",
     ),
 ]
 GateRateOption = Annotated[

@@ -32,6 +32,7 @@ def fit(
     order: options.OrderOption = None,
     classifier: options.ClassifierOption = "svm",
     features: options.FeaturesOption = "pooled",
+    covariates: decision_options.CovariatesOption = None,
     flip: options.FlipOption = True,
     semi_supervised: options.SemiSupervisedOption = None,
     calibration: decision_options.CalibrationOption = None,
@@ -52,6 +53,7 @@ def fit(
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
         **{"gate_rate": gate_rate, "task": task, "order": options.grades(order)},
+        "covariates": options.names(covariates),
     }
     values = {name: value for name, value in given.items() if value is not None}
     settings = settings_from({"source": str(collection), **values})

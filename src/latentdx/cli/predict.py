@@ -19,6 +19,8 @@ Examples:
   latentdx predict study/bundle scan.dcm
 
   latentdx predict study/bundle folder --json > diagnoses.jsonl
+
+  latentdx predict study/bundle folder --table patients.csv
 """
 
 _BATCH = 64
@@ -34,6 +36,14 @@ def predict(
     scans: Annotated[list[Path], typer.Argument(help="Files, or folders of files.")],
     as_json: options.JsonFlag = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Also write a CSV.")] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--table",
+            help="CSV with the column path (or file) and the covariates that the model reads; what "
+            "it does not say, a DICOM file says itself.",
+        ),
+    ] = None,
     abstain: Annotated[
         bool,
         typer.Option("--abstain", help="Give no label where the model is not sure."),
@@ -48,18 +58,29 @@ def predict(
     model = load_bundle(bundle)
     paths = files_of(scans)
     found = []
-    for diagnosis in diagnoses(model, paths, abstain=abstain, workers=workers):
+    beside = None if table is None else _beside(table, scans)
+    for diagnosis in diagnoses(model, paths, abstain=abstain, workers=workers, beside=beside):
         found.append(diagnosis)
         typer.echo(
             json.dumps(diagnosis.as_json()) if as_json else in_words(diagnosis, model.sets.coverage)
         )
     if csv is not None:
-        write_table(csv, found, model.classes)
+        write_table(csv, found, model)
     n_refused = sum(item.status == "quarantined" for item in found)
     if n_refused == len(found):
         raise typer.Exit(UNUSABLE)
     if n_refused:
         raise typer.Exit(QUARANTINED)
+
+
+def _beside(table: Path, scans: list[Path]) -> Any:
+    """The table, with what of it leads nowhere told on stderr."""
+    from latentdx.collection.beside import read_beside
+
+    found = read_beside(table, scans)
+    if found.n_astray:
+        typer.echo(f"{table}: {found.n_astray} rows name no file", err=True)
+    return found
 
 
 def files_of(scans: list[Path]) -> list[str]:
@@ -83,8 +104,13 @@ def files_of(scans: list[Path]) -> list[str]:
     return found
 
 
-def diagnoses(model: Any, paths: list[str], *, abstain: bool, workers: int | None) -> Any:
-    """Decode in killable workers and diagnose in batches, in the order of the paths."""
+def diagnoses(
+    model: Any, paths: list[str], *, abstain: bool, workers: int | None, beside: Any = None
+) -> Any:
+    """Decode in killable workers and diagnose in batches, in the order of the paths.
+
+    `beside` is a `TableBeside` or None.
+    """
     from latentdx.core.errors import InputError
     from latentdx.scans.deidentify import user_key
     from latentdx.scans.sandbox import Sandbox
@@ -108,10 +134,19 @@ def diagnoses(model: Any, paths: list[str], *, abstain: bool, workers: int | Non
         groups = _groups(paths, request, sandbox)
         for group, outcome in zip(groups, sandbox.read(groups, request), strict=True):
             items = (outcome,) if isinstance(outcome, InputError) else outcome
+            if beside is not None:
+                items = tuple(_told(beside, group, item) for item in items)
             held += [(_path_of(group[0], item), item) for item in items]
             if len(held) >= _BATCH:
                 yield from flush()
     yield from flush()
+
+
+def _told(beside: Any, group: tuple[str, ...], item: Any) -> Any:
+    """A scan with what the table says of it; why one cannot be read stays as it is."""
+    from latentdx.scans.scan import Scan
+
+    return beside.told(group, item) if isinstance(item, Scan) else item
 
 
 def _groups(paths: list[str], request: Any, sandbox: Any) -> list[tuple[str, ...]]:
@@ -146,18 +181,21 @@ def in_words(diagnosis: Any, coverage: float) -> str:
         return f"{diagnosis.path}: {diagnosis.status} ({diagnosis.reason.text})"
     shown = ", ".join(f"{name} {p:.3f}" for name, p in diagnosis.probabilities.items())
     possible = " or ".join(diagnosis.prediction_set)
+    unknown = f"; {', '.join(diagnosis.missing)} not known" if diagnosis.missing else ""
     return (
         f"{diagnosis.path}: {diagnosis.label} ({shown}; {100 * coverage:g} % set: {possible}; "
-        f"anomaly {diagnosis.anomaly_score:.2f})"
+        f"anomaly {diagnosis.anomaly_score:.2f}{unknown})"
     )
 
 
-def write_table(path: Path, found: list[Any], classes: tuple[str, ...]) -> None:
+def write_table(path: Path, found: list[Any], model: Any) -> None:
     """One row a scan, safe for spreadsheets."""
     from latentdx.study.folder import write_csv
 
+    classes, reads = model.classes, model.covariates is not None
     header = ("path", "scan_id", "status", "label", *(f"probability:{c}" for c in classes),
-              "prediction_set", "anomaly_score", "reason")  # fmt: skip
+              "prediction_set", "anomaly_score", "reason",
+              *(("missing_covariates",) if reads else ()))  # fmt: skip
     rows = [
         (
             *(item.path, item.scan_id, item.status, item.label or ""),
@@ -167,6 +205,7 @@ def write_table(path: Path, found: list[Any], classes: tuple[str, ...]) -> None:
                 "" if item.anomaly_score is None else item.anomaly_score,
             ),
             item.reason.code if item.reason else "",
+            *((";".join(item.missing or ()),) if reads else ()),
         )
         for item in found
     ]

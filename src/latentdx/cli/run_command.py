@@ -96,6 +96,7 @@ def run(
     features: Annotated[
         str | None, typer.Option("--features", help="pooled (default) or latent.")
     ] = None,
+    covariates: decision_options.CovariatesOption = None,
     flip: Annotated[
         bool | None, typer.Option("--flip/--no-flip", help="Use mirror images (default: yes).")
     ] = None,
@@ -126,7 +127,7 @@ def run(
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
-        **{"gate_rate": gate_rate},
+        **{"gate_rate": gate_rate, "covariates": options.names(covariates)},
         **{"modality": modality, "objectives": network_options.objectives(objective) or None},
         **{"precision": precision, "classifier": classifier, "features": features, "flip": flip},
     }

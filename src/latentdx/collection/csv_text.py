@@ -79,7 +79,7 @@ def _without_blanks(rows: list[tuple[int, list[str]]], notes: list[str], path: P
     if not filled:
         raise StopError("E_CSV", "the table is empty", fix="it needs a header", path=path)
     (_, header), *body = filled
-    columns = tuple(_column(name) for name in header)
+    columns = tuple(column_name(name) for name in header)
     for number, row in body:
         if any(cell.strip() for cell in row[len(columns) :]):
             found = f"line {number} has {len(row)} cells, the header {len(columns)}"
@@ -92,7 +92,14 @@ def _without_blanks(rows: list[tuple[int, list[str]]], notes: list[str], path: P
     )
 
 
-def _column(name: str) -> str:
+def column_name(name: str) -> str:
+    """A column's name as it is stored, however it was written.
+
+    Examples
+    --------
+    >>> column_name(" Age Years")
+    'age_years'
+    """
     return name.strip().casefold().replace(" ", "_").replace("-", "_")
 
 

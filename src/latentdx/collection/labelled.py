@@ -23,6 +23,7 @@ class LabelledScans:
     patients, scan_ids, parts: (N,).
     classes: negative first.
     split_hash: of the split they were taken by.
+    beside: float32 (N, K), what the classifier reads of each scan beside its pixels, or None.
     """
 
     pixels: NDArray[np.float32]
@@ -32,6 +33,7 @@ class LabelledScans:
     parts: StrArray
     classes: tuple[str, ...]
     split_hash: str
+    beside: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -43,7 +45,8 @@ class LabelledScans:
     def take(self, rows: NDArray[Any]) -> LabelledScans:
         """The scans at these numbers, or where a mask is True."""
         names = ("pixels", "labels", "patients", "scan_ids", "parts")
-        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+        beside = None if self.beside is None else self.beside[rows]
+        return replace(self, beside=beside, **{name: getattr(self, name)[rows] for name in names})
 
 
 def ordered_rows(table: CollectionTable, split: Split, *names: Part) -> NDArray[np.int64]:

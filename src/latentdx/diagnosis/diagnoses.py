@@ -42,6 +42,7 @@ class Diagnosis:
     prediction_set: classes or findings that remain possible at the bundle's coverage.
     anomaly_score: 0 (ordinary) to 1 (stranger than all scans it was calibrated on).
     bundle: SHA-256 (hex) of the bundle.
+    missing: of a model that reads covariates, the names of those that were not known.
     """
 
     path: str
@@ -53,14 +54,17 @@ class Diagnosis:
     anomaly_score: float | None = None
     reason: Reason | None = None
     bundle: str = ""
+    missing: tuple[str, ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """One line of ``predict --json``."""
         value = asdict(self)
+        missing = value.pop("missing")
         return {
             **value,
             "probabilities": self.probabilities or {},
             "prediction_set": list(self.prediction_set),
+            **({} if missing is None else {"missing_covariates": list(missing)}),
         }
 
 

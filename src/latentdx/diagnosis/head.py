@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,8 @@ class HeadSettings:
     whitenings: forms in which they may come (see `PrincipalComponents.fit`), the preferred first;
         cross-validation within the training scans chooses. Half-whitened ones are best with few
         labels; many labels can use what whitening brings up (docs/research.md).
+    weights: how much a covariate may count, as a share of all components together, the preferred
+        one first; chosen as the form is.
     flip: mirrored copies, and scores averaged over a scan and its mirror image. Off where left
         and right are the diagnosis.
     calibration: by name, or ``auto``.
@@ -56,6 +59,7 @@ class HeadSettings:
     most_copies: int = 8
     components: int = 256
     whitenings: tuple[float, ...] = (0.5, 0.0, 1.0)
+    weights: tuple[float, ...] = (0.1, 0.03, 0.3, 1.0)
     flip: bool = True
     calibration: CalibrationChoice = "sigmoid"
     semi_supervised: SemiSupervised = "none"
@@ -112,7 +116,10 @@ class Head:
         return self.machine.scores(self.reduced(embeddings))
 
     def reduced(self, embeddings: Floats) -> Floats:
-        """(N, D) to (N, M): standardised, then principal components of mean variance 1."""
+        """(N, D) to (N, M): standardised, then principal components of mean variance 1.
+
+        What stands beside the picture, the last columns of both, is weighed and handed through.
+        """
         return self.components(self.standardiser(embeddings))
 
     def probabilities(self, scores: Floats) -> NDArray[np.float64]:
@@ -164,26 +171,35 @@ def fit_head(
     scans span too little, so that their copies join them. Its form and the classifier's strength
     are chosen by patient-grouped cross-validation on the scans themselves.
     """
-    basis = table.embeddings[:n_scans]
+    image = table.image()
+    basis = image.embeddings[:n_scans]
     if unlabelled is not None and len(unlabelled):
-        basis = np.concatenate([basis, unlabelled.embeddings])
+        basis = np.concatenate([basis, unlabelled.image().embeddings])
     if len(basis) < _MANY * settings.components:
-        basis = np.concatenate([basis, table.embeddings[n_scans:]])
+        basis = np.concatenate([basis, image.embeddings[n_scans:]])
     standardiser = Standardiser.fit(basis)
-    scaled, spanned = standardiser(table.embeddings), standardiser(basis)
+    scaled, spanned = standardiser(image.embeddings), standardiser(basis)
     most = min(settings.components, len(basis) if unlabelled is not None else n_scans)
     forms = [PrincipalComponents.fit(spanned, most, power) for power in settings.whitenings]
-    form, strength = choose(
+    choice = partial(
+        choose,
         settings.classifier,
-        [components(scaled[:n_scans]) for components in forms],
-        table.labels[:n_scans],
-        table.patients[:n_scans].tolist(),
+        labels=table.labels[:n_scans],
+        patients=table.patients[:n_scans].tolist(),
         seed=seed,
         ordered=settings.ordered,
     )
+    form, strength = choice([components(scaled[:n_scans]) for components in forms])
+    components = forms[form]
+    if count := table.n_beside:
+        standardiser = standardiser.beside(count)
+        weighed = [components.beside(count, weight) for weight in settings.weights]
+        scans = standardiser(table.embeddings[:n_scans])
+        form, strength = choice([components(scans) for components in weighed])
+        components = weighed[form]
     machine = fit_classifier(
         settings.classifier,
-        forms[form](scaled),
+        components(standardiser(table.embeddings)),
         table.labels,
         n_classes=len(table.classes),
         strength=strength,
@@ -191,7 +207,7 @@ def fit_head(
         ordered=settings.ordered,
     )
     name = settings.classifier if isinstance(settings.classifier, str) else OWN
-    return Head(name, strength, standardiser, forms[form], machine)
+    return Head(name, strength, standardiser, components, machine)
 
 
 def train_head(  # noqa: PLR0913 - two parts, how, and what helps
@@ -273,7 +289,7 @@ def _with_guesses(
 
 def score_scans(head: Head, scans: LabelledScans, extract: Extract, *, flip: bool) -> Floats:
     """Scores (N, Q), averaged over each scan and its mirror image where `flip`."""
-    return score_pixels(head, scans.pixels, extract, flip=flip)
+    return Viewed.of(scans, extract, flip=flip).scores(head)
 
 
 def score_pixels(head: Head, pixels: Floats, extract: Extract, *, flip: bool) -> Floats:

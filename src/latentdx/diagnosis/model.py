@@ -28,7 +28,9 @@ from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.scan_groups import group_of
 from latentdx.diagnosis.set_rule import SetRule
 from latentdx.diagnosis.views import score_views, views_of
+from latentdx.features.covariates import Covariates
 from latentdx.features.extract import FeatureKind, embed, reconstruct
+from latentdx.features.table import put_beside
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
@@ -83,6 +85,7 @@ class DiagnosticModel:
     bundle: SHA-256 (hex) of the bundle it was loaded from, "" before.
     policy: how the files of its scans were read; those of a diagnosis are read alike.
     risk: when to abstain so that answers are rarely wrong; None where that was not asked for.
+    covariates: what it reads of a scan beside the picture, or None.
     """
 
     encoder: Autoencoder
@@ -95,17 +98,24 @@ class DiagnosticModel:
     bundle: str = ""
     policy: Policy = field(default_factory=Policy)
     risk: RiskControl | None = None
+    covariates: Covariates | None = None
 
     def extract(self, pixels: Pixels) -> NDArray[np.float32]:
         """Embeddings (N, D) of pixels (N, C, *spatial)."""
         return embed(self.encoder, pixels, self.kind)
 
-    def compute(self, pixels: Pixels, groups: Sequence[str] | None = None) -> Outputs:
+    def compute(
+        self,
+        pixels: Pixels,
+        groups: Sequence[str] | None = None,
+        beside: NDArray[np.float32] | None = None,
+    ) -> Outputs:
         """Everything the model has to say of pixels (N, C, *spatial), size and channels its own.
 
-        `groups` (N,) are the scans' values of `sets.column`, where there is one.
+        `groups` (N,) are the scans' values of `sets.column`, where there is one; `beside` (N, K)
+        their encoded `covariates`, by default as if none were known.
         """
-        return self.judge(self.look(pixels), groups)
+        return self.judge(self.look(pixels), groups, beside)
 
     def look(self, pixels: Pixels) -> Look:
         """What the encoder and the gate make of pixels (N, C, *spatial)."""
@@ -122,9 +132,16 @@ class DiagnosticModel:
             gate.strangest(evidence),
         )
 
-    def judge(self, look: Look, groups: Sequence[str] | None = None) -> Outputs:
-        """What the head and the prediction sets make of a look; `groups` as in `compute`."""
-        scores = score_views(self.head, look.views)
+    def judge(
+        self,
+        look: Look,
+        groups: Sequence[str] | None = None,
+        beside: NDArray[np.float32] | None = None,
+    ) -> Outputs:
+        """What the head and the prediction sets make of a look; the others as in `compute`."""
+        if self.covariates is not None and beside is None:
+            beside = self.covariates.unknown(len(look.anomaly))
+        scores = score_views(self.head, [put_beside(view, beside) for view in look.views])
         probabilities = self.head.probabilities(scores)
         decisions = self.head.decide(probabilities)
         inside = self.sets.inside(probabilities, decisions, groups)
@@ -166,7 +183,8 @@ class DiagnosticModel:
         """Diagnoses of decoded scans that were fitted by `request`."""
         # As in training, where scans come from a collection: the same file, the same answer.
         groups = [group_of(scan, self.sets.column) for scan in scans]
-        outputs = self.compute(as_stored(np.stack([scan.pixels for scan in scans])), groups)
+        told = None if self.covariates is None else self.covariates.encode_scans(scans)
+        outputs = self.compute(as_stored(np.stack([scan.pixels for scan in scans])), groups, told)
         return [
             self._diagnosis(path, scan, outputs, row, abstain=abstain)
             for row, (path, scan) in enumerate(zip(paths, scans, strict=True))
@@ -179,7 +197,8 @@ class DiagnosticModel:
     def _diagnosis(
         self, path: str, scan: Scan, outputs: Outputs, row: int, *, abstain: bool
     ) -> Diagnosis:
-        base = Diagnosis(path, scan.content_hash[:16], "ok", bundle=self.bundle)
+        missing = None if self.covariates is None else self.covariates.missing_in(scan)
+        base = Diagnosis(path, scan.content_hash[:16], "ok", bundle=self.bundle, missing=missing)
         score = round(float(outputs.anomaly[row]), 6)
         measure = str(outputs.strangest[row]) if outputs.foreign[row] else None
         if reason := why_foreign(scan, self.gate, measure):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.labelled import LabelledScans
-from latentdx.features.table import Extract, flipped
+from latentdx.features.table import Extract, flipped, put_beside
 
 Floats = NDArray[np.float32]
 
@@ -32,17 +32,22 @@ class Viewed:
     @classmethod
     def of(cls, scans: LabelledScans, extract: Extract, *, flip: bool) -> Viewed:
         """The scans, seen."""
-        return cls(scans, views_of(scans.pixels, extract, flip=flip))
+        return cls(scans, views_of(scans.pixels, extract, flip=flip, beside=scans.beside))
 
     def scores(self, head: Scorer) -> Floats:
         """Uncalibrated scores (N, Q)."""
         return score_views(head, self.views)
 
 
-def views_of(pixels: Floats, extract: Extract, *, flip: bool) -> tuple[Floats, ...]:
-    """Embeddings (N, D) of pixels (N, C, *spatial) and, where `flip`, of their mirror images."""
-    seen = extract(pixels)
-    return (seen, extract(flipped(pixels))) if flip else (seen,)
+def views_of(
+    pixels: Floats, extract: Extract, *, flip: bool, beside: Floats | None = None
+) -> tuple[Floats, ...]:
+    """Embeddings (N, D) of pixels (N, C, *spatial) and, where `flip`, of their mirror images.
+
+    What stands beside the pictures, (N, K), is behind either.
+    """
+    seen = (extract(pixels), extract(flipped(pixels))) if flip else (extract(pixels),)
+    return tuple(put_beside(each, beside) for each in seen)
 
 
 def score_views(head: Scorer, views: Sequence[Floats]) -> Floats:

@@ -31,6 +31,7 @@ class FeatureTable:
     embeddings: float32 (N, D); labels: int (N,), indices of `classes`, negative first.
     patients, scan_ids, parts: (N,). Augmented copies bear their scan's.
     extractor_hash, split_hash: of what made the embeddings and of the split.
+    n_beside: how many columns, the last ones, come from beside the picture.
     """
 
     embeddings: NDArray[np.float32]
@@ -41,6 +42,7 @@ class FeatureTable:
     classes: tuple[str, ...]
     extractor_hash: str
     split_hash: str
+    n_beside: int = 0
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -48,6 +50,11 @@ class FeatureTable:
     def take(self, rows: NDArray[Any]) -> FeatureTable:
         """The rows at these numbers, or where a mask is True."""
         return replace(self, **{name: getattr(self, name)[rows] for name in _FIELDS})
+
+    def image(self) -> FeatureTable:
+        """Without what stands beside the picture."""
+        width = self.embeddings.shape[1] - self.n_beside
+        return replace(self, embeddings=self.embeddings[:, :width], n_beside=0)
 
     @classmethod
     def joined(cls, tables: Sequence[FeatureTable]) -> FeatureTable:
@@ -75,7 +82,7 @@ def extract_table(scans: LabelledScans, extract: Extract, *, extractor_hash: str
         extract(scans.pixels[start : start + _BATCH]) for start in range(0, len(scans), _BATCH)
     ]
     return FeatureTable(
-        np.concatenate(batches),
+        put_beside(np.concatenate(batches), scans.beside),
         scans.labels,
         scans.patients,
         scans.scan_ids,
@@ -83,7 +90,21 @@ def extract_table(scans: LabelledScans, extract: Extract, *, extractor_hash: str
         scans.classes,
         extractor_hash,
         scans.split_hash,
+        0 if scans.beside is None else scans.beside.shape[1],
     )
+
+
+def put_beside(
+    embeddings: NDArray[np.float32], beside: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Embeddings (N, D), and behind them what stands beside the picture, (N, K), if anything.
+
+    Examples
+    --------
+    >>> put_beside(np.zeros((2, 3), np.float32), np.ones((2, 1), np.float32)).shape
+    (2, 4)
+    """
+    return embeddings if beside is None else np.concatenate([embeddings, beside], axis=1)
 
 
 def augmented(

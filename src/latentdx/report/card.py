@@ -40,6 +40,7 @@ BASELINE_NAMES: Mapping[str, str] = {
     "pixels-pca-svm": "Raw pixels, PCA, SVM",
     "hog-svm": "Edge histograms (HOG), SVM",
     "untrained-encoder": "Same encoder, untrained",
+    "without-covariates": "This model without covariates",
     "cnn-from-scratch": "CNN from labels alone",
     "shuffled-labels": "Control: shuffled labels",
 }

@@ -7,17 +7,25 @@ from latentdx.diagnosis.calibrations import name_of
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.set_rule import SetRule
+from latentdx.features.covariates import Covariates
 
 _SAFE = {"site", "modality", "sex", "view", "manufacturer", "age_years"}
 
 
 def how_it_decides(model: DiagnosticModel) -> tuple[str, ...]:
-    """Calibration, threshold, prediction sets and abstention, a sentence each.
+    """Covariates, calibration, threshold, prediction sets and abstention, a sentence each.
 
-    Names of groups are not told, nor those of columns that a table brought.
+    Names of groups are not told, nor those of columns that a table brought but for covariates:
+    who uses the model must know what to give.
     """
-    found = [*_probabilities(model.head), _sets(model.sets)]
+    found = [] if model.covariates is None else [_beside(model.covariates)]
+    found += [*_probabilities(model.head), _sets(model.sets)]
     return (*found, *([] if model.risk is None else [_risk(model.risk)]))
+
+
+def _beside(covariates: Covariates) -> str:
+    names = ", ".join(f"\u201c{name}\u201d" for name in covariates.names)
+    return f"Beside the picture it reads {names}; where one is not known, it goes on without."
 
 
 def _probabilities(head: Head) -> list[str]:

@@ -53,7 +53,7 @@ def evaluate_test(
 
     `groups` (N,): their values of the column of `model.sets`, where there is one.
     """
-    outputs = model.compute(test.pixels, groups)
+    outputs = model.compute(test.pixels, groups, test.beside)
     predictions = Predictions(
         test.labels, test.patients, outputs.probabilities, outputs.decisions, model.head.ordered
     )

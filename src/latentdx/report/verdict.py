@@ -19,6 +19,9 @@ _NAMES = {
     "cnn-from-scratch": "a CNN trained from scratch",
 }
 
+WITHOUT = "without-covariates"
+"""The model on the picture alone: no rival of the autoencoder's, but of the covariates'."""
+
 FEWEST_PATIENTS = 10
 """With fewer, resampled intervals are too narrow: they hold the same few again and again."""
 
@@ -28,6 +31,7 @@ def verdict(model: One, rivals: Mapping[str, One], seed: int) -> str:
 
     By AUROC; where classes are grades, by quadratic weighted kappa.
     """
+    rivals = {name: rival for name, rival in rivals.items() if name != WITHOUT}
     by, title = model.judged_by
     scored = {name: rival.metrics(seed, 200)[by].value for name, rival in rivals.items()}
     known = {name: value for name, value in scored.items() if value is not None}

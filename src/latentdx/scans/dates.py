@@ -114,6 +114,18 @@ def age_years(age: str | None) -> str | None:
     return None if match is None else str(int(float(match[1]) * _YEARS[match[2]] + 1e-9))
 
 
+def years_of(age: str) -> float | None:
+    """Years of an age such as ``045Y``, ``18M`` or ``3 w``; None where it is none.
+
+    Examples
+    --------
+    >>> years_of("045Y"), years_of("18M"), years_of("45")
+    (45.0, 1.5, None)
+    """
+    match = re.fullmatch(r"(?a)(\d{1,3})\s?([DWMY])", age.strip(" \0").upper())
+    return None if match is None else float(match[1]) * _YEARS[match[2]]
+
+
 def _years_between(born: date | None, seen: date | None) -> int | None:
     if born is None or seen is None:
         return None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from latentdx.collection.labelled import LabelledScans, load_parts
+from latentdx.collection.labelled import LabelledScans
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.scan_groups import groups_in
+from latentdx.features.table import put_beside
 from latentdx.metrics.estimate import Estimate
 from latentdx.report.abstention import abstention_of
 from latentdx.report.baselines import Rivals, metadata_baseline, run_baselines
@@ -23,7 +24,8 @@ from latentdx.report.evaluate import (
     subgroups,
 )
 from latentdx.report.predictions import Predictions, as_json
-from latentdx.report.verdict import verdict
+from latentdx.report.verdict import WITHOUT, verdict
+from latentdx.study.covariates import covariates_told, missing_warnings, worth_sentence
 from latentdx.study.decide import aim_for, notes_of
 from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
@@ -50,25 +52,43 @@ def assess_step(
     prepared: Prepared, model: DiagnosticModel, settings: RunSettings, clock: Clock
 ) -> Assessment:
     """Score the model and everything it is compared with on the same test scans."""
-    scans = load_parts(
-        prepared.collection, prepared.split, prepared.classes, "train", "calibrate", "test"
-    )
+    scans = prepared.load("train", "calibrate", "test")
     clock.step("evaluate", "Evaluating on the test part")
     test = scans.part("test")
     groups = groups_in(prepared.table, test.scan_ids.tolist(), model.sets.column)
     result = evaluate_test(model, test, groups)
     rivals, told = _rivals(prepared, model, scans, settings, clock)
     clock.step("control", "Running the control: shuffled labels")
-    features = model.head.reduced(model.extract(scans.pixels))
+    features = model.head.reduced(put_beside(model.extract(scans.pixels), scans.beside))
     control = shuffled_labels(model.head, ControlScans(scans, features), settings.seed)
     clock.step("report", "Computing intervals and writing the report")
     metrics = _metrics(prepared, result, rivals, control, settings.seed)
     metrics["abstention"] = abstention_of(model, result, groups, settings.seed)
     metrics["warnings"] = [*_warnings(prepared, model, metrics, settings), *_told(told)]
+    decided = how_it_decides(model)
+    if prepared.covariates is not None:
+        decided = (*decided, _tell_covariates(prepared, result, rivals, metrics, settings.seed))
     sentence = verdict(result.predictions, rivals, settings.seed)
-    return Assessment(
-        result, rivals, metrics, sentence, model.head.threshold, how_it_decides(model)
-    )
+    return Assessment(result, rivals, metrics, sentence, model.head.threshold, decided)
+
+
+def _tell_covariates(
+    prepared: Prepared,
+    result: TestResult,
+    rivals: Mapping[str, Predictions],
+    metrics: dict[str, Any],
+    seed: int,
+) -> str:
+    """What the covariates add, into the metrics and in words."""
+    assert prepared.covariates is not None
+    scan_ids = result.scans.scan_ids.tolist()
+    told = covariates_told(prepared.covariates, prepared.table, scan_ids)
+    own = result.predictions
+    over = own.kappa_over if own.ordered else own.auroc_over
+    gain, name = over(rivals[WITHOUT], seed), "quadratic_kappa" if own.ordered else "auroc"
+    metrics["covariates"] = told | {"gain": gain.as_json(), "gain_of": name}
+    metrics["warnings"] += missing_warnings(told)
+    return worth_sentence(gain, "kappa" if own.ordered else "AUROC")
 
 
 def _rivals(
@@ -88,7 +108,23 @@ def _rivals(
     unlabelled = partial(unlabelled_table, prepared, seed=seed, most=MOST_FOR_SCALE)
     rivals = Rivals(scans, model.encoder, head_settings(settings), settings.seed, aim, unlabelled)
     done = {"pixels-pca-svm": 0, "hog-svm": 1, "untrained-encoder": 2}
-    return run_baselines(rivals, extra, lambda name: clock.progress(done[name], 3, name)), told
+    found = run_baselines(rivals, extra, lambda name: clock.progress(done[name], 3, name))
+    if prepared.covariates is not None:
+        found[WITHOUT] = _without_covariates(prepared, model, scans, settings)
+    return found, told
+
+
+def _without_covariates(
+    prepared: Prepared, model: DiagnosticModel, scans: LabelledScans, settings: RunSettings
+) -> Predictions:
+    """The same features and classifier on the picture alone."""
+    plain, pictures = replace(prepared, covariates=None), replace(scans, beside=None)
+    aim = None if settings.target == "balanced" else aim_for(plain, settings)
+    seed = derive_seed(settings.seed, "head")
+    unlabelled = partial(unlabelled_table, plain, seed=seed, most=MOST_FOR_SCALE)
+    head = head_settings(settings)
+    rivals = Rivals(pictures, model.encoder, head, settings.seed, aim, unlabelled)
+    return rivals.with_features(model.extract)
 
 
 def _metrics(

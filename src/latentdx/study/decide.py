@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from latentdx.collection.labelled import LabelledScans, load_parts
+from latentdx.collection.labelled import LabelledScans
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.abstain import RiskControl, confidences, control_risk, fewest_patients
@@ -76,7 +76,7 @@ def decide_by(
 
 def aim_for(prepared: Prepared, settings: RunSettings) -> Callable[[Head, Extract], Head]:
     """What gives a baseline's head the model's target: sensitivities are compared like to like."""
-    tune = load_parts(prepared.collection, prepared.split, prepared.classes, "tune")
+    tune = prepared.load("tune")
     seed = derive_seed(settings.seed, "decide")
     rows, _ = _parts(tune.patients, settings, seed)
 

@@ -12,7 +12,6 @@ from torch import nn
 from latentdx.bundle.load import load_bundle
 from latentdx.bundle.schema import DESCRIPTION, Description, read_description
 from latentdx.collection.audit import audit
-from latentdx.collection.labelled import load_parts
 from latentdx.collection.split import Overlap, Split, split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
@@ -27,6 +26,7 @@ from latentdx.report.evaluate import evaluate_test, reconstruction, subgroups
 from latentdx.report.page import render
 from latentdx.report.predictions import as_json
 from latentdx.study.assess import Assessment, audit_warnings
+from latentdx.study.covariates import covariates_told, missing_warnings
 from latentdx.study.prepare import Prepared
 from latentdx.study.publish import Made, content_of, write_predictions
 from latentdx.study.reporter import Reporter
@@ -57,11 +57,18 @@ def evaluate_bundle(
     table = collection.metadata()
     _check(model, collection, table)
     split, is_own = _test_part(told, table)
-    prepared = Prepared(collection, table, split, model.classes, audit(table, split.parts))
-    test = load_parts(collection, split, model.classes, "test")
+    prepared = Prepared(
+        collection,
+        table,
+        split,
+        model.classes,
+        audit(table, split.parts),
+        covariates=model.covariates,
+    )
+    test = prepared.load("test")
     groups = groups_in(table, test.scan_ids.tolist(), model.sets.column)
     result = evaluate_test(model, test, groups)
-    metrics = {
+    metrics: dict[str, Any] = {
         "test": as_json(result.predictions.metrics(told.seed)),
         "baselines": {},
         "controls": {},
@@ -71,6 +78,10 @@ def evaluate_bundle(
         "seconds": {},
         "warnings": audit_warnings(prepared),
     }
+    if model.covariates is not None:
+        read = covariates_told(model.covariates, table, test.scan_ids.tolist())
+        metrics["covariates"] = read
+        metrics["warnings"] += missing_warnings(read)
     sentence = (
         "These are the test scans of the collection that the bundle was made from."
         if is_own
@@ -107,6 +118,7 @@ def _settings(told: Description, collection: Path) -> RunSettings:
         calibration=head.calibration,
         coverage=head.coverage,
         risk=None if head.risk is None else head.risk.risk,
+        covariates=tuple(column.name for column in head.covariates),
     )
 
 

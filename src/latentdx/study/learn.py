@@ -26,7 +26,6 @@ from latentdx.autoencoder.family import network_for
 from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.augment import GEOMETRIC, AugmentSettings
 from latentdx.collection.augment_presets import views_for
-from latentdx.collection.labelled import load_parts
 from latentdx.core.errors import StopError
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_bytes, hash_json
@@ -184,9 +183,7 @@ def fit_step(
 ) -> DiagnosticModel:
     """Features, classifier, calibration (on calibrate), decisions (on tune)."""
     clock.step("fit", "Fitting the classifier")
-    labelled = load_parts(
-        prepared.collection, prepared.split, prepared.classes, "train", "tune", "calibrate"
-    )
+    labelled = prepared.load("train", "tune", "calibrate")
     extract = partial(embed, network, kind=settings.features)
     seed = derive_seed(settings.seed, "head")
     most = MOST_FOR_SCALE if settings.semi_supervised == "none" else MOST
@@ -215,6 +212,7 @@ def fit_step(
             seed=derive_seed(settings.seed, "gate"),
         ),
         policy=Policy.from_json(prepared.collection.info.get("policy", {})),
+        covariates=prepared.covariates,
     )
     seen = Viewed.of(labelled.part("tune"), extract, flip=settings.flip)
     model = decide_by(model, seen, prepared, settings)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from latentdx.collection.audit import Audit, audit
 from latentdx.collection.ingest import IngestReport, ingest
+from latentdx.collection.labelled import LabelledScans, load_parts
 from latentdx.collection.labels import order_classes, order_grades
 from latentdx.collection.plan import IngestSettings
-from latentdx.collection.split import Split, split_by_patient
+from latentdx.collection.split import Part, Split, split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
 from latentdx.collection.tasks import TaskName, resolve_task
 from latentdx.core.errors import LatentdxError, LeakageError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed
+from latentdx.features.covariates import Covariates
+from latentdx.study.covariates import fit_covariates, told_of
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
@@ -26,7 +33,8 @@ class Prepared:
     """Stored scans, their split, and what was found on the way.
 
     `classes` are negative first, grades the lowest first; `task` is what the labels are;
-    `invalid` says why scores would mean nothing, or is None.
+    `covariates` is what the classifier reads beside the picture, or None; `invalid` says why
+    scores would mean nothing, or is None.
     """
 
     collection: Collection
@@ -36,6 +44,18 @@ class Prepared:
     audit: Audit
     n_quarantined: int = 0
     task: TaskName = "classes"
+    covariates: Covariates | None = None
+
+    def load(self, *names: Part) -> LabelledScans:
+        """The labelled scans of some parts (see `load_parts`), with their covariates."""
+        scans = load_parts(self.collection, self.split, self.classes, *names)
+        return replace(scans, beside=self.beside(scans.scan_ids.tolist()))
+
+    def beside(self, scan_ids: Sequence[str]) -> NDArray[np.float32] | None:
+        """What the classifier reads of scans (N,) beside the picture, (N, K), or None."""
+        if self.covariates is None:
+            return None
+        return self.covariates.encode(told_of(self.table, scan_ids, self.covariates.names))
 
     @property
     def invalid(self) -> str | None:
@@ -86,7 +106,10 @@ def _prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared
 
 
 def open_prepared(path: Path, settings: RunSettings) -> Prepared:
-    """A stored collection, split and audited. Raises as `resolve_task`, `split_by_patient`."""
+    """A stored collection, split and audited.
+
+    Raises the errors of `resolve_task`, `split_by_patient` and `fit_covariates`.
+    """
     collection = Collection.open(path)
     table = collection.metadata()
     task = resolve_task(table.label[table.is_labelled].tolist(), settings.task)
@@ -101,7 +124,9 @@ def open_prepared(path: Path, settings: RunSettings) -> Prepared:
         if task == "ordinal"
         else order_classes(table.classes, settings.positive)
     )
-    return Prepared(collection, table, split, classes, audit(table, split.parts), task=task)
+    covariates = fit_covariates(table, split, settings.covariates)
+    found = audit(table, split.parts)
+    return Prepared(collection, table, split, classes, found, task=task, covariates=covariates)
 
 
 def ingest_settings(settings: RunSettings) -> IngestSettings:

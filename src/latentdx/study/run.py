@@ -15,6 +15,7 @@ from latentdx.autoencoder.own_module import fingerprint
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_file, hash_json
 from latentdx.core.version import VERSION
+from latentdx.features.covariate_values import columns_of
 from latentdx.study.by_task import WORK
 from latentdx.study.folder import RunFolder
 from latentdx.study.learn import pretrain_step
@@ -90,6 +91,8 @@ def _key(settings: RunSettings, prepared: Prepared, module: nn.Module | None) ->
     """What the results depend on: settings, scans, split, program, a user's own module."""
     values = settings.model_dump(mode="json", exclude={"minutes", "track"})
     facts = [VERSION, values, prepared.table.fingerprint(), prepared.split.hash]
+    if prepared.covariates is not None:
+        facts.append(columns_of(prepared.table, prepared.covariates.names))
     return hash_json(facts if module is None else [*facts, fingerprint(module)])
 
 

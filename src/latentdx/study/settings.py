@@ -14,6 +14,7 @@ from latentdx.autoencoder.engine.settings import Precision, Schedule, Sharding
 from latentdx.autoencoder.engine.tracking import Tracker
 from latentdx.autoencoder.family import AnyName
 from latentdx.collection.augment_presets import ModalityChoice
+from latentdx.collection.csv_text import column_name
 from latentdx.collection.tasks import TaskChoice
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.calibrations import CalibrationChoice
@@ -82,6 +83,7 @@ class RunSettings(BaseModel):
     track: tuple[Tracker, ...] = ()
     classifier: ClassifierName = "svm"
     features: FeatureKind = "pooled"
+    covariates: tuple[str, ...] = ()
     flip: bool = True
     semi_supervised: SemiSupervised = "none"
     calibration: CalibrationChoice = "sigmoid"
@@ -96,6 +98,12 @@ class RunSettings(BaseModel):
     def _sets(cls, value: str) -> str:
         parse_sets(value)
         return value
+
+    @field_validator("covariates")
+    @classmethod
+    def _covariates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # As columns are read from tables.
+        return tuple(dict.fromkeys(column_name(name) for name in value))
 
     @field_validator("target")
     @classmethod

@@ -6,7 +6,7 @@ import numpy as np
 
 from latentdx.collection.labelled import ordered_rows
 from latentdx.core.seeds import numpy_generator
-from latentdx.features.table import Extract, FeatureTable
+from latentdx.features.table import Extract, FeatureTable, put_beside
 from latentdx.study.prepare import Prepared
 
 MOST, MOST_FOR_SCALE = 20_000, 2000
@@ -26,8 +26,9 @@ def unlabelled_table(
         drawn = numpy_generator(seed, "unlabelled").choice(len(rows), most, replace=False)
         rows = rows[np.sort(drawn)]
     found = [extract(pixels) for pixels in prepared.collection.batches(rows)]
+    beside = prepared.beside(table.scan_id[rows].tolist()) if found else None
     return FeatureTable(
-        np.concatenate(found) if found else np.empty((0, 0), np.float32),
+        put_beside(np.concatenate(found), beside) if found else np.empty((0, 0), np.float32),
         np.full(len(rows), -1),
         table.patient_or_scan()[rows],
         table.scan_id[rows],
@@ -35,4 +36,5 @@ def unlabelled_table(
         prepared.classes,
         "",
         split.hash,
+        0 if beside is None else beside.shape[1],
     )
