@@ -46,6 +46,12 @@ def test_it_is_held_against_the_strongest():
     assert not said.startswith("The autoencoder was worth it")
 
 
+def test_the_same_model_without_covariates_is_no_rival_of_the_autoencoder():
+    rivals = {"without-covariates": scored(PERFECT), "hog-svm": scored(RANDOM)}
+    said = verdict(scored(PERFECT), rivals, seed=0)
+    assert said.startswith("The autoencoder was worth it: the strongest baseline is HOG")
+
+
 def test_many_scans_of_few_patients_do_not_decide():
     """Better on each of many scans, but they are a handful of patients': nothing can be told."""
     patients = [f"p{number % (FEWEST_PATIENTS - 2)}" for number in range(120)]
