@@ -83,12 +83,11 @@ def _tell_covariates(
     assert prepared.covariates is not None
     scan_ids = result.scans.scan_ids.tolist()
     told = covariates_told(prepared.covariates, prepared.table, scan_ids)
-    own = result.predictions
-    over = own.kappa_over if own.ordered else own.auroc_over
-    gain, name = over(rivals[WITHOUT], seed), "quadratic_kappa" if own.ordered else "auroc"
+    gain = result.predictions.lead_over(rivals[WITHOUT], seed)
+    name, words = result.predictions.judged_by
     metrics["covariates"] = told | {"gain": gain.as_json(), "gain_of": name}
     metrics["warnings"] += missing_warnings(told)
-    return worth_sentence(gain, "kappa" if own.ordered else "AUROC")
+    return worth_sentence(gain, words)
 
 
 def _rivals(
