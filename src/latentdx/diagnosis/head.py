@@ -59,7 +59,7 @@ class HeadSettings:
     most_copies: int = 8
     components: int = 256
     whitenings: tuple[float, ...] = (0.5, 0.0, 1.0)
-    weights: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0)
+    weights: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)
     flip: bool = True
     calibration: CalibrationChoice = "sigmoid"
     semi_supervised: SemiSupervised = "none"
