@@ -15,7 +15,7 @@ from latentdx.core.errors import IntegrityError
 from latentdx.diagnosis.calibrations import CalibrationName
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.set_rule import SetsKind
-from latentdx.features.extract import FeatureKind
+from latentdx.features.kinds import FeatureKind
 
 VERSION = 2
 

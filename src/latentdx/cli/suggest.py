@@ -75,7 +75,7 @@ def suggest(
         by_patient=batch_by_patient,
         seed=seed,
         overlap=options.choice("--overlap", overlap, ("stop", "drop", "allow")),
-        features=options.choice("--features", features, ("pooled", "latent")),
+        features=options.choice("--features", features, options.FEATURE_KINDS),
     )
     with ConsoleReporter() as reporter:
         found = suggest_scans(collection, encoder, out, settings, reporter, labels=labels)

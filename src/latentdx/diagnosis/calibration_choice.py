@@ -17,6 +17,7 @@ from latentdx.diagnosis.calibrations import (
     CalibrationName,
 )
 from latentdx.diagnosis.folds import patient_folds
+from latentdx.diagnosis.one_error import first_within_one_error, log_losses
 from latentdx.metrics.bootstrap import patient_groups
 
 _FOLDS = 5
@@ -71,12 +72,7 @@ def choose_calibration(
     if not folds:
         return _FALLBACK
     losses = {name: _losses(name, scores, labels, folds) for name in CALIBRATIONS}
-    best = min(losses, key=lambda name: float(losses[name].mean()))
-    for name, loss in losses.items():
-        difference = loss - losses[best]
-        if difference.mean() <= _standard_error(difference, groups):
-            return name
-    return best
+    return first_within_one_error(losses, groups)
 
 
 def _losses(
@@ -86,13 +82,5 @@ def _losses(
     found = np.zeros(len(labels))
     for rows, out in folds:
         table = CALIBRATIONS[name].fit(scores[rows], labels[rows]).probabilities(scores[out])
-        found[out] = -np.log(np.maximum(table[np.arange(len(out)), labels[out]], 1e-15))
+        found[out] = log_losses(table, labels[out])
     return found
-
-
-def _standard_error(values: Floats, groups: NDArray[np.int64]) -> float:
-    """Of the mean of values (N,), the scans of a patient counting as one."""
-    sums = np.bincount(groups, values - values.mean())
-    n_groups = len(sums)
-    scale = n_groups / max(1, n_groups - 1)
-    return float(np.sqrt(scale * (sums**2).sum()) / len(values))

@@ -29,7 +29,8 @@ from latentdx.diagnosis.scan_groups import group_of
 from latentdx.diagnosis.set_rule import SetRule
 from latentdx.diagnosis.views import score_views, views_of
 from latentdx.features.covariates import Covariates
-from latentdx.features.extract import FeatureKind, embed, reconstruct
+from latentdx.features.extract import embed, reconstruct
+from latentdx.features.kinds import FeatureKind
 from latentdx.features.table import put_beside
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request

@@ -1,10 +1,9 @@
-"""`embed`: scans to embeddings, by the encoder's pooled layers or its latent."""
+"""`embed`: scans to embeddings, of a kind that `KINDS` names."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -12,9 +11,8 @@ from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.blocks import batch_laid_out
-from latentdx.autoencoder.pooling import mean_and_deviation
+from latentdx.features.kinds import KINDS, FeatureKind
 
-FeatureKind = Literal["pooled", "latent"]
 Pixels = NDArray[np.float32]
 Embeddings = NDArray[np.float32]
 
@@ -26,7 +24,8 @@ def embed(network: Autoencoder, pixels: Pixels, kind: FeatureKind = "pooled") ->
     """Embeddings (N, D) of pixels (N, C, *spatial), in the network's own device, in 32 bits.
 
     ``pooled``: mean and standard deviation of every layer over the scan, joined; they do not
-    depend on where in it something lies. ``latent``: the bottleneck, flattened.
+    depend on where in it something lies. ``latent``: the bottleneck, flattened. ``multi-scale``
+    and ``second-order``: ``pooled``, and more: see `latentdx.features.kinds`.
 
     Examples
     --------
@@ -35,18 +34,13 @@ def embed(network: Autoencoder, pixels: Pixels, kind: FeatureKind = "pooled") ->
     >>> embed(network, np.zeros((2, 1, 28, 28), np.float32)).shape
     (2, 48)
     """
-    assert kind in get_args(FeatureKind)
+    describe = KINDS[kind]
     network.eval()
     device = next(network.parameters()).device
     found = []
     for rows in batches_of(pixels.shape):
         batch = batch_laid_out(torch.from_numpy(pixels[rows]).to(device))
-        if kind == "latent":
-            vectors = network.encode(batch).flatten(1)
-        else:
-            pooled = [mean_and_deviation(maps) for maps in network.layers(batch)]
-            vectors = torch.cat(pooled, dim=1)
-        found.append(vectors.float().cpu().numpy())
+        found.append(describe(network, batch).float().cpu().numpy())
     return np.concatenate(found)
 
 

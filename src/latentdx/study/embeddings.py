@@ -17,7 +17,8 @@ from latentdx.collection.table import CollectionTable
 from latentdx.core.errors import StopError
 from latentdx.core.files import write_atomic
 from latentdx.core.hashing import hash_bytes, hash_json
-from latentdx.features.extract import FeatureKind, embed
+from latentdx.features.extract import embed
+from latentdx.features.kinds import FeatureKind
 from latentdx.study.encoder import Encoder
 
 Floats = NDArray[np.float32]
