@@ -24,7 +24,8 @@ from latentdx.diagnosis.head import HeadSettings, score_pixels, train_head
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.set_rule import SetRule, fit_sets
-from latentdx.features.extract import FeatureKind, embed
+from latentdx.features.extract import embed
+from latentdx.features.kinds import FeatureKind
 
 SIZE = 16
 CARD = "# A model\n\nFor tests only.\n"
@@ -46,6 +47,8 @@ RECIPES = (
     Recipe("invariant", "logistic", "pooled", 3),
     Recipe("convolutional", "knn", "latent", 3),
     Recipe("convolutional", "knn"),
+    Recipe("invariant", "prototypes", "multi-scale"),
+    Recipe("convolutional", "logistic", "second-order"),
 )
 
 

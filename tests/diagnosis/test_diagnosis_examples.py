@@ -16,6 +16,7 @@ import pytest
         "folds",
         "independent",
         "machines_mlp",
+        "one_error",
         "probe",
         "scan_groups",
         "set_rule",

@@ -9,6 +9,8 @@ MODULES = (
     "latentdx.features.covariates",
     "latentdx.features.extract",
     "latentdx.features.pixels",
+    "latentdx.features.scales",
+    "latentdx.features.second_order",
     "latentdx.features.table",
     "latentdx.features.transformer",
     "latentdx.features.whiten",

@@ -133,3 +133,15 @@ def examples(labels, probabilities, side, generator, channels=1):
     clean = (0.35 + 0.3 * np.cos(3 * y) - 0.3 * disc)[:, None].repeat(channels, axis=1)
     noisy = np.clip(clean + generator.normal(0, 0.06, clean.shape), 0, 1)
     return Examples(noisy.astype(np.float32), clean.astype(np.float32), labels, probabilities)
+
+
+FEATURES = {
+    "chosen": "multi-scale",
+    "n_scans": 65,
+    "n_patients": 49,
+    "candidates": [
+        {"features": "pooled", "log_loss": 0.52, "above_best": 0.081, "standard_error": 0.022},
+        {"features": "multi-scale", "log_loss": 0.439, "above_best": 0.0, "standard_error": 0.0},
+    ],
+}
+"""What ``--features auto`` tells."""

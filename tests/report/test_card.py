@@ -2,7 +2,7 @@ import json
 import re
 
 import pytest
-from report_content import binary_content, five, three_class_content
+from report_content import FEATURES, binary_content, five, three_class_content
 
 from latentdx.report.card import count, interval, number, render_card
 
@@ -110,3 +110,11 @@ def test_numbers_for_readers():
 
 def test_the_same_content_gives_the_same_card():
     assert render_card(binary_content(), {"seed": 1}) == render_card(binary_content(), {"seed": 1})
+
+
+def test_a_choice_of_features_is_told_where_one_was_made():
+    plain = binary_content()
+    assert "Choice of the features" not in render_card(plain, {})
+    card = render_card(binary_content(metrics={**plain.metrics, "features": FEATURES}), {})
+    assert "multi-scale, by 65 scans of 49 patients of `tune`." in card
+    assert "| pooled | 0.520 | 0.081 | 0.022 |" in card

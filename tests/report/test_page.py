@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from report_content import binary_content, content_of, examples, five, three_class_content
+from report_content import FEATURES, binary_content, content_of, examples, five, three_class_content
 
 from latentdx.report.content import Examples
 from latentdx.report.page import measure_of, render
@@ -236,3 +236,14 @@ def test_a_wrong_call_is_marked():
 def test_many_classes_with_long_names_are_drawn():
     names = tuple(f"finding number {k} with a rather long name $x_{k}$" for k in range(14))
     assert read(render(content_of(names, n_scans=280))).tags.count("svg") == 6
+
+
+def test_a_choice_of_features_is_shown_where_one_was_made():
+    plain = binary_content()
+    assert "Choice of the features" not in render(plain)
+    page = render(binary_content(metrics={**plain.metrics, "features": FEATURES}))
+    assert "65 scans of 49 patients of the part" in page
+    rows = re.findall(
+        r'<th scope="row">(pooled|multi-scale)([^<]*)</th><td class="n">([^<]*)', page
+    )
+    assert rows == [("pooled", "", "0.520"), ("multi-scale", ", chosen", "0.439")]

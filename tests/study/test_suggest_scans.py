@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from latentdx.collection.table import ScanRow
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.suggest import STRATEGIES
+from latentdx.features.extract import embed
+from latentdx.features.kinds import FeatureKind
 from latentdx.study.embeddings import kept_embeddings
 from latentdx.study.encoder import load_encoder, save_encoder
 from latentdx.study.reporter import Silent
@@ -206,3 +209,19 @@ def test_too_few_labels_for_a_split_are_told_of(encoder, tmp_path):
     assert any("held-out" in note for note in told["notes"])
     assert told["n_labelled"] == 2
     assert {row["part"] for row in read(tmp_path / "o-to-label.csv").values()} == {""}
+
+
+@pytest.mark.parametrize("kind", ["latent", "multi-scale", "second-order"])
+def test_each_kind_of_features_is_kept_by_itself(
+    kind: FeatureKind, encoder: Path, tmp_path: Path
+) -> None:
+    collection = Collection.open(write(tmp_path / "c", labelled_half, 20))
+    own = load_encoder(shutil.copytree(encoder, tmp_path / "encoder"))
+    rows = np.arange(12)
+    first, plain = (
+        kept_embeddings(own, collection, rows, kind),
+        kept_embeddings(own, collection, rows),
+    )
+    assert first.shape[1] != plain.shape[1]
+    np.testing.assert_array_equal(kept_embeddings(own, collection, rows, kind), first)
+    np.testing.assert_array_equal(embed(own.network, collection.pixels(rows), kind), first)

@@ -31,7 +31,7 @@ def fit(
     task: options.TaskOption = None,
     order: options.OrderOption = None,
     classifier: options.ClassifierOption = "svm",
-    features: options.FeaturesOption = "pooled",
+    features: options.FeaturesChoiceOption = None,
     covariates: decision_options.CovariatesOption = None,
     flip: options.FlipOption = True,
     semi_supervised: options.SemiSupervisedOption = None,

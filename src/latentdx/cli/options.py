@@ -151,8 +151,14 @@ SemiSupervisedOption = Annotated[
         "spread (labels flow to neighbours) or pseudo (a first classifier names them).",
     ),
 ]
-FeaturesOption = Annotated[
-    str, typer.Option("--features", help="pooled (several layers, default) or latent.")
+FEATURE_KINDS = ("pooled", "latent", "multi-scale", "second-order")
+FEATURES = (
+    "pooled (default; mean and deviation of every layer), latent (the bottleneck), multi-scale "
+    "(pooled at full and half size) or second-order (pooled, and which channels rise together)"
+)
+FeaturesOption = Annotated[str, typer.Option("--features", help=f"{FEATURES}.")]
+FeaturesChoiceOption = Annotated[
+    str | None, typer.Option("--features", help=f"{FEATURES}; or auto: chosen on tune.")
 ]
 ModalityOption = Annotated[
     str | None,

@@ -93,9 +93,7 @@ def run(
     classifier: Annotated[
         str | None, typer.Option("--classifier", help=options.CLASSIFIERS)
     ] = None,
-    features: Annotated[
-        str | None, typer.Option("--features", help="pooled (default) or latent.")
-    ] = None,
+    features: options.FeaturesChoiceOption = None,
     covariates: decision_options.CovariatesOption = None,
     flip: Annotated[
         bool | None, typer.Option("--flip/--no-flip", help="Use mirror images (default: yes).")

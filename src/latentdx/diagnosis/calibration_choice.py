@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.calibrate import Floats, Ints, Scores

@@ -21,6 +21,7 @@ from latentdx.diagnosis.calibration_cumulative import median_class
 from latentdx.diagnosis.classifiers import choose_strength, fit_classifier
 from latentdx.diagnosis.head import Head, HeadSettings, score_scans, train_head
 from latentdx.features.extract import embed
+from latentdx.features.kinds import FeatureKind
 from latentdx.features.metadata import (
     Column,
     MetadataEncoder,
@@ -157,9 +158,14 @@ def by_metadata(
 
 
 def run_baselines(
-    rivals: Competing[Said], extra: Mapping[str, Said], step: Step
+    rivals: Competing[Said],
+    extra: Mapping[str, Said],
+    step: Step,
+    kind: FeatureKind = "pooled",
 ) -> dict[str, Said]:
     """All baselines by name, in the order in which they are shown.
+
+    The untrained encoder's features are of the `kind` of the model's.
 
     Fitting an SVM keeps one core busy and leaves Python free: they are fitted side by side.
     """
@@ -167,7 +173,7 @@ def run_baselines(
     made: dict[str, Extract] = {
         "pixels-pca-svm": flat_pixels,
         "hog-svm": hog,
-        "untrained-encoder": lambda pixels: embed(fresh, pixels),
+        "untrained-encoder": lambda pixels: embed(fresh, pixels, kind),
     }
     found = {"majority": rivals.majority(), **extra}
     with ThreadPoolExecutor(max_workers=2) as pool:

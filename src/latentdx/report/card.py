@@ -146,6 +146,7 @@ def render_card(content: ReportContent, bundle: Mapping[str, Any]) -> str:
         _training_data(content),
         _evaluation(content),
         _baselines(content),
+        _features(content),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in LIMITS),
         _made(bundle),
     ]
@@ -250,6 +251,22 @@ def _baselines(content: ReportContent) -> str:
     ]  # fmt: skip
     table = _table(("on the same scans", "AUROC", "95 % interval"), rows)
     return f"## Baselines and controls\n\n{table}" if rows else ""
+
+
+def _features(content: ReportContent) -> str:
+    """The candidates among which ``--features auto`` chose, and what they reached on tune."""
+    told = field_of(content.metrics, "features")
+    names = ("log_loss", "above_best", "standard_error")
+    rows = [
+        (field_of(each, "features"), *(number(field_of(each, name)) for name in names))
+        for each in field_of(told, "candidates") or []
+    ]
+    if not rows:
+        return ""
+    counts = " scans of ".join(count(field_of(told, of)) for of in ("n_scans", "n_patients"))
+    chosen = _markdown(field_of(told, "chosen"))
+    table = _table(("features", "log loss", "above the best", "standard error"), rows)
+    return f"## Choice of the features\n\n{chosen}, by {counts} patients of `tune`.\n\n{table}"
 
 
 def _made(bundle: Mapping[str, Any]) -> str:

@@ -107,7 +107,11 @@ def _rivals(
     unlabelled = partial(unlabelled_table, prepared, seed=seed, most=MOST_FOR_SCALE)
     rivals = Rivals(scans, model.encoder, head_settings(settings), settings.seed, aim, unlabelled)
     done = {"pixels-pca-svm": 0, "hog-svm": 1, "untrained-encoder": 2}
-    found = run_baselines(rivals, extra, lambda name: clock.progress(done[name], 3, name))
+
+    def step(name: str) -> None:
+        clock.progress(done[name], 3, name)
+
+    found = run_baselines(rivals, extra, step, model.kind)
     if prepared.covariates is not None:
         found[WITHOUT] = _without_covariates(prepared, model, scans, settings)
     return found, told

@@ -11,6 +11,7 @@ from latentdx.bundle.save import AnyModel
 from latentdx.collection.tasks import TaskName
 from latentdx.study.assess import assess_step
 from latentdx.study.decide import check_choices
+from latentdx.study.features_choice import features_step, kind_of
 from latentdx.study.folder import RunFolder
 from latentdx.study.learn import Pretrained, fit_step
 from latentdx.study.prepare import Prepared
@@ -44,6 +45,13 @@ class Work:
     finish: Callable[[Prepared, Pretrained, RunSettings, RunFolder, Clock], Finished]
 
 
+def _fit_classes(
+    prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
+) -> AnyModel:
+    chosen = features_step(prepared, network, settings, clock)
+    return fit_step(prepared, network, settings, clock, kind=kind_of(chosen))
+
+
 def _finish_classes(
     prepared: Prepared,
     pretrained: Pretrained,
@@ -51,13 +59,16 @@ def _finish_classes(
     folder: RunFolder,
     clock: Clock,
 ) -> Finished:
-    model = fit_step(prepared, pretrained.network, settings, clock)
+    chosen = features_step(prepared, pretrained.network, settings, clock)
+    model = fit_step(prepared, pretrained.network, settings, clock, kind=kind_of(chosen))
     assessment = assess_step(prepared, model, settings, clock)
+    if chosen is not None:
+        assessment.metrics["features"] = chosen.as_json()
     assessment.metrics["seconds"] = clock.seconds
     bundle = publish(folder, Made(settings, prepared, assessment), pretrained, model)
     return Finished(assessment.metrics, assessment.verdict, bundle)
 
 
-_CLASSES = Work(check_choices, fit_step, _finish_classes)
+_CLASSES = Work(check_choices, _fit_classes, _finish_classes)
 
 WORK: Mapping[TaskName, Work] = {"classes": _CLASSES, "ordinal": _CLASSES}

@@ -54,7 +54,7 @@ def decide_by(
     seed = derive_seed(settings.seed, "decide")
     tune = seen.scans
     table = model.head.probabilities(seen.scores(model.head))
-    choosing, testing = _parts(tune.patients, settings, seed)
+    choosing, testing = parts_of_tune(tune.patients, settings)
     head = _with_threshold(model.head, table, tune, choosing, settings.target, seed)
     decided = head.decide(table)
     column = parse_sets(settings.prediction_sets)[1]
@@ -78,7 +78,7 @@ def aim_for(prepared: Prepared, settings: RunSettings) -> Callable[[Head, Extrac
     """What gives a baseline's head the model's target: sensitivities are compared like to like."""
     tune = prepared.load("tune")
     seed = derive_seed(settings.seed, "decide")
-    rows, _ = _parts(tune.patients, settings, seed)
+    rows, _ = parts_of_tune(tune.patients, settings)
 
     def aim(head: Head, extract: Extract) -> Head:
         table = head.probabilities(score_scans(head, tune, extract, flip=settings.flip))
@@ -109,14 +109,19 @@ def notes_of(rule: SetRule, risk: RiskControl | None) -> list[str]:
     return found
 
 
-def _parts(
-    patients: Sequence[str] | NDArray[np.str_], settings: RunSettings, seed: int
+def parts_of_tune(
+    patients: Sequence[str] | NDArray[np.str_], settings: RunSettings
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Scans that choose the threshold, and those that test the risk; all for both if they may."""
+    """Scans of ``tune`` that choose (threshold, features), and those that test the risk.
+
+    `patients` are those of all its scans (N,). All may do both where nothing is chosen by their
+    labels, or no risk is to be kept.
+    """
     every = np.ones(len(patients), np.bool_)
     searched = parse_target(settings.target).kind in ("sensitivity", "specificity")
-    if settings.risk is None or not searched:
+    if settings.risk is None or not (searched or settings.features == "auto"):
         return every, every
+    seed = derive_seed(settings.seed, "decide")
     groups = patient_groups(patients)
     n_patients = int(groups.max()) + 1
     order = numpy_generator(seed, "halves").permutation(n_patients)

@@ -26,17 +26,20 @@ from latentdx.autoencoder.family import network_for
 from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.augment import GEOMETRIC, AugmentSettings
 from latentdx.collection.augment_presets import views_for
+from latentdx.collection.labelled import LabelledScans
 from latentdx.core.errors import StopError
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_bytes, hash_json
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.gate_fit import fit_gate
 from latentdx.diagnosis.gate_header import Headers
-from latentdx.diagnosis.head import HeadSettings, train_head
+from latentdx.diagnosis.head import Head, HeadSettings, train_head
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.set_rule import SetRule
 from latentdx.diagnosis.views import Viewed
 from latentdx.features.extract import embed
+from latentdx.features.kinds import FeatureKind
+from latentdx.features.table import Extract
 from latentdx.scans.policy import Policy
 from latentdx.study.curve import Curve
 from latentdx.study.decide import decide_by, notes_of
@@ -179,28 +182,30 @@ def network_settings(settings: RunSettings, shape: tuple[int, ...]) -> dict[str,
 
 
 def fit_step(
-    prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
+    prepared: Prepared,
+    network: Autoencoder,
+    settings: RunSettings,
+    clock: Clock,
+    *,
+    kind: FeatureKind | None = None,
 ) -> DiagnosticModel:
-    """Features, classifier, calibration (on calibrate), decisions (on tune)."""
+    """Features, classifier, calibration (on calibrate), decisions (on tune).
+
+    `kind`: of the features, where the settings leave it to a choice made before.
+    """
     clock.step("fit", "Fitting the classifier")
     labelled = prepared.load("train", "tune", "calibrate")
-    extract = partial(embed, network, kind=settings.features)
-    seed = derive_seed(settings.seed, "head")
-    most = MOST_FOR_SCALE if settings.semi_supervised == "none" else MOST
-    head = train_head(
-        labelled.part("train"),
-        labelled.part("calibrate"),
-        extract,
-        head_settings(settings),
-        seed=seed,
-        unlabelled=unlabelled_table(prepared, extract, seed=seed, most=most),
-    )
+    if kind is None:
+        assert settings.features != "auto", "choose first"
+        kind = settings.features
+    extract = partial(embed, network, kind=kind)
+    head = fitted_head(prepared, labelled, extract, settings)
     table, rows = prepared.table, prepared.split.rows("train")
     model = DiagnosticModel(
         network,
         head,
         prepared.classes,
-        settings.features,
+        kind,
         settings.flip,
         SetRule("marginal", (0.0,)),
         gate=fit_gate(
@@ -219,6 +224,22 @@ def fit_step(
     for note in notes_of(model.sets, model.risk):
         clock.note(note)
     return model
+
+
+def fitted_head(
+    prepared: Prepared, labelled: LabelledScans, extract: Extract, settings: RunSettings
+) -> Head:
+    """A head on features by `extract`: fitted on train and calibrated on calibrate."""
+    seed = derive_seed(settings.seed, "head")
+    most = MOST_FOR_SCALE if settings.semi_supervised == "none" else MOST
+    return train_head(
+        labelled.part("train"),
+        labelled.part("calibrate"),
+        extract,
+        head_settings(settings),
+        seed=seed,
+        unlabelled=unlabelled_table(prepared, extract, seed=seed, most=most),
+    )
 
 
 def _take_over(network: Autoencoder, before: Autoencoder) -> None:
