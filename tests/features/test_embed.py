@@ -29,13 +29,25 @@ def noise(count: int, size: int = 16) -> Pixels:
 @every_member
 def test_pooled_is_mean_and_deviation_of_every_layer(name: str) -> None:
     network, pixels = small(name).eval(), noise(5)
-    found = embed(network, pixels)
+    found = embed(network, pixels, "pooled")
     with torch.no_grad():
         maps = network.layers(torch.from_numpy(pixels))
     assert found.shape == (5, 2 * (8 + 16))
     assert found.dtype == np.float32
     expected = torch.cat([mean_and_deviation(layer) for layer in maps], dim=1)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@every_member
+def test_grid_is_the_mean_of_every_layer_in_nine_cells(name: str) -> None:
+    network, pixels = small(name, 24).eval(), noise(2, 24)
+    found = embed(network, pixels, "grid")
+    with torch.no_grad():
+        maps = network.layers(torch.from_numpy(pixels))
+    assert found.shape == (2, 9 * (8 + 16))
+    side = maps[0].shape[2] // 3
+    corner = maps[0][:, :, -side:, -side:].mean(dim=(2, 3))
+    np.testing.assert_allclose(found[:, 8 : 9 * 8 : 9], corner, atol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "width"), [("convolutional", 32), ("invariant", 8 * 4 * 4)])
@@ -79,7 +91,7 @@ def test_pooled_features_do_not_see_where_a_pattern_lies_but_the_latent_does(nam
     pixels[0, 0, 8:16, 8:16] = pattern
     pixels[1, 0, 14:22, 12:20] = pattern
     pixels[2, 0, 8:16, 8:16] = pattern**4
-    first = embed(network, pixels)[:, :16]  # of the first layer, which sees a few pixels at a time
+    first = embed(network, pixels, "pooled")[:, :16]  # of the first layer, which sees a few pixels at a time
     moved, other = np.abs(first[1:] - first[0]).max(axis=1)
     assert moved < 0.02 * other
     latent = embed(network, pixels, "latent")

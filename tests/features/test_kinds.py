@@ -59,7 +59,7 @@ def small() -> Autoencoder:
 @pytest.mark.parametrize(("kind", "more"), [("multi-scale", 144), ("second-order", 136 + 528)])
 def test_the_richer_kinds_begin_with_the_pooled_layers(kind: FeatureKind, more: int) -> None:
     network, pixels = small(), noise(4, 32, 32)
-    found, pooled = embed(network, pixels, kind), embed(network, pixels)
+    found, pooled = embed(network, pixels, kind), embed(network, pixels, "pooled")
     assert found.shape[1] == pooled.shape[1] + more
     np.testing.assert_array_equal(found[:, : pooled.shape[1]], pooled)
 

@@ -151,14 +151,16 @@ SemiSupervisedOption = Annotated[
         "spread (labels flow to neighbours) or pseudo (a first classifier names them).",
     ),
 ]
-FEATURE_KINDS = ("pooled", "latent", "multi-scale", "second-order")
+FEATURE_KINDS = ("grid", "pooled", "latent", "multi-scale", "second-order")
 FEATURES = (
-    "pooled (default; mean and deviation of every layer), latent (the bottleneck), multi-scale "
-    "(pooled at full and half size) or second-order (pooled, and which channels rise together)"
+    "grid (means of every layer in 3 x 3 cells), pooled (mean and deviation of every layer), "
+    "latent (the bottleneck), multi-scale (pooled at full and half size) or second-order (pooled, "
+    "and which channels rise together)"
 )
 FeaturesOption = Annotated[str, typer.Option("--features", help=f"{FEATURES}.")]
 FeaturesChoiceOption = Annotated[
-    str | None, typer.Option("--features", help=f"{FEATURES}; or auto: chosen on tune.")
+    str | None,
+    typer.Option("--features", help=f"{FEATURES}; or auto: chosen on tune. Default: grid."),
 ]
 ModalityOption = Annotated[
     str | None,

@@ -180,7 +180,7 @@ def fit_head(
     standardiser = Standardiser.fit(basis)
     scaled, spanned = standardiser(image.embeddings), standardiser(basis)
     most = min(settings.components, len(basis) if unlabelled is not None else n_scans)
-    forms = [PrincipalComponents.fit(spanned, most, power) for power in settings.whitenings]
+    forms = PrincipalComponents.fit_forms(spanned, most, settings.whitenings)
     choice = partial(
         choose,
         settings.classifier,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.blocks import batch_laid_out
-from latentdx.features.kinds import KINDS, FeatureKind
+from latentdx.features.kinds import DEFAULT, KINDS, FeatureKind
 
 Pixels = NDArray[np.float32]
 Embeddings = NDArray[np.float32]
@@ -20,19 +20,20 @@ _MOST_SCANS, _MOST_PIXELS = 256, 1 << 22  # of a batch; a pixel of a volume is a
 
 
 @torch.inference_mode()
-def embed(network: Autoencoder, pixels: Pixels, kind: FeatureKind = "pooled") -> Embeddings:
+def embed(network: Autoencoder, pixels: Pixels, kind: FeatureKind = DEFAULT) -> Embeddings:
     """Embeddings (N, D) of pixels (N, C, *spatial), in the network's own device, in 32 bits.
 
-    ``pooled``: mean and standard deviation of every layer over the scan, joined; they do not
-    depend on where in it something lies. ``latent``: the bottleneck, flattened. ``multi-scale``
-    and ``second-order``: ``pooled``, and more: see `latentdx.features.kinds`.
+    ``grid``: means of every layer in the cells of a coarse grid, joined. ``pooled``: mean and
+    standard deviation of every layer over the scan; they do not depend on where in it something
+    lies. ``latent``: the bottleneck, flattened. ``multi-scale`` and ``second-order``: ``pooled``,
+    and more: see `latentdx.features.kinds`.
 
     Examples
     --------
     >>> from latentdx.autoencoder.family import build
     >>> network = build("invariant", {"channels": 1, "size": 28, "widths": (8, 16)})
     >>> embed(network, np.zeros((2, 1, 28, 28), np.float32)).shape
-    (2, 48)
+    (2, 216)
     """
     describe = KINDS[kind]
     network.eval()

@@ -10,15 +10,22 @@ from torch import Tensor
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.pooling import mean_and_deviation
+from latentdx.features.cells import cell_means
 from latentdx.features.scales import repeated_half
 from latentdx.features.second_order import covariance_root
 
-FeatureKind = Literal["pooled", "latent", "multi-scale", "second-order"]
+FeatureKind = Literal["grid", "pooled", "latent", "multi-scale", "second-order"]
 FeatureChoice = FeatureKind | Literal["auto"]
+DEFAULT: FeatureKind = "grid"
 
 Describe: TypeAlias = Callable[[Autoencoder, Tensor], Tensor]
 
 _LAST = 2  # layers whose covariance is taken
+
+
+def grid(network: Autoencoder, pixels: Tensor) -> Tensor:
+    """Means of every layer in each cell of a grid: `cell_means`."""
+    return torch.cat([cell_means(maps) for maps in network.layers(pixels)], dim=1)
 
 
 def pooled(network: Autoencoder, pixels: Tensor) -> Tensor:
@@ -46,6 +53,7 @@ def second_order(network: Autoencoder, pixels: Tensor) -> Tensor:
 
 
 KINDS: dict[FeatureKind, Describe] = {
+    "grid": grid,
     "pooled": pooled,
     "latent": latent,
     "multi-scale": multi_scale,

@@ -17,7 +17,7 @@ from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.family import AutoencoderName, network_for
 from latentdx.features.arrays import FEWEST, ArrayError, Shape, scans_of
 from latentdx.features.extract import embed, reconstruct
-from latentdx.features.kinds import FeatureKind
+from latentdx.features.kinds import DEFAULT, FeatureKind
 
 Pixels = NDArray[np.float32]
 
@@ -35,8 +35,9 @@ class AutoencoderFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         (see `OwnModule`); the module itself is left as it is, a copy is trained.
     latent_dim: length of the latent (convolutional), channels of the latent map (invariant);
         None for the network's own.
-    features: ``"pooled"`` (mean and deviation of every layer), ``"latent"``, ``"multi-scale"`` or
-        ``"second-order"``: see `latentdx.features.kinds`.
+    features: ``"grid"`` (means of every layer in 3 x 3 cells), ``"pooled"`` (mean and deviation
+        of every layer), ``"latent"``, ``"multi-scale"`` or ``"second-order"``: see
+        `latentdx.features.kinds`.
     epochs: passes over the images, None to choose by their number and size.
     random_state: seed of the weights and of the training, or as scikit-learn takes it.
     shape: of one scan, (H, W), (C, H, W) or (C, X, Y, Z), where scans are given as rows of a
@@ -70,7 +71,7 @@ class AutoencoderFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         *,
         autoencoder: AutoencoderName | nn.Module = "invariant",
         latent_dim: int | None = None,
-        features: FeatureKind = "pooled",
+        features: FeatureKind = DEFAULT,
         epochs: int | None = None,
         random_state: Any = 0,
         shape: Shape = None,

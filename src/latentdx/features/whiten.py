@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,25 +63,23 @@ class PrincipalComponents:
         ...  for w in (1.0, 0.5, 0.0)]
         [2.45, 1.55, 0.84]
         """
+        (found,) = cls.fit_forms(features, n_components, (whitening,))
+        return found
+
+    @classmethod
+    def fit_forms(
+        cls, features: Floats, n_components: int, whitenings: Sequence[float]
+    ) -> list[PrincipalComponents]:
+        """`fit` for each of some whitenings, at the cost of one."""
         mean = features.mean(axis=0, dtype=np.float64)
-        centred: NDArray[np.float64] = features - mean
-        n_scans, width = centred.shape
-        kept = min(n_components, max(1, n_scans - 1), width)
-        if n_scans < width:
-            values, within = np.linalg.eigh(centred @ centred.T)
-            vectors = centred.T @ within / np.sqrt(np.clip(values, 1e-12, None))
-        else:
-            values, vectors = np.linalg.eigh(centred.T @ centred)
-        spread: NDArray[np.float64] = np.sqrt(
-            np.clip(values[::-1][:kept], 0, None) / max(1, n_scans - 1)
-        )
-        usable = spread > max(1e-4 * float(spread[0]), 1e-9)
-        usable[0] = True
-        spread = np.maximum(spread[usable], 1e-9)
-        weights = spread**-whitening / np.sqrt((spread ** (2 - 2 * whitening)).mean())
-        axes = vectors[:, ::-1][:, :kept][:, usable] * weights
-        # in the order of memory in which it will be loaded again: sums then round alike
-        return cls(mean.astype(np.float32), _signed(axes).astype(np.float32, order="C"))
+        axes, spread = _axes(features - mean, n_components)
+        found = []
+        for whitening in whitenings:
+            weights = spread**-whitening / np.sqrt((spread ** (2 - 2 * whitening)).mean())
+            # in the order of memory in which it will be loaded again: sums then round alike
+            scaled = (axes * weights).astype(np.float32, order="C")
+            found.append(cls(mean.astype(np.float32), scaled))
+        return found
 
     def beside(self, count: int, weight: float) -> PrincipalComponents:
         """For features (N, D + count): the last `count` are handed through behind the components.
@@ -104,6 +103,25 @@ class PrincipalComponents:
         """(N, D) to (N, M)."""
         found: Floats = ((features - self.mean) @ self.axes).astype(np.float32)
         return found
+
+
+def _axes(
+    centred: NDArray[np.float64], n_components: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Directions (D, M) of largest variance of (N, D), largest first, and deviations (M,)."""
+    from scipy.linalg import eigh
+
+    n_scans, width = centred.shape
+    kept = min(n_components, max(1, n_scans - 1), width)
+    side = min(n_scans, width)
+    gram = centred @ centred.T if n_scans < width else centred.T @ centred
+    values, vectors = eigh(gram, subset_by_index=(side - kept, side - 1))
+    if n_scans < width:
+        vectors = centred.T @ vectors / np.sqrt(np.clip(values, 1e-12, None))
+    spread: NDArray[np.float64] = np.sqrt(np.clip(values[::-1], 0, None) / max(1, n_scans - 1))
+    usable = spread > max(1e-4 * float(spread[0]), 1e-9)
+    usable[0] = True
+    return _signed(vectors[:, ::-1][:, usable]), np.maximum(spread[usable], 1e-9)
 
 
 def _signed(axes: NDArray[np.float64]) -> NDArray[np.float64]:

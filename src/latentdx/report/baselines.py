@@ -21,7 +21,7 @@ from latentdx.diagnosis.calibration_cumulative import median_class
 from latentdx.diagnosis.classifiers import choose_strength, fit_classifier
 from latentdx.diagnosis.head import Head, HeadSettings, score_scans, train_head
 from latentdx.features.extract import embed
-from latentdx.features.kinds import FeatureKind
+from latentdx.features.kinds import DEFAULT, FeatureKind
 from latentdx.features.metadata import (
     Column,
     MetadataEncoder,
@@ -161,7 +161,7 @@ def run_baselines(
     rivals: Competing[Said],
     extra: Mapping[str, Said],
     step: Step,
-    kind: FeatureKind = "pooled",
+    kind: FeatureKind = DEFAULT,
 ) -> dict[str, Said]:
     """All baselines by name, in the order in which they are shown.
 

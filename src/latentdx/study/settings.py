@@ -22,7 +22,7 @@ from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.semi_supervised import SemiSupervised
 from latentdx.diagnosis.set_rule import parse_sets
 from latentdx.diagnosis.threshold import parse_target
-from latentdx.features.kinds import FeatureChoice
+from latentdx.features.kinds import DEFAULT, FeatureChoice
 from latentdx.scans.policy import BurnedIn, FramesPolicy, Policy
 
 _WITHOUT_EFFECT = ("minutes", "track")
@@ -82,7 +82,7 @@ class RunSettings(BaseModel):
     sharding: Sharding = "none"
     track: tuple[Tracker, ...] = ()
     classifier: ClassifierName = "svm"
-    features: FeatureChoice = "pooled"
+    features: FeatureChoice = DEFAULT
     covariates: tuple[str, ...] = ()
     flip: bool = True
     semi_supervised: SemiSupervised = "none"
