@@ -91,7 +91,8 @@ def test_pooled_features_do_not_see_where_a_pattern_lies_but_the_latent_does(nam
     pixels[0, 0, 8:16, 8:16] = pattern
     pixels[1, 0, 14:22, 12:20] = pattern
     pixels[2, 0, 8:16, 8:16] = pattern**4
-    first = embed(network, pixels, "pooled")[:, :16]  # of the first layer, which sees a few pixels at a time
+    # of the first layer, which sees a few pixels at a time
+    first = embed(network, pixels, "pooled")[:, :16]
     moved, other = np.abs(first[1:] - first[0]).max(axis=1)
     assert moved < 0.02 * other
     latent = embed(network, pixels, "latent")
