@@ -39,6 +39,7 @@ from latentdx.core.hashing import hash_json
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.head import HeadSettings, fit_head, score_scans
 from latentdx.features.extract import embed
+from latentdx.features.kinds import DEFAULT
 from latentdx.features.pixels import flat_pixels, hog
 from latentdx.features.table import Extract, FeatureTable, augmented, extract_table
 from latentdx.metrics.bootstrap import bootstrap
@@ -117,7 +118,7 @@ def _ways(
     def of_network(fold: int, *, trained: bool) -> Scores:
         network = encoder(sets, pool, variant, fold, trained=trained)
         fit = repr(FitSettings(**{"epochs": EPOCHS, **variant.fit}))
-        key = [variant.name, network.settings(), fit if trained else "untrained", pool]
+        key = [variant.name, network.settings(), fit if trained else "untrained", pool, DEFAULT]
         return scored(scans, fold, lambda pixels: embed(network, pixels), key)
 
     return {
