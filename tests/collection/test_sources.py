@@ -127,7 +127,9 @@ IMAGES = np.zeros((4, 8, 8), np.uint8)
 @pytest.mark.parametrize(
     ("arrays", "code"),
     [
-        ({"images": IMAGES, "labels": np.zeros((4, 14), int)}, "E_TASK"),
+        ({"images": IMAGES, "labels": np.full((4, 14), 2)}, "E_FINDINGS"),
+        ({"images": IMAGES, "labels": np.zeros((3, 14), int)}, "E_SOURCE"),
+        ({"images": IMAGES, "labels": np.zeros((4, 2, 2), int)}, "E_SOURCE"),
         ({"images": np.zeros((4, 8, 8, 8), np.uint8)}, "E_NDIM"),
         ({"images": np.zeros((4, 8, 8, 8, 1), np.uint8)}, "E_NDIM"),
         ({"images": IMAGES, "labels": np.zeros(3, int)}, "E_SOURCE"),
@@ -140,6 +142,14 @@ def test_npz_that_cannot_be_used(tmp_path: Path, arrays: dict[str, np.ndarray], 
     path = save_npz(tmp_path / "a.npz", **arrays)
     error = refused(path)
     assert (error.code, error.path) == (code, str(path))
+
+
+def test_npz_of_several_findings(tmp_path: Path) -> None:
+    labels = np.array([[1, 0, 1], [0, 0, 0], [0, 0, 1], [0, 0, 0]])
+    listing = list_source(save_npz(tmp_path / "a.npz", images=IMAGES, labels=labels))
+    found = [entry.label for entry in listing.entries]
+    assert found == ["finding 0;finding 2", "none", "finding 2", "none"]
+    assert listing.notes == ("no scan has finding 1",)
 
 
 def test_a_public_set_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

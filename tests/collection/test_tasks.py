@@ -18,7 +18,12 @@ def test_one_label_a_scan_is_classes() -> None:
     assert resolve_task(["1", "2"]) == "classes"
 
 
-@pytest.mark.parametrize("choice", ["auto", "classes", "ordinal", "multi-label", "regression"])
-def test_several_labels_are_refused(choice: TaskChoice) -> None:
+def test_several_labels_are_findings() -> None:
+    assert resolve_task(["a", None, "a;b"]) == "multi-label"
+    assert resolve_task(["a", "b"], "multi-label") == "multi-label"
+
+
+@pytest.mark.parametrize("choice", ["classes", "ordinal", "regression"])
+def test_several_labels_are_refused_where_one_is_meant(choice: TaskChoice) -> None:
     with pytest.raises(StopError, match="E_TASK"):
         resolve_task(["a;b", "a"], choice)

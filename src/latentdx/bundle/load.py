@@ -18,36 +18,35 @@ from torch import nn
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.family import OWN, rebuild
 from latentdx.autoencoder.own_module import take_weights
+from latentdx.bundle.findings import findings_model
+from latentdx.bundle.heads import covariates_from, head_from, part_of, sets_from
+from latentdx.bundle.save import AnyModel
 from latentdx.bundle.schema import (
     CHECKSUMS,
     DESCRIPTION,
     ENCODER,
     HASHED,
     HEAD,
+    AnyDescription,
     Description,
-    HeadDescription,
+    FindingsDescription,
     checksums,
     read_description,
 )
 from latentdx.core.errors import IntegrityError, StopError
 from latentdx.diagnosis.abstain import RiskControl
 from latentdx.diagnosis.anomaly import AnomalyGate
-from latentdx.diagnosis.calibrations import calibration_from
+from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.gate_header import Headers
-from latentdx.diagnosis.head import Head
-from latentdx.diagnosis.machines import machine_from
 from latentdx.diagnosis.model import DiagnosticModel
-from latentdx.diagnosis.set_rule import SetRule
-from latentdx.features.covariates import Category, Covariates, Number
-from latentdx.features.whiten import PrincipalComponents, Standardiser
 from latentdx.scans.policy import Policy
 
 _LARGEST = 4 << 30
 _FIX = "copy the bundle again from its source"
 
 
-def load_bundle(path: str | Path, *, autoencoder: nn.Module | None = None) -> DiagnosticModel:
-    """A model ready to predict.
+def load_bundle(path: str | Path, *, autoencoder: nn.Module | None = None) -> AnyModel:
+    """A model ready to predict: a `DiagnosticModel`, or of several findings a `FindingsModel`.
 
     `autoencoder`: the user's own module that it was trained with, whose weights, but not whose
     code, are in the bundle. `StopError` ``E_CONFIG`` where it is missing, ``E_SHAPE`` where it is
@@ -111,7 +110,7 @@ def _read(path: Path, name: str) -> bytes:
         raise IntegrityError("E_MODEL_INTEGRITY", found, fix=_FIX, path=path) from None
 
 
-def _network(description: Description, data: bytes, module: nn.Module | None) -> Autoencoder:
+def _network(description: AnyDescription, data: bytes, module: nn.Module | None) -> Autoencoder:
     told = description.encoder
     network = rebuild(told.name, told.settings, module)
     if told.name == OWN:
@@ -123,67 +122,36 @@ def _network(description: Description, data: bytes, module: nn.Module | None) ->
 
 
 def _model(
+    description: AnyDescription, network: Autoencoder, arrays: dict[str, NDArray[Any]]
+) -> AnyModel:
+    if isinstance(description, FindingsDescription):
+        return findings_model(description, network, arrays)
+    return _class_model(description, network, arrays)
+
+
+def _class_model(
     description: Description, network: Autoencoder, arrays: dict[str, NDArray[Any]]
 ) -> DiagnosticModel:
-    told = description.head
-
-    def part(name: str) -> dict[str, NDArray[Any]]:
-        prefix = f"{name}."
-        return {
-            key.removeprefix(prefix): value
-            for key, value in arrays.items()
-            if key.startswith(prefix)
-        }
-
-    ordered = description.task == "ordinal"
-    head = Head(
-        told.classifier,
-        told.strength,
-        Standardiser(**part("standardiser")),
-        PrincipalComponents(**part("components")),
-        machine_from(told.classifier, part("machine"), ordered=ordered),
-        calibration_from(told.calibration, part("calibration"), ordered=ordered),
-        told.threshold,
-        told.threshold_target,
-    )
-    gate = description.gate
+    told, gate = description.head, description.gate
     headers = Headers(tuple(gate.modalities), tuple(gate.proportions))
     return DiagnosticModel(
         network,
-        head,
+        head_from(told, arrays, ordered=description.task == "ordinal"),
         tuple(description.classes),
         told.features,
         told.flip,
-        _sets(told),
-        AnomalyGate.from_arrays(part("gate"), gate.rate, headers),
+        sets_from(told),
+        AnomalyGate.from_arrays(part_of(arrays, "gate"), gate.rate, headers),
         policy=Policy.from_json(description.reading),
         risk=None if told.risk is None else RiskControl(**told.risk.model_dump()),
-        covariates=_covariates(told) if told.covariates else None,
+        covariates=covariates_from(told),
     )
 
 
-def _covariates(told: HeadDescription) -> Covariates:
-    columns: list[Number | Category] = []
-    for column in told.covariates:
-        values = column.model_dump(exclude={"kind"})
-        if column.kind == "number":
-            columns.append(Number(**values))
-        else:
-            columns.append(Category(**{**values, "levels": tuple(column.levels)}))
-    return Covariates(tuple(columns))
-
-
-def _sets(told: HeadDescription) -> SetRule:
-    if (sets := told.sets) is None:
-        return SetRule("marginal", (told.cutoff,), told.coverage)
-    return SetRule(
-        sets.kind, tuple(sets.cutoffs), told.coverage, sets.column, sets.groups, sets.n_small
-    )
-
-
-def _try(model: DiagnosticModel) -> None:
+def _try(model: AnyModel) -> None:
     """Let a blank scan through: parts that do not fit each other fail now and not in use."""
-    encoder = model.encoder
-    blank = np.zeros((1, *encoder.shape), np.float32)
-    if model.compute(blank).probabilities.shape != (1, len(model.classes)):
+    blank = np.zeros((1, *model.encoder.shape), np.float32)
+    models = model.models if isinstance(model, FindingsModel) else (model,)
+    look = models[0].look(blank)
+    if any(one.judge(look).probabilities.shape != (1, len(one.classes)) for one in models):
         raise ValueError

@@ -17,33 +17,27 @@ from safetensors.torch import save as save_tensors
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.family import name_of
+from latentdx.bundle.findings import describe_findings, findings_parts
+from latentdx.bundle.heads import describe_head, head_parts
 from latentdx.bundle.schema import (
     CARD,
     CHECKSUMS,
     DESCRIPTION,
     ENCODER,
     HEAD,
-    CategoryDescription,
+    AnyDescription,
     Description,
     EncoderDescription,
     GateDescription,
-    HeadDescription,
-    NumberDescription,
-    RiskDescription,
-    SetsDescription,
     checksums,
 )
 from latentdx.core.errors import StopError
 from latentdx.core.files import sync_folder, write_atomic
 from latentdx.core.version import VERSION
-from latentdx.diagnosis.calibrations import name_of as calibration_of
-from latentdx.diagnosis.machines import to_arrays
+from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.model import DiagnosticModel
-from latentdx.diagnosis.own_classifier import OWN, no_classifier
-from latentdx.diagnosis.set_rule import SetRule
-from latentdx.features.covariates import Covariates, Number
 
-AnyModel: TypeAlias = DiagnosticModel
+AnyModel: TypeAlias = DiagnosticModel | FindingsModel
 """What a bundle can hold."""
 
 
@@ -78,7 +72,7 @@ def save_bundle(
     return hashlib.sha256(contents[CHECKSUMS]).hexdigest()
 
 
-def _files(model: DiagnosticModel, card: str, description: Description) -> dict[str, bytes]:
+def _files(model: AnyModel, card: str, description: AnyDescription) -> dict[str, bytes]:
     """The bundle's files by name."""
     contents = {
         DESCRIPTION: (description.model_dump_json(indent=2) + "\n").encode(),
@@ -97,31 +91,22 @@ def encoder_bytes(network: Autoencoder) -> bytes:
 
 
 def _describe(
+    model: AnyModel, split_hash: str, counts: Mapping[str, int], *, seed: int
+) -> AnyDescription:
+    if isinstance(model, FindingsModel):
+        return describe_findings(model, split_hash, counts, seed=seed)
+    return _describe_classes(model, split_hash, counts, seed=seed)
+
+
+def _describe_classes(
     model: DiagnosticModel, split_hash: str, counts: Mapping[str, int], *, seed: int
 ) -> Description:
-    network, head, rule = model.encoder, model.head, model.sets
-    assert head.calibration is not None, "calibrate first"
-    if head.name == OWN:
-        raise no_classifier("a bundle holds arrays only, and this classifier is an object")
     return Description(
         made_by=f"latentdx {VERSION}",
-        task="ordinal" if head.ordered else "classes",
+        task="ordinal" if model.head.ordered else "classes",
         classes=list(model.classes),
-        encoder=EncoderDescription(name=name_of(network), settings=network.settings()),
-        head=HeadDescription(
-            classifier=head.name,
-            strength=head.strength,
-            features=model.kind,
-            flip=model.flip,
-            threshold=head.threshold,
-            threshold_target=head.threshold_target,
-            cutoff=min(rule.cutoffs),
-            coverage=rule.coverage,
-            calibration=calibration_of(head.calibration),
-            sets=None if rule.kind == "marginal" else _sets(rule),
-            risk=None if model.risk is None else RiskDescription(**asdict(model.risk)),
-            covariates=[] if model.covariates is None else _covariates(model.covariates),
-        ),
+        encoder=EncoderDescription(name=name_of(model.encoder), settings=model.encoder.settings()),
+        head=describe_head(model),
         gate=GateDescription(
             rate=model.gate.rate,
             modalities=list(model.gate.headers.modalities),
@@ -134,39 +119,17 @@ def _describe(
     )
 
 
-def _sets(rule: SetRule) -> SetsDescription:
-    return SetsDescription(
-        kind=rule.kind,
-        cutoffs=list(rule.cutoffs),
-        column=rule.column,
-        groups=dict(rule.groups),
-        n_small=rule.n_small,
-    )
-
-
-def _covariates(found: Covariates) -> list[NumberDescription | CategoryDescription]:
-    return [
-        NumberDescription(**asdict(column))
-        if isinstance(column, Number)
-        else CategoryDescription(**{**asdict(column), "levels": list(column.levels)})
-        for column in found.columns
-    ]
-
-
-def _head_arrays(model: DiagnosticModel) -> dict[str, NDArray[Any]]:
-    parts = {
-        "standardiser": model.head.standardiser,
-        "components": model.head.components,
-        "machine": model.head.machine,
-        "calibration": model.head.calibration,
-    }
-    arrays = {part: to_arrays(item) for part, item in parts.items()}
-    arrays["gate"] = model.gate.to_arrays()
+def _head_arrays(model: AnyModel) -> dict[str, NDArray[Any]]:
+    arrays = findings_parts(model) if isinstance(model, FindingsModel) else _class_parts(model)
     return {
         f"{part}.{name}": np.asarray(array, order="C")
         for part, held in arrays.items()
         for name, array in held.items()
     }
+
+
+def _class_parts(model: DiagnosticModel) -> dict[str, dict[str, NDArray[Any]]]:
+    return {**head_parts(model.head), "gate": model.gate.to_arrays()}
 
 
 def _replace(temporary: Path, path: Path) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
@@ -141,13 +141,41 @@ class Description(_Strict):
     seed: int
 
 
-def read_description(text: str, path: Path) -> Description:
+class FindingDescription(_Strict):
+    """One finding and its head."""
+
+    name: str = Field(min_length=1)
+    head: HeadDescription
+
+
+class FindingsDescription(_Strict):
+    """The content of ``bundle.json`` where a scan has several findings; as `Description` else."""
+
+    format: Literal["latentdx-bundle"] = "latentdx-bundle"
+    version: int = VERSION
+    made_by: str
+    task: Literal["multi-label"]
+    negative: str = Field(min_length=1)
+    findings: list[FindingDescription] = Field(min_length=1)
+    encoder: EncoderDescription
+    gate: GateDescription
+    reading: dict[str, Any] = Field(default_factory=dict)
+    split_hash: str
+    counts: dict[str, int]
+    seed: int
+
+
+AnyDescription: TypeAlias = Description | FindingsDescription
+
+
+def read_description(text: str, path: Path) -> AnyDescription:
     """Parse ``bundle.json``.
 
     Raises `IntegrityError` ``E_MODEL_VERSION`` for another version, ``E_MODEL_INTEGRITY`` else.
     """
     try:
-        found = Description.model_validate_json(text)
+        kind = FindingsDescription if _told(text, "task") == "multi-label" else Description
+        found: AnyDescription = kind.model_validate_json(text)
     except ValidationError as error:
         version = _version_of(text)
         if version not in (0, VERSION):
@@ -166,11 +194,16 @@ def read_description(text: str, path: Path) -> Description:
 
 
 def _version_of(text: str) -> int:
-    try:
-        version = json.loads(text)["version"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return 0
+    version = _told(text, "version")
     return version if isinstance(version, int) else 0
+
+
+def _told(text: str, name: str) -> Any:
+    """One entry, before anything is known to be right; None where there is none."""
+    try:
+        return json.loads(text)[name]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _of_another_version(version: int, path: Path) -> IntegrityError:

@@ -54,15 +54,20 @@ def predict(
     import json
 
     from latentdx.bundle.load import load_bundle
+    from latentdx.diagnosis.findings_model import FindingsModel
 
     model = load_bundle(bundle)
+    several = isinstance(model, FindingsModel)
+    coverage = model.coverage if isinstance(model, FindingsModel) else model.sets.coverage
     paths = files_of(scans)
     found = []
     beside = None if table is None else _beside(table, scans)
     for diagnosis in diagnoses(model, paths, abstain=abstain, workers=workers, beside=beside):
         found.append(diagnosis)
         typer.echo(
-            json.dumps(diagnosis.as_json()) if as_json else in_words(diagnosis, model.sets.coverage)
+            json.dumps(diagnosis.as_json())
+            if as_json
+            else in_words(diagnosis, coverage, several=several)
         )
     if csv is not None:
         write_table(csv, found, model)
@@ -175,15 +180,18 @@ def _path_of(path: str, item: Any) -> str:
     return f"{path}#{frame}" if frame else path
 
 
-def in_words(diagnosis: Any, coverage: float) -> str:
-    """One line for people; `coverage` is that of the prediction sets."""
+def in_words(diagnosis: Any, coverage: float, *, several: bool = False) -> str:
+    """One line for people; `coverage` is that of the prediction sets; `several` findings a scan."""
     if diagnosis.reason is not None:
         return f"{diagnosis.path}: {diagnosis.status} ({diagnosis.reason.text})"
     shown = ", ".join(f"{name} {p:.3f}" for name, p in diagnosis.probabilities.items())
-    possible = " or ".join(diagnosis.prediction_set)
+    possible = f"{100 * coverage:g} % set: {' or '.join(diagnosis.prediction_set)}"
+    if several:
+        left = ", ".join(diagnosis.prediction_set) or "nothing"
+        possible = f"not ruled out at {100 * coverage:g} %: {left}"
     unknown = f"; {', '.join(diagnosis.missing)} not known" if diagnosis.missing else ""
     return (
-        f"{diagnosis.path}: {diagnosis.label} ({shown}; {100 * coverage:g} % set: {possible}; "
+        f"{diagnosis.path}: {diagnosis.label} ({shown}; {possible}; "
         f"anomaly {diagnosis.anomaly_score:.2f}{unknown})"
     )
 

@@ -16,6 +16,10 @@ def summary(metrics: dict[str, Any], verdict: str) -> str:
     lines = [f"Test part: {first['n_scans']} scans of {first['n_patients']} patients"]
     shown = [name for name in (*_OF_GRADES, *_SHOWN) if name in test]
     lines += [f"  {name.replace('_', ' '):<20}{_number(test[name])}" for name in shown]
+    findings = metrics.get("findings", {})
+    if findings:
+        lines.append("These are means over the findings; AUROC of each:")
+    lines += [f"  {name:<20}{_number(found['auroc'])}" for name, found in findings.items()]
     others = {**metrics["baselines"], **metrics["controls"]}
     if others:
         lines.append("AUROC of the baselines and of the control:")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.table import CollectionTable, StrArray
+from latentdx.collection.tasks import SEPARATOR
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import numpy_generator
 
@@ -23,7 +24,11 @@ _FIXED = ("tune", "calibrate", "test")
 
 @dataclass(frozen=True)
 class Draft:
-    """Rows to be put into parts: label, given part (``""`` where none), unit, and use."""
+    """Rows to be put into parts: label, given part (``""`` where none), unit, and use.
+
+    A label of several findings counts for each of them: drawn from the rarest on, every part gets
+    its share of each, as far as that goes (Sechidis et al., ECML PKDD 2011).
+    """
 
     label: StrArray
     given: StrArray
@@ -61,6 +66,11 @@ class Draft:
         pairs = zip(self.unit[self.usable].tolist(), values[self.usable].tolist(), strict=True)
         return list(pairs)
 
+    def _named(self) -> list[tuple[int, str]]:
+        """Units and the names in their labels."""
+        pairs = self._pairs(self.label)
+        return [(unit, name) for unit, label in pairs for name in label.split(SEPARATOR)]
+
     def _shares(self, fractions: Fractions) -> dict[str, dict[str, float]]:
         """For each pool, the fraction of its units that each part is to get."""
         declared = set(self.given[self.usable].tolist())
@@ -96,18 +106,18 @@ class Draft:
 
     def _classes(self) -> list[str]:
         """Classes by number of units, the rarest first."""
-        counts = Counter(name for _, name in set(self._pairs(self.label)))
+        counts = Counter(name for _, name in set(self._named()))
         return sorted(counts, key=lambda name: (counts[name], name))
 
     def _strata(self, classes: list[str]) -> dict[int, str]:
         rank = {name: index for index, name in enumerate(classes)}
         stratum: dict[int, str] = {}
-        for unit, name in self._pairs(self.label):
+        for unit, name in self._named():
             stratum[unit] = min(name, stratum.get(unit, name), key=rank.__getitem__)
         return stratum
 
     def _holders(self, name: str) -> set[int]:
-        return {unit for unit, label in self._pairs(self.label) if label == name}
+        return {unit for unit, label in self._named() if label == name}
 
 
 def draw_labelled(
@@ -115,18 +125,20 @@ def draw_labelled(
 ) -> StrArray:
     """Keep `count` labelled scans of train, whole patients first; the others become pretrain.
 
-    Classes keep their proportions, each at least one scan. Fewer labels with the same seed are a
+    Classes keep their proportions, each at least one scan; of several findings a scan counts for
+    its rarest. Fewer labels with the same seed are a
     subset of more, but for the rounding of the proportions.
     Raises `StopError` ``E_LABELLED`` where there are fewer labels than classes.
     """
     train = parts == "train"
-    counts = Counter(table.label[train].tolist())
+    strata = rarest_names(np.where(train, table.label, ""))
+    counts = Counter(strata[train].tolist())
     if count < len(counts):
         text = f"{count} labelled scans asked for, {len(counts)} classes"
         raise StopError("E_LABELLED", text, fix="ask for at least one a class")
     quotas = _quotas(counts, count)
     kept = [
-        _by_unit(table, np.flatnonzero(train & (table.label == name)), units, seed)[:quota]
+        _by_unit(table, np.flatnonzero(train & (strata == name)), units, (seed, name))[:quota]
         for name, quota in quotas.items()
     ]
     found = np.where(train, "pretrain", parts)
@@ -134,10 +146,23 @@ def draw_labelled(
     return found
 
 
-def _by_unit(table: CollectionTable, rows: Units, units: Units, seed: int) -> Units:
-    """The rows of one class, unit after unit in drawn order."""
+def rarest_names(labels: StrArray) -> StrArray:
+    """(N,) of each label the rarest of its names: itself where it is one.
+
+    Examples
+    --------
+    >>> rarest_names(np.array(["mass", "effusion;mass", "none"])).tolist()
+    ['mass', 'effusion', 'none']
+    """
+    held = [label.split(SEPARATOR) for label in labels.tolist()]
+    counts = Counter(name for names in held for name in names)
+    return np.array([min(names, key=lambda name: (counts[name], name)) for names in held], np.str_)
+
+
+def _by_unit(table: CollectionTable, rows: Units, units: Units, drawn_by: tuple[int, str]) -> Units:
+    """The rows of one class, unit after unit in the order drawn by a seed and the class's name."""
     present = np.unique(units[rows])
-    name = str(table.label[rows[0]])
+    seed, name = drawn_by
     numpy_generator(seed, "labelled", name).shuffle(present)
     place = {unit: index for index, unit in enumerate(present.tolist())}
     drawn = np.array([place[unit] for unit in units[rows].tolist()])

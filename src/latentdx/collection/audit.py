@@ -133,12 +133,13 @@ def _conflicts(table: CollectionTable, _: StrArray) -> list[Finding]:
 
 
 def _imbalance(table: CollectionTable, _: StrArray) -> list[Finding]:
-    names, counts = np.unique(table.label[table.is_labelled], return_counts=True)
-    if len(names) < 2 or counts.min() >= IMBALANCE_BELOW * counts.sum():
+    names, total = table.classes, int(table.is_labelled.sum())
+    counts = np.array([table.has(name).sum() for name in names])
+    if len(names) < 2 or counts.min() >= IMBALANCE_BELOW * total:
         return []
     rarest = int(counts.argmin())
     text = (
-        f"the class {str(names[rarest])!r} has {counts[rarest]} of {counts.sum()} labelled scans: "
+        f"the class {names[rarest]!r} has {counts[rarest]} of {total} labelled scans: "
         "accuracy says little, look at balanced accuracy and average precision"
     )
     return [Finding("imbalance", "warning", int(counts[rarest]), text)]
@@ -148,7 +149,7 @@ def _small_classes(table: CollectionTable, _: StrArray) -> list[Finding]:
     patient = table.patient_or_scan()
     found = []
     for name in table.classes:
-        rows = table.is_labelled & (table.label == name)
+        rows = table.has(name)
         n_patients = len(np.unique(patient[rows]))
         if n_patients < SMALL_CLASS_BELOW:
             text = f"the class {name!r} has {n_patients} patients: expect wide intervals"

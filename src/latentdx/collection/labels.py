@@ -159,6 +159,17 @@ def _rank(name: str) -> tuple[bool, float, int, str]:
         return True, 0.0, _negativity(name), name
 
 
+def is_negative(name: str) -> bool:
+    """Whether a label by itself says that nothing was found.
+
+    Examples
+    --------
+    >>> is_negative("No Finding"), is_negative("nodule")
+    (True, False)
+    """
+    return _negativity(name) < len(_NEGATIVE)
+
+
 def _negativity(name: str) -> int:
     word = re.sub(r"[\s\-]+", "_", name.strip().casefold())
     if word in _NEGATIVE:

@@ -196,7 +196,9 @@ def _unique(rows: list[ManifestRow], csv_path: Path) -> tuple[dict[str, Manifest
     n_repeats = 0
     for row in rows:
         first = unique.setdefault(row.path, row)
-        if replace(row, number=first.number) != first:
+        if replace(row, number=first.number, label=_in_order(row)) != replace(
+            first, label=_in_order(first)
+        ):
             conflicts.append((first, row))
         n_repeats += row is not first
     if conflicts:
@@ -204,8 +206,13 @@ def _unique(rows: list[ManifestRow], csv_path: Path) -> tuple[dict[str, Manifest
     return unique, [f"{csv_path.name}: {n_repeats} repeated rows dropped"] if n_repeats else []
 
 
+def _in_order(row: ManifestRow) -> str | None:
+    """The label; of several findings in an order that says nothing."""
+    return None if row.label is None else ";".join(sorted(row.label.split(";")))
+
+
 def _conflict(pairs: list[tuple[ManifestRow, ManifestRow]], csv_path: Path) -> StopError:
-    by_label = [pair for pair in pairs if pair[0].label != pair[1].label]
+    by_label = [pair for pair in pairs if _in_order(pair[0]) != _in_order(pair[1])]
     if by_label:
         shown = "; ".join(
             f"{first.path}: {first.label!r} (line {first.number}), "

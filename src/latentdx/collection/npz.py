@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.listing import PART_NAMES, Entry, SourceListing
+from latentdx.collection.tasks import NONE, SEPARATOR
 from latentdx.core.errors import InputError, StopError
 from latentdx.core.hashing import hash_array
 from latentdx.scans.arrays import open_npz_arrays, read_npy
@@ -31,9 +32,9 @@ def list_npz(source: Path, dims: int = 2) -> SourceListing:
 
     Keys: ``{train,val,test}_images`` and ``..._labels``, or ``images`` and ``labels``; labels may
     be absent. Images are (N, H, W) or (N, H, W, 3), with `dims` 3 volumes (N, X, Y, Z); labels are
-    whole numbers (N,) or (N, 1).
-    Raises `StopError`: ``E_SOURCE``, ``E_NDIM`` (volumes), ``E_TASK`` (several labels a scan), or
-    the code of `open_npz_arrays` where the file cannot be read.
+    whole numbers (N,) or (N, 1), or 0 and 1 (N, L): the findings of a scan, by number.
+    Raises `StopError`: ``E_SOURCE``, ``E_NDIM`` (volumes), ``E_FINDINGS`` (other numbers than 0 and
+    1), or the code of `open_npz_arrays` where the file cannot be read.
     """
     arrays = _open(source)
     groups = _groups(arrays, source, dims)
@@ -47,7 +48,8 @@ def list_npz(source: Path, dims: int = 2) -> SourceListing:
         ]
     side = max(max(images.shape[1 : 1 + dims]) for images in groups.values())
     channels = 1 if dims == 3 else _channels(groups)
-    return SourceListing(source, "npz", tuple(entries), side=side, channels=channels)
+    notes = tuple(_absent(arrays))
+    return SourceListing(source, "npz", tuple(entries), side=side, channels=channels, notes=notes)
 
 
 def read_npz(
@@ -106,22 +108,46 @@ def _labels(arrays: Arrays, group: str, n_images: int, source: Path) -> list[str
     labels = arrays[name]
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise StopError(
-            "E_TASK",
-            f"{name} has shape {labels.shape}: "
-            "several labels per scan (multi-label) are not supported yet",
-            fix="give one label a scan, shape (N,) or (N, 1)",
-            path=source,
-        )
-    if len(labels) != n_images or not np.array_equal(labels, np.rint(labels)):
+    whole = labels.ndim in (1, 2) and np.array_equal(labels, np.rint(labels))
+    if len(labels) != n_images or not whole:
         raise StopError(
             "E_SOURCE",
-            f"{name} has {len(labels)} values of type {labels.dtype} for {n_images} images",
-            fix="give one whole number an image",
+            f"{name} of type {labels.dtype} and shape {labels.shape} for {n_images} images",
+            fix="give one whole number an image, or one 0 or 1 an image and finding",
             path=source,
         )
-    return [str(int(label)) for label in labels]
+    if labels.ndim == 1:
+        return [str(int(label)) for label in labels]
+    if not np.isin(labels, (0, 1)).all():
+        text = f"{name} of shape {labels.shape} holds other numbers than 0 and 1"
+        raise StopError("E_FINDINGS", text, fix="1 where a scan has a finding, else 0", path=source)
+    return [
+        SEPARATOR.join(map(finding_name, np.flatnonzero(row).tolist())) or NONE for row in labels
+    ]
+
+
+def finding_name(number: int) -> str:
+    """The name of a finding that is known by its number alone.
+
+    Examples
+    --------
+    >>> finding_name(3)
+    'finding 3'
+    """
+    return f"finding {number}"
+
+
+def _absent(arrays: Arrays) -> list[str]:
+    """Findings that no scan has, in words."""
+    tables = [
+        values
+        for name, values in arrays.items()
+        if name.endswith("labels") and values.ndim == 2 and values.shape[1] > 1
+    ]
+    if len({values.shape[1] for values in tables}) != 1:
+        return []
+    present = np.concatenate(tables).any(axis=0)
+    return [f"no scan has {finding_name(number)}" for number in np.flatnonzero(~present).tolist()]
 
 
 def _scans(image: NDArray[Any], policy: Policy) -> Iterator[Scan]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from latentdx.collection.finding_labels import check_findings
 from latentdx.collection.join import label_of, read_manifests, row_errors, row_of, with_rows
 from latentdx.collection.labels import check_labels, check_spelling
 from latentdx.collection.listing import Entry, SourceListing
@@ -126,7 +127,8 @@ class Plan:
 def make_plan(sources: Sequence[Path], settings: IngestSettings, sandbox: Sandbox) -> Plan:
     """List the sources, join the table, check labels and patients; `sandbox` tells series apart.
 
-    Raises `StopError`: those of `list_source`, `read_manifest`, `resolve_task`, `check_labels`;
+    Raises `StopError`: those of `list_source`, `read_manifest`, `resolve_task`, `check_labels`,
+    `check_findings`;
     ``E_PATTERN``; ``E_PATIENT`` where labelled scans have no patient and no file to tell it.
     """
     rule = PatientRule(
@@ -196,8 +198,11 @@ def _planned(
 
 def _with_labels(scans: list[Planned], settings: IngestSettings) -> list[Planned]:
     labels = [scan.label for scan in scans]
-    resolve_task(labels, settings.task)
-    if not settings.for_training:
+    if resolve_task(labels, settings.task) == "multi-label":
+        mapped = check_findings(
+            labels, label_map=settings.label_map, for_training=settings.for_training
+        )
+    elif not settings.for_training:
         mapped = check_spelling(labels, label_map=settings.label_map)
     else:
         patients = [scan.patient for scan in scans]

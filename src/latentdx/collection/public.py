@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from latentdx.collection.npz import finding_name
 from latentdx.collection.public_sets import CITATION, PUBLIC_SETS, RECORD, PublicSet
 from latentdx.core.errors import StopError
 
@@ -69,7 +70,11 @@ def label_names(source: str | Path) -> dict[str, str]:
     {'0': 'normal', '1': 'pneumonia'}
     """
     known, _ = public_set(source)
-    return {str(number): name for number, name in enumerate(known.classes)}
+    several = known.task == "multi-label"
+    return {
+        finding_name(number) if several else str(number): name
+        for number, name in enumerate(known.classes)
+    }
 
 
 def licence_note(source: str | Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from latentdx.collection.listing import Entry, SourceKind, SourceListing
 from latentdx.collection.npz import list_npz, read_npz
 from latentdx.collection.public import fetch_public, is_public, label_names, licence_note
 from latentdx.collection.store import Collection
+from latentdx.collection.tasks import SEPARATOR
 from latentdx.core.errors import StopError
 from latentdx.scans.request import Request
 from latentdx.scans.sandbox import Found, Sandbox
@@ -56,10 +57,15 @@ def _list_public(source: Path, dims: int) -> SourceListing:
     """A public set by its name: fetched, checked, its numbers given the names of their classes."""
     listing = list_npz(fetch_public(source), dims)
     names = label_names(source)
-    entries = tuple(
-        replace(entry, label=names.get(entry.label or "", entry.label)) for entry in listing.entries
-    )
+    entries = tuple(replace(entry, label=_renamed(entry.label, names)) for entry in listing.entries)
     return replace(listing, entries=entries, notes=(*listing.notes, licence_note(source)))
+
+
+def _renamed(label: str | None, names: Mapping[str, str]) -> str | None:
+    """The label with its names, or of several findings each, read as others."""
+    if label is None:
+        return None
+    return SEPARATOR.join(names.get(name, name) for name in label.split(SEPARATOR))
 
 
 def source_kind(source: Path) -> SourceKind:

@@ -96,6 +96,7 @@ def split_by_patient(
     fractions: Fractions = (0.6, 0.1, 0.1, 0.2),
     overlap: Overlap = "stop",
     labelled: int | None = None,
+    several: bool = False,
 ) -> Split:
     """Divide scans into parts so that no patient and no picture is in two of them.
 
@@ -108,6 +109,7 @@ def split_by_patient(
     `overlap` says what to do where a given test part shares a unit with another part: ``stop``;
     ``drop`` the scans outside test; ``allow`` (the caller marks every score INVALID). `labelled`
     keeps that many labelled scans of train, drawn by patient; the others become ``pretrain``.
+    `several` findings a scan: a part may lack one that is rare (see `Findings.of`).
 
     Raises `LeakageError` ``E_LEAKAGE``; `StopError` ``E_CLASS_SIZE`` (a class missing from a
     part), ``E_NO_LABELS``, ``E_LABELLED``.
@@ -131,7 +133,8 @@ def split_by_patient(
     separate = np.where(outside, units + len(table), units)
     draft = Draft(table.label, given, separate, usable)
     parts = _with_unlabelled(table, draft.assign(fractions, seed), units)
-    _check_classes(table, parts, units)
+    if not several:
+        _check_classes(table, parts, units)
     if labelled is not None:
         parts = draw_labelled(table, parts, units, count=labelled, seed=seed)
     return Split(parts, _hash(table, parts))

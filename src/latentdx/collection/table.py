@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from latentdx.collection.tasks import SEPARATOR
 from latentdx.core.hashing import hash_bytes, hash_json
 
 StrArray = NDArray[np.str_]
@@ -98,8 +99,16 @@ class CollectionTable:
 
     @property
     def classes(self) -> list[str]:
-        """The labels of the labelled scans, each once, sorted by name."""
-        return sorted({str(name) for name in self.label[self.is_labelled]})
+        """The labels of the labelled scans, each once, sorted by name; of several, each finding."""
+        labels = set(self.label[self.is_labelled].tolist())
+        return sorted({name for label in labels for name in label.split(SEPARATOR)})
+
+    def has(self, name: str) -> NDArray[np.bool_]:
+        """(N,), True for labelled scans whose label is `name`, or names it among others."""
+        edge = SEPARATOR
+        padded = np.char.add(np.char.add(edge, self.label), edge)
+        mask: NDArray[np.bool_] = np.char.find(padded, f"{edge}{name}{edge}") >= 0
+        return mask & self.is_labelled
 
     def take(self, indices: Sequence[int] | NDArray[Any]) -> CollectionTable:
         """The rows at `indices` (or where a mask is True), in that order."""

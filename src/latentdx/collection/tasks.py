@@ -13,7 +13,10 @@ TaskChoice = Literal["auto", "classes", "ordinal", "multi-label", "regression"]
 SEPARATOR = ";"
 """Between the findings of one scan."""
 
-SUPPORTED: tuple[TaskName, ...] = ("classes", "ordinal")
+NONE = "none"
+"""What a scan without any finding is called where its source has no word for it."""
+
+SUPPORTED: tuple[TaskName, ...] = ("classes", "ordinal", "multi-label")
 """Those that a study can be made of."""
 
 
@@ -33,10 +36,10 @@ def resolve_task(labels: Iterable[str | None], choice: TaskChoice = "auto") -> T
     found: TaskName = "multi-label" if example else "classes"
     task: TaskName = found if choice == "auto" else choice
     if task not in SUPPORTED:
-        words = "several labels a scan" if task == "multi-label" else f"the task {task!r}"
-        raise StopError("E_TASK", f"{words}: not supported yet", fix="give one label a scan")
+        fix = f"choose one of {', '.join(SUPPORTED)}"
+        raise StopError("E_TASK", f"the task {task!r} is not supported yet", fix=fix)
     if example and task != "multi-label":
         found_text = f"{example!r} is several labels of one scan, in the task {task!r}"
-        fix = "give one label a scan, or --task multi-label"
+        fix = "give one label a scan, or leave --task out"
         raise StopError("E_TASK", found_text, fix=fix)
     return task

@@ -204,20 +204,22 @@ class DiagnosticModel:
         measure = str(outputs.strangest[row]) if outputs.foreign[row] else None
         if reason := why_foreign(scan, self.gate, measure):
             return replace(base, status="not_evaluated", anomaly_score=score, reason=reason)
-        inside = tuple(
-            name for name, held in zip(self.classes, outputs.sets[row], strict=True) if held
-        )
         shown = {
             name: round(float(p), 6)
             for name, p in zip(self.classes, outputs.probabilities[row], strict=True)
         }
-        found = replace(base, probabilities=shown, prediction_set=inside, anomaly_score=score)
-        reason = self._unsure(outputs, row, inside) if abstain else None
+        found = replace(
+            base,
+            probabilities=shown,
+            prediction_set=self._inside(outputs, row),
+            anomaly_score=score,
+        )
+        reason = self.unsure(outputs, row) if abstain else None
         if reason is not None:
             return replace(found, status="abstained", reason=reason)
         return replace(found, label=self.classes[int(outputs.decisions[row])])
 
-    def _unsure(self, outputs: Outputs, row: int, inside: tuple[str, ...]) -> Reason | None:
+    def unsure(self, outputs: Outputs, row: int) -> Reason | None:
         """Why a scan is better not answered: by the risk where one is kept, else by its set."""
         if self.risk is not None and self.risk.cutoff is not None:
             given = outputs.probabilities[[row]], outputs.decisions[[row]]
@@ -225,7 +227,12 @@ class DiagnosticModel:
                 return None
             text = f"its confidence, {confidences(*given)[0]:.3f}, is below {self.risk.cutoff:.3f}"
             return Reason("A_RISK", text)
+        inside = self._inside(outputs, row)
         if len(inside) > 1:
             text = f"{len(inside)} classes remain possible: {', '.join(inside)}"
             return Reason("A_AMBIGUOUS", text)
         return None
+
+    def _inside(self, outputs: Outputs, row: int) -> tuple[str, ...]:
+        held = zip(self.classes, outputs.sets[row], strict=True)
+        return tuple(name for name, is_held in held if is_held)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from latentdx.report.content import ReportContent
+from latentdx.report.findings_content import CardContent
 
 METRIC_NAMES: Mapping[str, str] = {
     "auroc": "AUROC",
@@ -129,13 +129,14 @@ def printable(text: Any) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in str(text))
 
 
-def render_card(content: ReportContent, bundle: Mapping[str, Any]) -> str:
+def render_card(content: CardContent, bundle: Mapping[str, Any], more: str = "") -> str:
     """The model card of a bundle, as Markdown with YAML front matter.
 
     Parameters
     ----------
     content: the evaluation; its counts and numbers are shown, its paths are not.
     bundle: the bundle's JSON; only a fixed list of technical entries is shown.
+    more: a section behind the evaluation.
     """
     sections = [
         _front_matter(content),
@@ -145,6 +146,7 @@ def render_card(content: ReportContent, bundle: Mapping[str, Any]) -> str:
         _use(content),
         _training_data(content),
         _evaluation(content),
+        more,
         _baselines(content),
         _features(content),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in LIMITS),
@@ -153,7 +155,7 @@ def render_card(content: ReportContent, bundle: Mapping[str, Any]) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _front_matter(content: ReportContent) -> str:
+def _front_matter(content: CardContent) -> str:
     lines = [
         "license: other",
         "license_name: unspecified",
@@ -170,7 +172,7 @@ def _front_matter(content: ReportContent) -> str:
     return "\n".join(["---", *lines, *results, "---"])
 
 
-def _results(content: ReportContent) -> list[str]:
+def _results(content: CardContent) -> list[str]:
     lines = []
     for name, title in metric_names(content.metrics).items():
         value = known_number(field_of(content.metrics, "test", name, "value"))
@@ -181,20 +183,22 @@ def _results(content: ReportContent) -> list[str]:
     return lines
 
 
-def _invalid(content: ReportContent) -> str:
+def _invalid(content: CardContent) -> str:
     reason = _markdown(content.invalid or "")
     return f"> **INVALID: do not use these scores.** {reason}" if content.invalid else ""
 
 
-def _summary(content: ReportContent) -> str:
-    classes = ", ".join(f"**{_markdown(name)}**" for name in content.classes)
+def _summary(content: CardContent) -> str:
+    names = ", ".join(f"**{_markdown(name)}**" for name in content.classes)
+    several = field_of(content.metrics, "findings")
+    does = "asks of each scan which of {} it shows" if several else "tells scans apart as {}"
     return (
-        f"It tells scans apart as {classes}. An autoencoder learned from scans without labels, a "
-        f"classifier from its features with few labels.\n\n{_markdown(content.verdict)}"
+        f"It {does.format(names)}. An autoencoder learned from scans without labels, a classifier "
+        f"from its features with few labels.\n\n{_markdown(content.verdict)}"
     )
 
 
-def _use(content: ReportContent) -> str:
+def _use(content: CardContent) -> str:
     threshold = known_number(content.threshold)
     decided = ""
     if threshold is not None and len(content.classes) == 2:
@@ -209,24 +213,24 @@ def _use(content: ReportContent) -> str:
     )
 
 
-def _decided(content: ReportContent) -> str:
+def _decided(content: CardContent) -> str:
     return "".join(f" {_markdown(sentence)}" for sentence in content.decided)
 
 
-def _training_data(content: ReportContent) -> str:
+def _training_data(content: CardContent) -> str:
     rows = [
         (part, name or "without label", f"{n_scans:,}", f"{n_patients:,}")
         for part, by_class in content.parts.items()
         for name, (n_scans, n_patients) in by_class.items()
     ]
-    table = _table(("part", "label", "scans", "patients"), rows)
+    table = table_of(("part", "label", "scans", "patients"), rows)
     return (
         "## Training data\n\nParts share no patient unless a warning above says so; scores are of "
         f"`test` alone.\n\n{table}"
     )
 
 
-def _evaluation(content: ReportContent) -> str:
+def _evaluation(content: CardContent) -> str:
     test = field_of(content.metrics, "test")
     rows = [
         (title, number(field_of(test, name, "value")), interval(field_of(test, name)))
@@ -234,11 +238,11 @@ def _evaluation(content: ReportContent) -> str:
     ]
     n_scans, n_patients = (field_of(test, "auroc", of) for of in ("n_scans", "n_patients"))
     counts = f"{count(n_scans)} scans of {count(n_patients)} patients"
-    table = _table(("metric", "value", "95 % interval"), rows)
+    table = table_of(("metric", "value", "95 % interval"), rows)
     return f"## Evaluation\n\nOn {counts} of the test part.\n\n{table}"
 
 
-def _baselines(content: ReportContent) -> str:
+def _baselines(content: CardContent) -> str:
     rivals = {
         name: values
         for group in ("baselines", "controls")
@@ -249,11 +253,11 @@ def _baselines(content: ReportContent) -> str:
          interval(field_of(values, "auroc")))
         for name, values in rivals.items()
     ]  # fmt: skip
-    table = _table(("on the same scans", "AUROC", "95 % interval"), rows)
+    table = table_of(("on the same scans", "AUROC", "95 % interval"), rows)
     return f"## Baselines and controls\n\n{table}" if rows else ""
 
 
-def _features(content: ReportContent) -> str:
+def _features(content: CardContent) -> str:
     """The candidates among which ``--features auto`` chose, and what they reached on tune."""
     told = field_of(content.metrics, "features")
     names = ("log_loss", "above_best", "standard_error")
@@ -265,7 +269,7 @@ def _features(content: ReportContent) -> str:
         return ""
     counts = " scans of ".join(count(field_of(told, of)) for of in ("n_scans", "n_patients"))
     chosen = _markdown(field_of(told, "chosen"))
-    table = _table(("features", "log loss", "above the best", "standard error"), rows)
+    table = table_of(("features", "log loss", "above the best", "standard error"), rows)
     return f"## Choice of the features\n\n{chosen}, by {counts} patients of `tune`.\n\n{table}"
 
 
@@ -276,10 +280,11 @@ def _made(bundle: Mapping[str, Any]) -> str:
         for name, value in shown.items()
         if isinstance(value, str | int | float)
     ]
-    return "## How it was made\n\n" + _table(("", ""), rows) if rows else ""
+    return "## How it was made\n\n" + table_of(("", ""), rows) if rows else ""
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+def table_of(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    """A Markdown table of cells that hold no Markdown."""
     body = [head, ("---",) * len(head), *(tuple(map(_markdown, row)) for row in rows)]
     return "\n".join("| " + " | ".join(row) + " |" for row in body)
 

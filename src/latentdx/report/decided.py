@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from latentdx.diagnosis.abstain import RiskControl
 from latentdx.diagnosis.calibrations import name_of
+from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.set_rule import SetRule
@@ -71,3 +72,16 @@ def _risk(risk: RiskControl) -> str:
         f"with {100 * risk.confidence:g} % confidence (of {risk.n_patients} patients of tune "
         f"{risk.n_answered} were answered, {risk.n_wrong} wrongly)."
     )
+
+
+def how_findings_decide(model: FindingsModel) -> tuple[str, ...]:
+    """The sentences of every finding's model; those that do not hold for all name the findings."""
+    found: dict[str, list[str]] = {}
+    for name, one in zip(model.findings.names, model.models, strict=True):
+        for sentence in how_it_decides(one):
+            found.setdefault(sentence, []).append(name)
+    told = [
+        sentence if len(names) == len(model.models) else f"{', '.join(names)}: {sentence}"
+        for sentence, names in found.items()
+    ]
+    return ("Each finding is a question of its own, asked of the same features.", *told)

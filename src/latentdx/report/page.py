@@ -87,12 +87,13 @@ def render(content: ReportContent) -> str:
     titles = metric_names(content.metrics)
     graded = titles is not METRIC_NAMES
     headline, columns = (OF_GRADES, OF_GRADES) if graded else (HEADLINE, COMPARED)
-    compared = list(_compared(content, columns))
+    compared = list(compared_of(content.metrics, columns))
     text = template("page.html.j2", number=number, count=count, spell=spell).render(
         content=content,
         figures={name: Markup(svg) for name, svg in _figures(content, compared).items()},
         headline=[_measure(content, name) for name in headline],
         others=[_measure(content, name) for name in titles if name not in headline],
+        part_labels=(*content.classes, ""),
         compared=compared,
         compared_titles=[titles[name] for name in columns],
         confusion=_confusion(content),
@@ -101,7 +102,7 @@ def render(content: ReportContent) -> str:
         are_volumes=content.examples.pixels.ndim > 4,
         field_of=field_of,
         measure_of=measure_of,
-        steps=_steps(content),
+        steps=steps_of(content.metrics),
         limits=LIMITS,
         paths_shown=PATHS_SHOWN,
     )
@@ -151,37 +152,44 @@ def _note(name: str, classes: Sequence[str]) -> str:
     return notes.get(name, "")
 
 
-def _entries(content: ReportContent) -> Iterator[tuple[figures.Kind, str, Any]]:
+def entries_of(metrics: Any) -> Iterator[tuple[figures.Kind, str, Any]]:
     """The model first, then baselines, then controls: kind, name, metrics."""
-    yield "model", "This model", field_of(content.metrics, "test")
+    yield "model", "This model", field_of(metrics, "test")
     groups: tuple[tuple[figures.Kind, str], ...] = (
         ("baseline", "baselines"),
         ("control", "controls"),
     )
     for kind, group in groups:
-        for name, values in (field_of(content.metrics, group) or {}).items():
+        for name, values in (field_of(metrics, group) or {}).items():
             yield kind, BASELINE_NAMES.get(name, name), values
 
 
-def _compared(content: ReportContent, columns: Sequence[str]) -> Iterator[Compared]:
-    for kind, name, values in _entries(content):
+def compared_of(metrics: Any, columns: Sequence[str]) -> Iterator[Compared]:
+    """The lines of the comparison, with the metrics of `columns`."""
+    for kind, name, values in entries_of(metrics):
         yield Compared(name, kind, [measure_of(field_of(values, metric)) for metric in columns])
 
 
 def _figures(content: ReportContent, compared: Sequence[Compared]) -> dict[str, str]:
     labels, probabilities, classes = content.labels, content.probabilities, content.classes
-    rows = [
-        figures.Row(name, kind, *_ends(field_of(values, "auroc")))
-        for kind, name, values in _entries(content)
-    ]
     return {
-        "forest": figures.forest(rows),
+        "forest": forest_of(content.metrics),
         "roc": figures.roc(list(_curves(content)), first_strong=len(classes) == 2),
         "distributions": figures.distributions(labels, probabilities, classes, content.threshold),
         "reliability": figures.reliability(labels, probabilities),
         "map": figures.embedding_map(content.map_points, content.map_labels, classes),
         "training": figures.training(content.history),
     }
+
+
+def forest_of(metrics: Any) -> str:
+    """The AUROC of the model, of simpler methods, and of the controls, drawn."""
+    return figures.forest(
+        [
+            figures.Row(name, kind, *_ends(field_of(values, "auroc")))
+            for kind, name, values in entries_of(metrics)
+        ]
+    )
 
 
 def _curves(content: ReportContent) -> Iterator[figures.Curve]:
@@ -239,9 +247,9 @@ def _brightest(content: ReportContent) -> float:
     return brightest(shown.pixels[:EXAMPLES_SHOWN], shown.reconstructions[:EXAMPLES_SHOWN])
 
 
-def _steps(content: ReportContent) -> list[tuple[str, str, float]]:
+def steps_of(metrics: Any) -> list[tuple[str, str, float]]:
     """Each step, how long it took, and that as a share of the longest, 0..100."""
-    seconds = field_of(content.metrics, "seconds") or {}
+    seconds = field_of(metrics, "seconds") or {}
     known = {name: known_number(value) for name, value in seconds.items()}
     longest = max([value for value in known.values() if value] or [1.0])
     return [(name, spell(value), 100 * (value or 0) / longest) for name, value in known.items()]

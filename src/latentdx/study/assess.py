@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -64,7 +64,8 @@ def assess_step(
     clock.step("report", "Computing intervals and writing the report")
     metrics = _metrics(prepared, result, rivals, control, settings.seed)
     metrics["abstention"] = abstention_of(model, result, groups, settings.seed)
-    metrics["warnings"] = [*_warnings(prepared, model, metrics, settings), *_told(told)]
+    notes = warnings_of(notes_of(model.sets, model.risk), metrics, settings)
+    metrics["warnings"] = [*audit_warnings(prepared), *notes, *told_columns(told)]
     decided = how_it_decides(model)
     if prepared.covariates is not None:
         decided = (*decided, _tell_covariates(prepared, result, rivals, metrics, settings.seed))
@@ -146,7 +147,8 @@ def _metrics(
     }
 
 
-def _told(names: list[str]) -> list[str]:
+def told_columns(names: list[str]) -> list[str]:
+    """Which columns were left out of the metadata baseline, in words."""
     return [
         f"the column {name!r} is the label in other words: left out of the metadata baseline"
         for name in names
@@ -159,12 +161,11 @@ def audit_warnings(prepared: Prepared) -> list[str]:
     return invalid + [item.text for item in prepared.audit.findings if item.severity == "warning"]
 
 
-def _warnings(
-    prepared: Prepared, model: DiagnosticModel, metrics: dict[str, Any], settings: RunSettings
+def warnings_of(
+    notes: Sequence[str], metrics: Mapping[str, Any], settings: RunSettings
 ) -> list[str]:
-    """What a reader must know before believing a number."""
-    found = audit_warnings(prepared)
-    found += notes_of(model.sets, model.risk)
+    """What a reader must know before believing a number; `notes`: what could not be promised."""
+    found = list(notes)
     if settings.one_scan_per_patient:
         found.append("patients were not known: every scan was declared a patient of its own")
     control = metrics["controls"]["shuffled-labels"]["auroc"]

@@ -12,6 +12,9 @@ from latentdx.collection.tasks import TaskName
 from latentdx.study.assess import assess_step
 from latentdx.study.decide import check_choices
 from latentdx.study.features_choice import features_step, kind_of
+from latentdx.study.findings_assess import assess_findings
+from latentdx.study.findings_learn import check_findings_choices, fit_findings
+from latentdx.study.findings_publish import FindingsMade, publish_findings
 from latentdx.study.folder import RunFolder
 from latentdx.study.learn import Pretrained, fit_step
 from latentdx.study.prepare import Prepared
@@ -69,6 +72,24 @@ def _finish_classes(
     return Finished(assessment.metrics, assessment.verdict, bundle)
 
 
+def _finish_findings(
+    prepared: Prepared,
+    pretrained: Pretrained,
+    settings: RunSettings,
+    folder: RunFolder,
+    clock: Clock,
+) -> Finished:
+    model = fit_findings(prepared, pretrained.network, settings, clock)
+    assessment = assess_findings(prepared, model, settings, clock)
+    assessment.metrics["seconds"] = clock.seconds
+    bundle = publish_findings(folder, FindingsMade(settings, prepared, assessment), pretrained)
+    return Finished(assessment.metrics, assessment.verdict, bundle)
+
+
 _CLASSES = Work(check_choices, _fit_classes, _finish_classes)
 
-WORK: Mapping[TaskName, Work] = {"classes": _CLASSES, "ordinal": _CLASSES}
+WORK: Mapping[TaskName, Work] = {
+    "classes": _CLASSES,
+    "ordinal": _CLASSES,
+    "multi-label": Work(check_findings_choices, fit_findings, _finish_findings),
+}

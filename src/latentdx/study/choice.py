@@ -85,9 +85,13 @@ class Trained:
 def open_choice(path: Path, settings: RunSettings) -> ChoiceScans:
     """The scans of a collection that serve a choice, by the split that a run with its seed makes.
 
-    Raises the errors of `split_by_patient`, and `StopError` ``E_TOO_FEW``.
+    Raises the errors of `split_by_patient`, and `StopError` ``E_TOO_FEW``, ``E_TASK`` (several
+    findings a scan).
     """
     prepared = open_prepared(path, settings)
+    if prepared.task == "multi-label":
+        found = "several findings a scan: there is no one log-loss to choose by"
+        raise StopError("E_TASK", found, fix="choose on a collection of one label a scan")
     given = (prepared.collection, prepared.split)
     pool = training_pool(*given)
     if len(pool.train) < _FEWEST:

@@ -55,7 +55,7 @@ def decide_by(
     tune = seen.scans
     table = model.head.probabilities(seen.scores(model.head))
     choosing, testing = parts_of_tune(tune.patients, settings)
-    head = _with_threshold(model.head, table, tune, choosing, settings.target, seed)
+    head = with_threshold(model.head, table, tune, choosing, settings.target, seed)
     decided = head.decide(table)
     column = parse_sets(settings.prediction_sets)[1]
     rule = fit_sets(
@@ -82,7 +82,7 @@ def aim_for(prepared: Prepared, settings: RunSettings) -> Callable[[Head, Extrac
 
     def aim(head: Head, extract: Extract) -> Head:
         table = head.probabilities(score_scans(head, tune, extract, flip=settings.flip))
-        return _with_threshold(head, table, tune, rows, settings.target, seed)
+        return with_threshold(head, table, tune, rows, settings.target, seed)
 
     return aim
 
@@ -129,7 +129,7 @@ def parts_of_tune(
     return first, ~first
 
 
-def _with_threshold(
+def with_threshold(
     head: Head,
     table: Table,
     tune: LabelledScans,
@@ -137,6 +137,10 @@ def _with_threshold(
     target: str,
     seed: int,
 ) -> Head:
+    """The head with the threshold that a target asks for, by some rows of ``tune``.
+
+    `table` (N, K): its probabilities of them.
+    """
     wanted = parse_target(target)
     if wanted.kind == "balanced":
         return head

@@ -88,7 +88,7 @@ def _facts(report: IngestReport, table: CollectionTable) -> dict[str, Any]:
         "size": report.size,
         "channels": report.channels,
         "dims": report.dims,
-        "labels": dict(Counter(table.label[table.is_labelled].tolist())),
+        "labels": {name: int(table.has(name).sum()) for name in table.classes},
         "modalities": dict(Counter(table.modality.tolist())),
         "sizes": dict(Counter("x".join(map(str, shape)) for shape in table.native_shape.tolist())),
         "conversions": dict(Counter(text for done in table.conversions for text in done)),

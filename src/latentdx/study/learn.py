@@ -31,6 +31,7 @@ from latentdx.core.errors import StopError
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_bytes, hash_json
 from latentdx.core.seeds import derive_seed
+from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.gate_fit import fit_gate
 from latentdx.diagnosis.gate_header import Headers
 from latentdx.diagnosis.head import Head, HeadSettings, train_head
@@ -200,7 +201,6 @@ def fit_step(
         kind = settings.features
     extract = partial(embed, network, kind=kind)
     head = fitted_head(prepared, labelled, extract, settings)
-    table, rows = prepared.table, prepared.split.rows("train")
     model = DiagnosticModel(
         network,
         head,
@@ -208,15 +208,8 @@ def fit_step(
         kind,
         settings.flip,
         SetRule("marginal", (0.0,)),
-        gate=fit_gate(
-            network,
-            labelled.part("train"),
-            labelled.part("calibrate"),
-            headers=Headers.of(table.modality[rows].tolist(), table.native_shape[rows].tolist()),
-            rate=settings.gate_rate,
-            seed=derive_seed(settings.seed, "gate"),
-        ),
-        policy=Policy.from_json(prepared.collection.info.get("policy", {})),
+        gate=gate_of(prepared, network, labelled, settings),
+        policy=policy_of(prepared),
         covariates=prepared.covariates,
     )
     seen = Viewed.of(labelled.part("tune"), extract, flip=settings.flip)
@@ -240,6 +233,26 @@ def fitted_head(
         seed=seed,
         unlabelled=unlabelled_table(prepared, extract, seed=seed, most=most),
     )
+
+
+def gate_of(
+    prepared: Prepared, network: Autoencoder, scans: LabelledScans, settings: RunSettings
+) -> AnomalyGate:
+    """The gate by scans of train and calibrate; their labels are not looked at."""
+    table, rows = prepared.table, prepared.split.rows("train")
+    return fit_gate(
+        network,
+        scans.part("train"),
+        scans.part("calibrate"),
+        headers=Headers.of(table.modality[rows].tolist(), table.native_shape[rows].tolist()),
+        rate=settings.gate_rate,
+        seed=derive_seed(settings.seed, "gate"),
+    )
+
+
+def policy_of(prepared: Prepared) -> Policy:
+    """How the files of the scans were read."""
+    return Policy.from_json(prepared.collection.info.get("policy", {}))
 
 
 def _take_over(network: Autoencoder, before: Autoencoder) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.audit import Audit, audit
+from latentdx.collection.findings import Findings
 from latentdx.collection.ingest import IngestReport, ingest
 from latentdx.collection.labelled import LabelledScans, load_parts
 from latentdx.collection.labels import order_classes, order_grades
@@ -18,7 +19,7 @@ from latentdx.collection.split import Part, Split, split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
 from latentdx.collection.tasks import TaskName, resolve_task
-from latentdx.core.errors import LatentdxError, LeakageError
+from latentdx.core.errors import LatentdxError, LeakageError, StopError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed
 from latentdx.features.covariates import Covariates
@@ -32,9 +33,9 @@ from latentdx.study.settings import RunSettings
 class Prepared:
     """Stored scans, their split, and what was found on the way.
 
-    `classes` are negative first, grades the lowest first; `task` is what the labels are;
-    `covariates` is what the classifier reads beside the picture, or None; `invalid` says why
-    scores would mean nothing, or is None.
+    `classes` are negative first, grades the lowest first, of several findings a scan (`findings`)
+    their names; `task` is what the labels are; `covariates` is what the classifier reads beside
+    the picture, or None; `invalid` says why scores would mean nothing, or is None.
     """
 
     collection: Collection
@@ -45,6 +46,7 @@ class Prepared:
     n_quarantined: int = 0
     task: TaskName = "classes"
     covariates: Covariates | None = None
+    findings: Findings | None = None
 
     def load(self, *names: Part) -> LabelledScans:
         """The labelled scans of some parts (see `load_parts`), with their covariates."""
@@ -108,7 +110,8 @@ def _prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared
 def open_prepared(path: Path, settings: RunSettings) -> Prepared:
     """A stored collection, split and audited.
 
-    Raises the errors of `resolve_task`, `split_by_patient` and `fit_covariates`.
+    Raises the errors of `resolve_task`, `split_by_patient`, `fit_covariates` and, of several
+    findings a scan, `Findings.of`.
     """
     collection = Collection.open(path)
     table = collection.metadata()
@@ -118,15 +121,34 @@ def open_prepared(path: Path, settings: RunSettings) -> Prepared:
         seed=derive_seed(settings.seed, "split"),
         overlap=settings.overlap,
         labelled=settings.labelled,
+        several=task == "multi-label",
     )
-    classes = tuple(
-        order_grades(table.classes, settings.order)
-        if task == "ordinal"
-        else order_classes(table.classes, settings.positive)
-    )
+    findings = _findings(table, split, settings) if task == "multi-label" else None
+    classes = findings.names if findings else _classes(table, task, settings)
     covariates = fit_covariates(table, split, settings.covariates)
     found = audit(table, split.parts)
-    return Prepared(collection, table, split, classes, found, task=task, covariates=covariates)
+    return Prepared(
+        *(collection, table, split, classes, found),
+        task=task,
+        covariates=covariates,
+        findings=findings,
+    )
+
+
+def _findings(table: CollectionTable, split: Split, settings: RunSettings) -> Findings:
+    if settings.positive is not None:
+        text = f"--positive {settings.positive!r} with several findings a scan"
+        raise StopError("E_OPTION", text, fix="leave it out: each finding is a question of its own")
+    if settings.covariates:
+        text = "--covariates with several findings a scan: not supported yet"
+        raise StopError("E_OPTION", text, fix="leave them out")
+    return Findings.of(table, split)
+
+
+def _classes(table: CollectionTable, task: TaskName, settings: RunSettings) -> tuple[str, ...]:
+    if task == "ordinal":
+        return tuple(order_grades(table.classes, settings.order))
+    return tuple(order_classes(table.classes, settings.positive))
 
 
 def ingest_settings(settings: RunSettings) -> IngestSettings:

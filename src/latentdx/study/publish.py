@@ -72,7 +72,7 @@ def content_of(
     """Everything that the report shows."""
     prepared, assessment, seed = made.prepared, made.assessment, made.settings.seed
     result = assessment.result
-    shown = _map_rows(len(result.scans), seed)
+    shown = map_rows(len(result.scans), seed)
     return ReportContent(
         name=Path(made.settings.source).resolve().name,
         classes=prepared.classes,
@@ -87,7 +87,7 @@ def content_of(
         threshold=assessment.threshold,
         decided=assessment.decided,
         rivals={name: rival.probabilities for name, rival in assessment.rivals.items()},
-        map_points=_map(result.outputs.embeddings[shown], seed),
+        map_points=map_points(result.outputs.embeddings[shown], seed),
         map_labels=result.predictions.labels[shown],
         examples=_examples(assessment, seed),
         history=history_rows(history),
@@ -156,14 +156,15 @@ def calibration_of(model: DiagnosticModel) -> str:
     return calibration_name(model.head.calibration)
 
 
-def _map_rows(n_scans: int, seed: int) -> NDArray[np.int64]:
+def map_rows(n_scans: int, seed: int) -> NDArray[np.int64]:
+    """The scans that the map shows."""
     if n_scans <= _MAP_SCANS:
         return np.arange(n_scans)
     drawn = numpy_generator(seed, "map").choice(n_scans, _MAP_SCANS, replace=False)
     return np.sort(drawn)
 
 
-def _map(embeddings: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
+def map_points(embeddings: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
     """2-D coordinates by t-SNE (van der Maaten & Hinton, JMLR 9, 2008), from 50 components."""
     from sklearn.manifold import TSNE
 

@@ -1,0 +1,128 @@
+"""A head in a bundle: what is told of it, its arrays, and the head again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+
+from latentdx.bundle.schema import (
+    CategoryDescription,
+    HeadDescription,
+    NumberDescription,
+    RiskDescription,
+    SetsDescription,
+)
+from latentdx.diagnosis.calibrations import calibration_from
+from latentdx.diagnosis.calibrations import name_of as calibration_of
+from latentdx.diagnosis.head import Head
+from latentdx.diagnosis.machines import machine_from, to_arrays
+from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.own_classifier import OWN, no_classifier
+from latentdx.diagnosis.set_rule import SetRule
+from latentdx.features.covariates import Category, Covariates, Number
+from latentdx.features.whiten import PrincipalComponents, Standardiser
+
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+
+
+def describe_head(model: DiagnosticModel) -> HeadDescription:
+    """What of a model's head, prediction sets and abstention is no array.
+
+    Raises `StopError` ``E_CLASSIFIER`` where the classifier is an object.
+    """
+    head, rule = model.head, model.sets
+    assert head.calibration is not None, "calibrate first"
+    if head.name == OWN:
+        raise no_classifier("a bundle holds arrays only, and this classifier is an object")
+    return HeadDescription(
+        classifier=head.name,
+        strength=head.strength,
+        features=model.kind,
+        flip=model.flip,
+        threshold=head.threshold,
+        threshold_target=head.threshold_target,
+        cutoff=min(rule.cutoffs),
+        coverage=rule.coverage,
+        calibration=calibration_of(head.calibration),
+        sets=None if rule.kind == "marginal" else _sets(rule),
+        risk=None if model.risk is None else RiskDescription(**asdict(model.risk)),
+        covariates=[] if model.covariates is None else _covariates(model.covariates),
+    )
+
+
+def _sets(rule: SetRule) -> SetsDescription:
+    return SetsDescription(
+        kind=rule.kind,
+        cutoffs=list(rule.cutoffs),
+        column=rule.column,
+        groups=dict(rule.groups),
+        n_small=rule.n_small,
+    )
+
+
+def _covariates(found: Covariates) -> list[NumberDescription | CategoryDescription]:
+    return [
+        NumberDescription(**asdict(column))
+        if isinstance(column, Number)
+        else CategoryDescription(**{**asdict(column), "levels": list(column.levels)})
+        for column in found.columns
+    ]
+
+
+def head_parts(head: Head) -> dict[str, dict[str, NDArray[Any]]]:
+    """The arrays of a head, by part."""
+    parts = {
+        "standardiser": head.standardiser,
+        "components": head.components,
+        "machine": head.machine,
+        "calibration": head.calibration,
+    }
+    return {part: to_arrays(item) for part, item in parts.items()}
+
+
+def part_of(arrays: Arrays, name: str) -> dict[str, NDArray[Any]]:
+    """The arrays of one part, by their names within it."""
+    start = f"{name}."
+    return {
+        key.removeprefix(start): value for key, value in arrays.items() if key.startswith(start)
+    }
+
+
+def head_from(told: HeadDescription, arrays: Arrays, *, ordered: bool = False) -> Head:
+    """Undo `head_parts`; `ordered` of grades. Raises KeyError or TypeError where one is missing."""
+    return Head(
+        told.classifier,
+        told.strength,
+        Standardiser(**part_of(arrays, "standardiser")),
+        PrincipalComponents(**part_of(arrays, "components")),
+        machine_from(told.classifier, part_of(arrays, "machine"), ordered=ordered),
+        calibration_from(told.calibration, part_of(arrays, "calibration"), ordered=ordered),
+        told.threshold,
+        told.threshold_target,
+    )
+
+
+def sets_from(told: HeadDescription) -> SetRule:
+    """The prediction sets of a head that is told of."""
+    if (sets := told.sets) is None:
+        return SetRule("marginal", (told.cutoff,), told.coverage)
+    return SetRule(
+        sets.kind, tuple(sets.cutoffs), told.coverage, sets.column, sets.groups, sets.n_small
+    )
+
+
+def covariates_from(told: HeadDescription) -> Covariates | None:
+    """What a head that is told of reads beside the picture."""
+    if not told.covariates:
+        return None
+    columns: list[Number | Category] = []
+    for column in told.covariates:
+        values = column.model_dump(exclude={"kind"})
+        if column.kind == "number":
+            columns.append(Number(**values))
+        else:
+            columns.append(Category(**{**values, "levels": tuple(column.levels)}))
+    return Covariates(tuple(columns))

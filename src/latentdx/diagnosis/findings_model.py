@@ -1,0 +1,160 @@
+"""`FindingsModel`: several findings a scan, each a question to a head of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.collection.columns import as_stored
+from latentdx.collection.findings import Findings
+from latentdx.core.errors import InputError
+from latentdx.diagnosis.anomaly import AnomalyGate
+from latentdx.diagnosis.diagnoses import (
+    Diagnosis,
+    Reason,
+    predict_each,
+    quarantine,
+    request_for,
+    why_foreign,
+)
+from latentdx.diagnosis.model import DiagnosticModel, Outputs, Pixels
+from latentdx.diagnosis.scan_groups import group_of
+from latentdx.features.covariates import Covariates
+from latentdx.scans.policy import Policy
+from latentdx.scans.request import Request
+from latentdx.scans.scan import Scan
+
+
+@dataclass(frozen=True)
+class FindingsModel:
+    """A model of two classes for each finding, all of one encoder, gate and reading.
+
+    Attributes
+    ----------
+    models: one a finding; of their two classes the second is the finding.
+    findings: their names, and what a scan with none of them is called.
+    bundle: SHA-256 (hex) of the bundle it was loaded from, "" before.
+    """
+
+    models: tuple[DiagnosticModel, ...]
+    findings: Findings
+    bundle: str = ""
+
+    def __post_init__(self) -> None:
+        first = self.models[0]
+        alike = all(
+            one.encoder is first.encoder
+            and one.gate is first.gate
+            and (one.kind, one.flip, one.sets.column) == (first.kind, first.flip, first.sets.column)
+            for one in self.models
+        )
+        if not alike or len(self.models) != len(self.findings.names):
+            raise ValueError("the models of the findings do not go together")
+
+    @property
+    def encoder(self) -> Autoencoder:
+        """Of all heads."""
+        return self.models[0].encoder
+
+    @property
+    def gate(self) -> AnomalyGate:
+        """Of all heads."""
+        return self.models[0].gate
+
+    @property
+    def policy(self) -> Policy:
+        """How the files of its scans were read."""
+        return self.models[0].policy
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The findings."""
+        return self.findings.names
+
+    @property
+    def covariates(self) -> Covariates | None:
+        """What all heads read beside the picture."""
+        return self.models[0].covariates
+
+    @property
+    def coverage(self) -> float:
+        """Of the prediction sets of each finding."""
+        return self.models[0].sets.coverage
+
+    def compute(self, pixels: Pixels, groups: Sequence[str] | None = None) -> tuple[Outputs, ...]:
+        """For each finding what its model has to say of pixels (N, C, *spatial).
+
+        The encoder looks once. `groups` (N,) are values of the prediction sets' column.
+        """
+        look = self.models[0].look(pixels)
+        return tuple(model.judge(look, groups) for model in self.models)
+
+    def request(self, key: bytes) -> Request:
+        """What scans must be made into before `compute` takes them."""
+        return request_for(self.encoder, self.policy, key)
+
+    def predict(
+        self, scans: Iterable[Scan | str | Path], *, abstain: bool = False
+    ) -> list[Diagnosis]:
+        """Diagnoses in the order of the scans, as `DiagnosticModel.predict` gives them.
+
+        Probabilities of findings are independent of each other, and need not sum to 1; the
+        prediction set holds the findings that are not ruled out.
+        """
+        return predict_each(self, scans, abstain=abstain)
+
+    def diagnose(
+        self, paths: Sequence[str], scans: Sequence[Scan], *, abstain: bool = False
+    ) -> list[Diagnosis]:
+        """Diagnoses of decoded scans that were fitted by `request`."""
+        groups = [group_of(scan, self.models[0].sets.column) for scan in scans]
+        outputs = self.compute(as_stored(np.stack([scan.pixels for scan in scans])), groups)
+        return [
+            self._diagnosis(path, scan, outputs, row, abstain=abstain)
+            for row, (path, scan) in enumerate(zip(paths, scans, strict=True))
+        ]
+
+    def quarantined(self, path: str, error: InputError) -> Diagnosis:
+        """The answer to a file that cannot be used."""
+        return quarantine(path, error, self.bundle)
+
+    def _diagnosis(
+        self, path: str, scan: Scan, outputs: Sequence[Outputs], row: int, *, abstain: bool
+    ) -> Diagnosis:
+        seen, names = outputs[0], self.findings.names
+        base = Diagnosis(
+            path,
+            scan.content_hash[:16],
+            "ok",
+            anomaly_score=round(float(seen.anomaly[row]), 6),
+            bundle=self.bundle,
+        )
+        measure = str(seen.strangest[row]) if seen.foreign[row] else None
+        if reason := why_foreign(scan, self.gate, measure):
+            return replace(base, status="not_evaluated", reason=reason)
+        told = dict(zip(names, outputs, strict=True))
+        found = replace(
+            base,
+            probabilities={
+                name: round(float(one.probabilities[row, 1]), 6) for name, one in told.items()
+            },
+            prediction_set=tuple(name for name, one in told.items() if one.sets[row, 1]),
+        )
+        if abstain and (unsure := self._unsure(outputs, row)) is not None:
+            return replace(found, status="abstained", reason=unsure)
+        return replace(found, label=self.findings.label(one.decisions[row] == 1 for one in outputs))
+
+    def _unsure(self, outputs: Sequence[Outputs], row: int) -> Reason | None:
+        """Why a scan is better not answered: every finding has to be sure."""
+        every = zip(self.findings.names, self.models, outputs, strict=True)
+        reasons = {name: model.unsure(one, row) for name, model, one in every}
+        open_ones = [name for name, reason in reasons.items() if reason is not None]
+        if not open_ones:
+            return None
+        code = next(reason.code for reason in reasons.values() if reason is not None)
+        text = f"not sure enough of {len(open_ones)} of {len(reasons)} findings: "
+        return Reason(code, text + ", ".join(open_ones))
