@@ -216,7 +216,7 @@ def _few(
 def compared(
     scans: Scans, ways: dict[str, Callable[[int], Scores]], folds: int
 ) -> dict[str, dict[str, Any]]:
-    """AUROC of each way, and trained minus each other way, with all labels and with few."""
+    """AUROC of each way, and the first minus each other way, with all labels and with few."""
     names = list(ways)
     by_fold = [np.stack([ways[name](fold) for name in names]) for fold in range(folds)]
     rows = [np.flatnonzero(scans.tested(fold)) for fold in range(folds)]
@@ -245,7 +245,7 @@ def compared(
         estimates = bootstrap(
             statistic, scans.patients[whole], generator=np.random.default_rng(0), n_resamples=1000
         )
-        labels = [*names, *(f"trained - {name}" for name in names[1:])]
+        labels = [*names, *(f"{names[0]} - {name}" for name in names[1:])]
         told[share] = {
             label: {"value": e.value, "low": e.low, "high": e.high}
             for label, e in zip(labels, estimates, strict=True)

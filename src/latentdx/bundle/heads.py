@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from latentdx.bundle.schema import (
     CategoryDescription,
+    FineTuneDescription,
     HeadDescription,
     NumberDescription,
     RiskDescription,
@@ -17,6 +18,7 @@ from latentdx.bundle.schema import (
 )
 from latentdx.diagnosis.calibrations import calibration_from
 from latentdx.diagnosis.calibrations import name_of as calibration_of
+from latentdx.diagnosis.fine_tuned import FineTuned
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.machines import machine_from, to_arrays
 from latentdx.diagnosis.model import DiagnosticModel
@@ -50,7 +52,12 @@ def describe_head(model: DiagnosticModel) -> HeadDescription:
         sets=None if rule.kind == "marginal" else _sets(rule),
         risk=None if model.risk is None else RiskDescription(**asdict(model.risk)),
         covariates=[] if model.covariates is None else _covariates(model.covariates),
+        fine_tune=None if model.tuned is None else _fine_tune(model.tuned),
     )
+
+
+def _fine_tune(tuned: FineTuned) -> FineTuneDescription:
+    return FineTuneDescription(**asdict(tuned.facts))
 
 
 def _sets(rule: SetRule) -> SetsDescription:
@@ -80,7 +87,8 @@ def head_parts(head: Head) -> dict[str, dict[str, NDArray[Any]]]:
         "machine": head.machine,
         "calibration": head.calibration,
     }
-    return {part: to_arrays(item) for part, item in parts.items()}
+    found = {part: to_arrays(item) for part, item in parts.items()}
+    return found if head.scales is None else {**found, "scales": {"both": head.scales}}
 
 
 def part_of(arrays: Arrays, name: str) -> dict[str, NDArray[Any]]:
@@ -102,6 +110,7 @@ def head_from(told: HeadDescription, arrays: Arrays, *, ordered: bool = False) -
         calibration_from(told.calibration, part_of(arrays, "calibration"), ordered=ordered),
         told.threshold,
         told.threshold_target,
+        None if told.fine_tune is None else part_of(arrays, "scales")["both"],
     )
 
 

@@ -19,6 +19,7 @@ from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.family import OWN, rebuild
 from latentdx.autoencoder.own_module import take_weights
 from latentdx.bundle.findings import findings_model
+from latentdx.bundle.fine_tuned import tuned_from
 from latentdx.bundle.heads import covariates_from, head_from, part_of, sets_from
 from latentdx.bundle.save import AnyModel
 from latentdx.bundle.schema import (
@@ -37,6 +38,7 @@ from latentdx.core.errors import IntegrityError, StopError
 from latentdx.diagnosis.abstain import RiskControl
 from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.findings_model import FindingsModel
+from latentdx.diagnosis.fine_tuned import FineTuneFacts
 from latentdx.diagnosis.gate_header import Headers
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.scans.policy import Policy
@@ -145,6 +147,11 @@ def _class_model(
         policy=Policy.from_json(description.reading),
         risk=None if told.risk is None else RiskControl(**told.risk.model_dump()),
         covariates=covariates_from(told),
+        tuned=None
+        if told.fine_tune is None
+        else tuned_from(
+            network, part_of(arrays, "tuned"), FineTuneFacts(**told.fine_tune.model_dump())
+        ),
     )
 
 

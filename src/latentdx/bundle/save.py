@@ -18,6 +18,7 @@ from safetensors.torch import save as save_tensors
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.family import name_of
 from latentdx.bundle.findings import describe_findings, findings_parts
+from latentdx.bundle.fine_tuned import tuned_arrays
 from latentdx.bundle.heads import describe_head, head_parts
 from latentdx.bundle.schema import (
     CARD,
@@ -129,7 +130,8 @@ def _head_arrays(model: AnyModel) -> dict[str, NDArray[Any]]:
 
 
 def _class_parts(model: DiagnosticModel) -> dict[str, dict[str, NDArray[Any]]]:
-    return {**head_parts(model.head), "gate": model.gate.to_arrays()}
+    found = {**head_parts(model.head), "gate": model.gate.to_arrays()}
+    return found if model.tuned is None else {**found, "tuned": tuned_arrays(model.tuned)}
 
 
 def _replace(temporary: Path, path: Path) -> None:

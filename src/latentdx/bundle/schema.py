@@ -13,7 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from latentdx.autoencoder.family import AnyName
 from latentdx.core.errors import IntegrityError
 from latentdx.diagnosis.calibrations import CalibrationName
+from latentdx.diagnosis.fine_tune_blocks import FineTune
+from latentdx.diagnosis.label_losses import ClassWeights
 from latentdx.diagnosis.machines import ClassifierName
+from latentdx.diagnosis.sampling import Sampling
 from latentdx.diagnosis.set_rule import SetsKind
 from latentdx.features.kinds import FeatureKind
 
@@ -99,6 +102,17 @@ CovariateDescription = Annotated[
 ]
 
 
+class FineTuneDescription(_Strict):
+    """A `FineTuneFacts`; the weights that were trained lie in ``head.safetensors``."""
+
+    which: FineTune
+    epochs: int = Field(ge=1)
+    loss: str
+    class_weights: ClassWeights
+    sampling: Sampling
+    consistency: bool
+
+
 class HeadDescription(_Strict):
     """The classifier and how its scores become decisions."""
 
@@ -114,6 +128,7 @@ class HeadDescription(_Strict):
     sets: SetsDescription | None = None
     risk: RiskDescription | None = None
     covariates: list[CovariateDescription] = Field(default_factory=list)
+    fine_tune: FineTuneDescription | None = None
 
 
 class GateDescription(_Strict):

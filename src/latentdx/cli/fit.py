@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from latentdx.cli import decision_options, options
+from latentdx.cli import decision_options, fine_tune_options, options
 
 HELP = """Fit features, classifier, calibration and prediction sets; write a bundle.
 
@@ -35,6 +35,10 @@ def fit(
     covariates: decision_options.CovariatesOption = None,
     flip: options.FlipOption = True,
     semi_supervised: options.SemiSupervisedOption = None,
+    fine_tune: fine_tune_options.FineTuneOption = None,
+    loss: fine_tune_options.LossOption = None,
+    class_weights: fine_tune_options.ClassWeightsOption = None,
+    sampling: fine_tune_options.SamplingOption = None,
     calibration: decision_options.CalibrationOption = None,
     prediction_sets: decision_options.SetsOption = None,
     coverage: decision_options.CoverageOption = None,
@@ -54,6 +58,8 @@ def fit(
         **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
         **{"gate_rate": gate_rate, "task": task, "order": options.grades(order)},
         "covariates": options.names(covariates),
+        **{"fine_tune": fine_tune, "loss": loss},
+        **{"class_weights": class_weights, "sampling": sampling},
     }
     values = {name: value for name, value in given.items() if value is not None}
     settings = settings_from({"source": str(collection), **values})

@@ -148,7 +148,8 @@ SemiSupervisedOption = Annotated[
     typer.Option(
         "--semi-supervised",
         help="What the classifier makes of unlabelled scans of the training side: none (default), "
-        "spread (labels flow to neighbours) or pseudo (a first classifier names them).",
+        "spread (labels flow to neighbours), pseudo (a first classifier names them), or, with "
+        "--fine-tune, consistency (what a network is sure of holds for changed scans, too).",
     ),
 ]
 FEATURE_KINDS = ("grid", "pooled", "latent", "multi-scale", "second-order")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from latentdx.cli import decision_options, network_options, options
+from latentdx.cli import decision_options, fine_tune_options, network_options, options
 from latentdx.cli.errors import QUARANTINED
 
 HELP = r"""Do the whole study: read, audit, split, pretrain, fit, evaluate, report, bundle.
@@ -99,6 +99,10 @@ def run(
         bool | None, typer.Option("--flip/--no-flip", help="Use mirror images (default: yes).")
     ] = None,
     semi_supervised: options.SemiSupervisedOption = None,
+    fine_tune: fine_tune_options.FineTuneOption = None,
+    loss: fine_tune_options.LossOption = None,
+    class_weights: fine_tune_options.ClassWeightsOption = None,
+    sampling: fine_tune_options.SamplingOption = None,
     calibration: decision_options.CalibrationOption = None,
     prediction_sets: decision_options.SetsOption = None,
     coverage: decision_options.CoverageOption = None,
@@ -126,6 +130,8 @@ def run(
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
         **{"gate_rate": gate_rate, "covariates": options.names(covariates)},
+        **{"fine_tune": fine_tune, "loss": loss},
+        **{"class_weights": class_weights, "sampling": sampling},
         **{"modality": modality, "objectives": network_options.objectives(objective) or None},
         **{"precision": precision, "classifier": classifier, "features": features, "flip": flip},
     }

@@ -19,7 +19,7 @@ from latentdx.diagnosis.machine import Machine
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.machines_cumulative import Cumulative, scores_by_class
 from latentdx.diagnosis.own_classifier import OWN, Classifier, Own, OwnMachine
-from latentdx.diagnosis.semi_supervised import SHARE, SemiSupervised, guess
+from latentdx.diagnosis.semi_supervised import GUESSING, SHARE, SemiSupervised, guess
 from latentdx.diagnosis.threshold import BALANCED
 from latentdx.diagnosis.views import Viewed, score_views, views_of
 from latentdx.features.table import Extract, FeatureTable, augmented, extract_table
@@ -38,18 +38,15 @@ class HeadSettings:
     ----------
     classifier: by name; in Python also a scikit-learn classifier, for study in memory: a clone of
         it is fitted, and a bundle cannot hold it.
-    rows: augmented copies are added until the training part has about this many rows: at least
-        `fewest_copies`, at most `most_copies` a scan.
+    rows: wanted with augmented copies, `fewest_copies` to `most_copies` of them a scan.
     components: principal components kept of the features.
     whitenings: forms in which they may come (see `PrincipalComponents.fit`), the preferred first;
-        cross-validation within the training scans chooses. Half-whitened ones are best with few
-        labels; many labels can use what whitening brings up (docs/research.md).
-    weights: how much a covariate may count, as a share of all components together, the preferred
-        one first; chosen as the form is.
+        cross-validation within train chooses. Few labels want half-whitened ones: docs/research.md.
+    weights: shares of all components that a covariate may count for; chosen as the form is.
     flip: mirrored copies, and scores averaged over a scan and its mirror image. Off where left
         and right are the diagnosis.
     calibration: by name, or ``auto``.
-    semi_supervised: how unlabelled scans of the training side get labels, where any are given.
+    semi_supervised: how unlabelled scans of the training side get labels (``consistency``: none).
     ordered: the classes are grades, in their order.
     """
 
@@ -85,6 +82,7 @@ class Head:
     `strength` is the chosen C (or k, ...: see `CHOICES`); `name` is "own" of a classifier
     that was given as an object. `threshold`, for two classes, is the probability of the
     second from which it is decided, `threshold_target` what it is to reach, in words.
+    `scales` (2, Q), of a model with a fine-tuned network: see `fine_tuned`.
     """
 
     name: ClassifierName | Own
@@ -95,6 +93,7 @@ class Head:
     calibration: Calibration | None = None
     threshold: float | None = None
     threshold_target: str = BALANCED
+    scales: Floats | None = None
 
     @property
     def ordered(self) -> bool:
@@ -111,16 +110,24 @@ class Head:
         assert self.name != OWN
         return self.name
 
+    @property
+    def width(self) -> int:
+        """D, how many numbers of an embedding the classifier reads."""
+        return len(self.standardiser.mean)
+
     def scores(self, embeddings: Floats) -> Floats:
-        """Uncalibrated scores (N, Q) of embeddings (N, D)."""
-        return self.machine.scores(self.reduced(embeddings))
+        """Uncalibrated scores (N, Q) of embeddings (N, D), with `scales` (N, D + Q)."""
+        scores = self.machine.scores(self.reduced(embeddings))
+        if self.scales is not None:
+            scores = scores / self.scales[0] + embeddings[:, self.width :] / self.scales[1]
+        return scores
 
     def reduced(self, embeddings: Floats) -> Floats:
         """(N, D) to (N, M): standardised, then principal components of mean variance 1.
 
         What stands beside the picture, the last columns of both, is weighed and handed through.
         """
-        return self.components(self.standardiser(embeddings))
+        return self.components(self.standardiser(embeddings[:, : self.width]))
 
     def probabilities(self, scores: Floats) -> NDArray[np.float64]:
         """Calibrated probabilities (N, K) of scores (N, Q)."""
@@ -128,9 +135,7 @@ class Head:
         return self.calibration.probabilities(scores)
 
     def decide(self, probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Class indices (N,): by the threshold for two classes, of grades the median, else the
-        likeliest.
-        """
+        """Class indices (N,): by the threshold of two, the median of grades, the likeliest else."""
         if self.ordered:
             return median_class(probabilities)
         if self.threshold is None:
@@ -142,9 +147,7 @@ class Head:
     def calibrated(
         self, scores: Floats, labels: NDArray[np.int64], calibration: Calibration | None = None
     ) -> Head:
-        """This head, calibrated on scores (N, Q) of the ``calibrate`` part.
-
-        `calibration` is one that was fitted on them; by default a sigmoid is.
+        """This head, calibrated on scores (N, Q) of ``calibrate``; by default a sigmoid is fitted.
 
         The threshold targets balanced accuracy: the probability at score 0, which is where the
         classifier, fitted with every class weighing the same, holds both for equally likely. It
@@ -257,7 +260,7 @@ def fit_calibrated(
 ) -> Head:
     """Fit on a `training_table` of `n_scans` scans, with unlabelled `others`; calibrate."""
     fitted = table
-    if others is not None and len(others) and settings.semi_supervised != "none":
+    if others is not None and len(others) and settings.semi_supervised in GUESSING:
         fitted = _with_guesses(table, others, settings, n_scans=n_scans, seed=seed)
     head = fit_head(fitted, settings, n_scans=n_scans, seed=seed, unlabelled=others)
     scores, held = calibrate.scores(head), calibrate.scans

@@ -23,6 +23,7 @@ from latentdx.diagnosis.diagnoses import (
     request_for,
     why_foreign,
 )
+from latentdx.diagnosis.fine_tuned import FineTuned
 from latentdx.diagnosis.gate_evidence import gather
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.scan_groups import group_of
@@ -87,6 +88,7 @@ class DiagnosticModel:
     policy: how the files of its scans were read; those of a diagnosis are read alike.
     risk: when to abstain so that answers are rarely wrong; None where that was not asked for.
     covariates: what it reads of a scan beside the picture, or None.
+    tuned: a copy of the encoder that was trained on labels, which scores beside the head; or None.
     """
 
     encoder: Autoencoder
@@ -100,10 +102,12 @@ class DiagnosticModel:
     policy: Policy = field(default_factory=Policy)
     risk: RiskControl | None = None
     covariates: Covariates | None = None
+    tuned: FineTuned | None = None
 
     def extract(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Embeddings (N, D) of pixels (N, C, *spatial)."""
-        return embed(self.encoder, pixels, self.kind)
+        """Embeddings (N, D) of pixels (N, C, *spatial); (N, D + Q) with scores of `tuned`."""
+        found = embed(self.encoder, pixels, self.kind)
+        return found if self.tuned is None else np.hstack([found, self.tuned.scores(pixels)])
 
     def compute(
         self,
@@ -122,7 +126,7 @@ class DiagnosticModel:
         """What the encoder and the gate make of pixels (N, C, *spatial)."""
         views = views_of(pixels, self.extract, flip=self.flip)
         rebuilt = reconstruct(self.encoder, pixels)
-        pooled = views[0] if self.kind == "pooled" else None
+        pooled = views[0][:, : self.head.width] if self.kind == "pooled" else None
         evidence = gather(self.encoder, pixels, rebuilt, pooled)
         gate = self.gate
         return Look(
@@ -153,7 +157,7 @@ class DiagnosticModel:
             without_gaps(inside) if self.head.ordered else inside,
             look.anomaly,
             look.foreign,
-            look.views[0],
+            look.views[0][:, : self.head.width],
             look.reconstructions,
             look.strangest,
         )

@@ -24,7 +24,9 @@ from latentdx.features.table import FeatureTable
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Table = NDArray[np.float64]
-SemiSupervised = Literal["none", "spread", "pseudo"]
+SemiSupervised = Literal["none", "spread", "pseudo", "consistency"]
+GUESSING: tuple[SemiSupervised, ...] = ("spread", "pseudo")
+"""Those that label scans for the classifier; ``consistency`` is a fine-tuned network's."""
 
 NEIGHBOURS = 10
 ALPHA = 0.99  # how much of a scan's label is its neighbours'

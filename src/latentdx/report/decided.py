@@ -5,6 +5,7 @@ from __future__ import annotations
 from latentdx.diagnosis.abstain import RiskControl
 from latentdx.diagnosis.calibrations import name_of
 from latentdx.diagnosis.findings_model import FindingsModel
+from latentdx.diagnosis.fine_tuned import FineTuneFacts
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.set_rule import SetRule
@@ -14,12 +15,13 @@ _SAFE = {"site", "modality", "sex", "view", "manufacturer", "age_years"}
 
 
 def how_it_decides(model: DiagnosticModel) -> tuple[str, ...]:
-    """Covariates, calibration, threshold, prediction sets and abstention, a sentence each.
+    """Fine-tuning, covariates, calibration, threshold, sets and abstention, a sentence each.
 
     Names of groups are not told, nor those of columns that a table brought but for covariates:
     who uses the model must know what to give.
     """
-    found = [] if model.covariates is None else [_beside(model.covariates)]
+    found = [] if model.tuned is None else [_fine_tuned(model.tuned.facts)]
+    found += [] if model.covariates is None else [_beside(model.covariates)]
     found += [*_probabilities(model.head), _sets(model.sets)]
     return (*found, *([] if model.risk is None else [_risk(model.risk)]))
 
@@ -27,6 +29,30 @@ def how_it_decides(model: DiagnosticModel) -> tuple[str, ...]:
 def _beside(covariates: Covariates) -> str:
     names = ", ".join(f"\u201c{name}\u201d" for name in covariates.names)
     return f"Beside the picture it reads {names}; where one is not known, it goes on without."
+
+
+_BLOCKS = {
+    "head": "a linear layer on the encoder's features",
+    "last": "a copy of the encoder whose last block and linear layer",
+    "all": "a copy of the encoder which, with a linear layer,",
+}
+
+
+def _fine_tuned(facts: FineTuneFacts) -> str:
+    epochs = "1 epoch" if facts.epochs == 1 else f"{facts.epochs} epochs"
+    more = [facts.loss]
+    if facts.class_weights != "balanced":
+        more.append("classes not weighted")
+    if facts.sampling != "natural":
+        more.append(f"{facts.sampling} sampling")
+    if facts.consistency:
+        more.append("with unlabelled scans, by consistency")
+    verb = "that learned" if facts.which == "head" else "learned"
+    return (
+        "The score is the mean of two: the classifier's, and that of "
+        f"{_BLOCKS[facts.which]} {verb} from the labels for {epochs}, as many as patients held out "
+        f"within train asked for ({'; '.join(more)})."
+    )
 
 
 def _probabilities(head: Head) -> list[str]:

@@ -20,6 +20,7 @@ from latentdx.diagnosis.threshold import choose_threshold, parse_target, require
 from latentdx.diagnosis.views import Viewed
 from latentdx.features.table import Extract
 from latentdx.metrics.bootstrap import patient_groups
+from latentdx.study.fine_tuning import check_fine_tuning
 from latentdx.study.prepare import Prepared
 from latentdx.study.settings import RunSettings
 
@@ -30,8 +31,10 @@ def check_choices(prepared: Prepared, settings: RunSettings) -> None:
     """Before anything is trained, refuse what cannot be done with these scans.
 
     Raises `StopError` ``E_OPTION``: a target for more than two classes, an unknown column, an
-    order of classes that have none, a positive one among grades.
+    order of classes that have none, a positive one among grades, fine-tuning for grades, what only
+    fine-tuning can do where it is off.
     """
+    check_fine_tuning(settings, prepared.task)
     if prepared.task == "ordinal" and settings.positive is not None:
         raise StopError("E_OPTION", "--positive with grades", fix="give their order by --order")
     if prepared.task != "ordinal" and settings.order:

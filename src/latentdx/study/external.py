@@ -165,6 +165,11 @@ def _check_destination(out: Path) -> None:
 def _settings(told: AnyDescription, collection: Path) -> RunSettings:
     """What the report shows of how the bundle was made; of several heads that of the first."""
     head = told.findings[0].head if isinstance(told, FindingsDescription) else told.head
+    tuned: dict[str, Any] = {}
+    if (facts := head.fine_tune) is not None:
+        tuned = {"fine_tune": facts.which, **facts.model_dump(exclude={"which", "epochs"})}
+        if tuned.pop("consistency"):
+            tuned["semi_supervised"] = "consistency"
     return RunSettings(
         source=str(collection),
         seed=told.seed,
@@ -176,6 +181,7 @@ def _settings(told: AnyDescription, collection: Path) -> RunSettings:
         coverage=head.coverage,
         risk=None if head.risk is None else head.risk.risk,
         covariates=tuple(column.name for column in head.covariates),
+        **tuned,
     )
 
 

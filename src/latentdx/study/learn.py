@@ -44,6 +44,7 @@ from latentdx.features.table import Extract
 from latentdx.scans.policy import Policy
 from latentdx.study.curve import Curve
 from latentdx.study.decide import decide_by, notes_of
+from latentdx.study.fine_tuning import fine_tuned
 from latentdx.study.folder import RunFolder
 from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared
@@ -190,7 +191,7 @@ def fit_step(
     *,
     kind: FeatureKind | None = None,
 ) -> DiagnosticModel:
-    """Features, classifier, calibration (on calibrate), decisions (on tune).
+    """Features, classifier, fine-tuning, calibration (calibrate), decisions (tune).
 
     `kind`: of the features, where the settings leave it to a choice made before.
     """
@@ -212,7 +213,8 @@ def fit_step(
         policy=policy_of(prepared),
         covariates=prepared.covariates,
     )
-    seen = Viewed.of(labelled.part("tune"), extract, flip=settings.flip)
+    model = fine_tuned(model, labelled, prepared, settings, clock)
+    seen = Viewed.of(labelled.part("tune"), model.extract, flip=settings.flip)
     model = decide_by(model, seen, prepared, settings)
     for note in notes_of(model.sets, model.risk):
         clock.note(note)
@@ -224,7 +226,7 @@ def fitted_head(
 ) -> Head:
     """A head on features by `extract`: fitted on train and calibrated on calibrate."""
     seed = derive_seed(settings.seed, "head")
-    most = MOST_FOR_SCALE if settings.semi_supervised == "none" else MOST
+    most = MOST if settings.semi_supervised in GUESSING else MOST_FOR_SCALE
     return train_head(
         labelled.part("train"),
         labelled.part("calibrate"),

@@ -18,7 +18,10 @@ from latentdx.collection.csv_text import column_name
 from latentdx.collection.tasks import TaskChoice
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.calibrations import CalibrationChoice
+from latentdx.diagnosis.fine_tune_blocks import FineTune
+from latentdx.diagnosis.label_losses import ClassWeights, parse_loss
 from latentdx.diagnosis.machines import ClassifierName
+from latentdx.diagnosis.sampling import Sampling
 from latentdx.diagnosis.semi_supervised import SemiSupervised
 from latentdx.diagnosis.set_rule import parse_sets
 from latentdx.diagnosis.threshold import parse_target
@@ -86,6 +89,10 @@ class RunSettings(BaseModel):
     covariates: tuple[str, ...] = ()
     flip: bool = True
     semi_supervised: SemiSupervised = "none"
+    fine_tune: FineTune = "none"
+    loss: str = "cross-entropy"
+    class_weights: ClassWeights = "balanced"
+    sampling: Sampling = "natural"
     calibration: CalibrationChoice = "sigmoid"
     prediction_sets: str = "marginal"
     coverage: float = Field(default=0.9, gt=0, lt=1)
@@ -104,6 +111,12 @@ class RunSettings(BaseModel):
     def _covariates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         # As columns are read from tables.
         return tuple(dict.fromkeys(column_name(name) for name in value))
+
+    @field_validator("loss")
+    @classmethod
+    def _loss(cls, value: str) -> str:
+        parse_loss(value)
+        return value
 
     @field_validator("target")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentdx.collection.labelled import ordered_rows
 from latentdx.core.seeds import numpy_generator
@@ -13,6 +14,15 @@ MOST, MOST_FOR_SCALE = 20_000, 2000
 """Beyond, some are drawn: a graph of neighbours compares each with each; a scale needs fewer."""
 
 
+def unlabelled_rows(prepared: Prepared, *, seed: int, most: int) -> NDArray[np.int64]:
+    """Rows of the scans of ``pretrain``; of more than `most` so many are drawn."""
+    rows = ordered_rows(prepared.table, prepared.split, "pretrain")
+    if len(rows) > most:
+        drawn = numpy_generator(seed, "unlabelled").choice(len(rows), most, replace=False)
+        rows = rows[np.sort(drawn)]
+    return rows
+
+
 def unlabelled_table(
     prepared: Prepared, extract: Extract, *, seed: int, most: int = MOST
 ) -> FeatureTable:
@@ -21,10 +31,7 @@ def unlabelled_table(
     Labels that they have (those that ``--labelled N`` leaves out) are not looked at.
     """
     table, split = prepared.table, prepared.split
-    rows = ordered_rows(table, split, "pretrain")
-    if len(rows) > most:
-        drawn = numpy_generator(seed, "unlabelled").choice(len(rows), most, replace=False)
-        rows = rows[np.sort(drawn)]
+    rows = unlabelled_rows(prepared, seed=seed, most=most)
     found = [extract(pixels) for pixels in prepared.collection.batches(rows)]
     beside = prepared.beside(table.scan_id[rows].tolist()) if found else None
     return FeatureTable(

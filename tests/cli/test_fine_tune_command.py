@@ -1,0 +1,51 @@
+"""`--fine-tune` from the command line: a whole study, then its bundle in use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from latentdx_command import QUICK, Ended, metrics
+from phantom_hospital import Study
+
+pytestmark = pytest.mark.slow
+
+Call = Callable[..., Ended]
+ASKED = ("--fine-tune", "last", "--loss", "focal", "--semi-supervised", "consistency")
+
+
+def test_a_study_with_fine_tuning(study: Study, here: Call, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ended = here("run", study.out / "collection", "--out", out, "--json", *QUICK, *ASKED)
+    assert ended.code == 0, ended.err
+    told = json.loads((out / "bundle" / "bundle.json").read_text())["head"]["fine_tune"]
+    assert (told["which"], told["loss"], told["consistency"]) == ("last", "focal", True)
+    for page in (out / "bundle" / "README.md", out / "report.html"):
+        text = page.read_text()
+        assert "whose last block and linear layer learned from the labels" in text
+        assert "by consistency" in text
+    assert ended.json["seconds"]["fine-tune"] > 0
+    plain, found = metrics(study.out), metrics(out)
+    assert found["test"]["auroc"]["n_scans"] == plain["test"]["auroc"]["n_scans"]
+    assert found["test"]["brier"]["value"] != plain["test"]["brier"]["value"]
+    for name in ("baselines", "reconstruction"):
+        assert found[name] == plain[name]
+
+    again = here("evaluate", out / "bundle", out / "collection", "--out", tmp_path / "o", "--json")
+    assert again.code == 0, again.err
+    brier = again.json["test"]["brier"]["value"]
+    assert brier == pytest.approx(found["test"]["brier"]["value"], abs=1e-6)
+    scan = next(study.cohort.scans.glob("=0*.dcm"))
+    line = here("predict", out / "bundle", scan, "--json").json
+    assert line["status"] in ("ok", "not_evaluated")
+
+
+def test_what_needs_it_is_refused_without_it(study: Study, here: Call, tmp_path: Path) -> None:
+    collection = study.out / "collection"
+    for asked in (ASKED[2:4], ASKED[4:]):
+        ended = here("run", collection, "--out", tmp_path / "out", *QUICK, *asked)
+        assert ended.code == 2
+        assert "E_OPTION" in ended.err
+        assert "--fine-tune last" in ended.err
