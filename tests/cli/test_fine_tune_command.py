@@ -45,7 +45,8 @@ def test_a_study_with_fine_tuning(study: Study, here: Call, tmp_path: Path) -> N
 def test_what_needs_it_is_refused_without_it(study: Study, here: Call, tmp_path: Path) -> None:
     collection = study.out / "collection"
     for asked in (ASKED[2:4], ASKED[4:]):
-        ended = here("run", collection, "--out", tmp_path / "out", *QUICK, *asked)
+        out = tmp_path / asked[1]
+        ended = here("run", collection, "--out", out, *QUICK, *asked)
         assert ended.code == 2
         assert "E_OPTION" in ended.err
         assert "--fine-tune last" in ended.err

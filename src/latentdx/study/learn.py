@@ -36,6 +36,7 @@ from latentdx.diagnosis.gate_fit import fit_gate
 from latentdx.diagnosis.gate_header import Headers
 from latentdx.diagnosis.head import Head, HeadSettings, train_head
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.semi_supervised import GUESSING
 from latentdx.diagnosis.set_rule import SetRule
 from latentdx.diagnosis.views import Viewed
 from latentdx.features.extract import embed
