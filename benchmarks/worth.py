@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from latentdx.autoencoder.engine.fit import Pool, pretrain
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.watch import Watch
 from latentdx.autoencoder.family import build
+from latentdx.collection.labelled import LabelledScans
 from latentdx.core.hashing import hash_json
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.head import HeadSettings, fit_head, score_scans
@@ -133,7 +134,7 @@ def encoder(
     sets: dict[str, Scans], pool: list[str], variant: Variant, fold: int, *, trained: bool
 ) -> Autoencoder:
     """The encoder of a fold, trained at its first use; untrained it has seen the statistics."""
-    size = CASES[pool[0]].size
+    size = sets[pool[0]].levels.shape[-1]
     network = build(variant.name, {"channels": 1, "size": size, **variant.network}, seed=fold)
     levels = pooled([sets[name].pooled(fold) for name in pool])
     source = ArraySource(levels)
@@ -173,29 +174,54 @@ def scored(scans: Scans, fold: int, extract: Extract, key: list[Any]) -> Scores:
         return np.load(place)
     learned = scans.scans(scans.learned(fold))
     tested = scans.scans(scans.tested(fold))
-    settings = HeadSettings()
     draws = [np.arange(len(learned)), *_few(learned.patients, learned.labels, scans.name)]
+    found = scored_draws((learned, tested), extract, draws, seed=derive_seed(fold, "head"))
+    np.save(place, np.stack([scores[:, 0] for scores in found]).astype(np.float64))
+    return np.load(place)
+
+
+def scored_draws(
+    parts: tuple[LabelledScans, LabelledScans],
+    extract: Extract,
+    draws: Sequence[NDArray[np.int64]],
+    *,
+    seed: int,
+    most_unlabelled: int | None = None,
+) -> Iterator[NDArray[np.float32]]:
+    """For each draw of rows of the learned scans, scores (M, Q) of the tested ones.
+
+    The head is the diagnosis' own; learned scans that are not in the draw help to scale the
+    features, at most `most_unlabelled` of them.
+    """
+    (learned, tested), settings = parts, HeadSettings()
     counts = [settings.n_copies(len(rows)) for rows in draws]
     # the same copies serve all draws; those that only the few want are made of the few alone
     wanted = [
         np.unique(np.concatenate([r for r, n in zip(draws, counts, strict=True) if n >= number]))
         for number in range(max(counts) + 1)
     ]
+    wanted[0] = np.arange(len(learned))
     copies = augmented(learned, settings.augmentation(), n_copies=max(counts), seed=0)
     tables = [
         extract_table(copy.take(rows), extract, extractor_hash="")
         for copy, rows in zip(copies, wanted, strict=True)
     ]
-    found = []
     for rows, count in zip(draws, counts, strict=True):
-        unlabelled = tables[0].take(np.setdiff1d(np.arange(len(learned)), rows))
-        parts = [tables[n].take(np.searchsorted(wanted[n], rows)) for n in range(count + 1)]
-        table = FeatureTable.joined(parts)
-        seed = derive_seed(fold, "head")
-        head = fit_head(table, settings, n_scans=len(rows), seed=seed, unlabelled=unlabelled)
-        found.append(score_scans(head, tested, extract, flip=settings.flip)[:, 0])
-    np.save(place, np.stack(found).astype(np.float64))
-    return np.load(place)
+        others = np.setdiff1d(np.arange(len(learned)), rows)
+        if most_unlabelled is not None and len(others) > most_unlabelled:
+            chosen = numpy_generator(seed, "unlabelled").choice(
+                len(others), most_unlabelled, replace=False
+            )
+            others = others[np.sort(chosen)]
+        held = [tables[n].take(np.searchsorted(wanted[n], rows)) for n in range(count + 1)]
+        head = fit_head(
+            FeatureTable.joined(held),
+            settings,
+            n_scans=len(rows),
+            seed=seed,
+            unlabelled=tables[0].take(others),
+        )
+        yield score_scans(head, tested, extract, flip=settings.flip)
 
 
 def _few(

@@ -46,6 +46,8 @@ CASES = {
     "phantoms": Case("PHANTOMS"),
     "pneumoniamnist": Case("medmnist/pneumoniamnist.npz", size=28, given_test=True),
 }
+MULTICLASS = {"mednist": Case("mednist_64_subset")}
+"""Sets of more than two classes: for label curves, not for the worth of training."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Scans:
 
 def load(name: str, cache: Path) -> Scans | None:
     """A set, ingested at its first use; None where it is not in the data folder."""
-    case = CASES[name]
+    case = {**CASES, **MULTICLASS}[name]
     place = cache / f"{name}.collection"
     if not place.exists():
         source = _source(case, cache)
