@@ -8,6 +8,7 @@ BENCHMARKS = {
     "quality_time": "seconds until features are as good as the classic ones (five minutes)",
     "gate": "how many scans of wrong kinds are stopped, how many right ones (ten minutes)",
     "worth": "trained against untrained encoders, pixels and HOG, on five sets (an hour)",
+    "label_curves": "AUROC by number of labels, beside a CNN from scratch, on six sets (two hours)",
     "suggest": "suggested labels against labels drawn by lot, on three sets (ten minutes)",
     "semi_supervised": "unlabelled scans beside few labels, on three sets (ten minutes)",
     "classifiers": "every classifier on the same features of two sets (ten minutes)",
@@ -19,7 +20,7 @@ BENCHMARKS = {
     "speed": "members by layout and precision, ingest, bootstrap (a few minutes)",
     "ingest": "files into a collection, against pydicom and MONAI; peak memory (20 minutes)",
     "batches": "stored pixels read back for training (a few minutes)",
-    "figures": "writes the tables of results/headline.json into both READMEs",
+    "figures": "writes the tables of headline and label_curves into READMEs and docs",
 }
 
 

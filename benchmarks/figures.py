@@ -1,4 +1,4 @@
-"""``python -m benchmarks.figures``: the tables of the READMEs, made from benchmarks/results."""
+"""``python -m benchmarks.figures``: tables of the READMEs and pages, from benchmarks/results."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from benchmarks.curve_figures import draw_curves, long_table, needed_table, short_table
 from benchmarks.machine import RESULTS, ROOT
 
-READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
+CURVES = ROOT / "docs" / "images" / "label-curves.svg"
 
-_BLOCK = re.compile(r"(<!-- figures -->\n).*?(<!-- /figures -->)", re.DOTALL)
 _HEADS = {
     "en": (
         "data, seed", "test scans (patients)", "AUROC (95 % interval)", "balanced accuracy",
@@ -30,10 +31,6 @@ _NOTES = {
     "zh": "数据来自 `benchmarks/results/headline.json`：{processor}，{cores} 核，torch {torch}，"
     "提交 {commits}。",
 }
-_EMPTY = {
-    "en": "No figures yet: `python -m benchmarks.headline` makes them.",
-    "zh": "暂无数字：由 `python -m benchmarks.headline` 生成。",
-}
 
 
 def headline_table(results: Mapping[str, Any], language: str = "en") -> str:
@@ -47,35 +44,56 @@ def headline_table(results: Mapping[str, Any], language: str = "en") -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + f"\n\n{note}"
 
 
-def expected_block(language: str) -> str:
-    """What lies between the marks of a README: the table, or words where there are no results."""
-    results = RESULTS / "headline.json"
-    if not results.exists():
-        return _EMPTY[language]
-    return headline_table(json.loads(results.read_text(encoding="utf-8")), language)
+Table = Callable[[Mapping[str, Any]], str]
+_HEADLINE, _LABELS = "headline.json", "label-curves.json"
+PAGES: dict[str, dict[str, tuple[str, Table]]] = {
+    "README.md": {
+        "figures": (_HEADLINE, headline_table),
+        "label curves": (_LABELS, short_table),
+    },
+    "README.zh-CN.md": {
+        "figures": (_HEADLINE, partial(headline_table, language="zh")),
+        "label curves": (_LABELS, partial(short_table, language="zh")),
+    },
+    "docs/few-labels.md": {
+        "label curves": (_LABELS, long_table),
+        "labels needed": (_LABELS, needed_table),
+    },
+}
+"""By page and mark: the results and what is made of them."""
 
 
-def with_block(text: str, block: str) -> str:
-    """The text of a README with this between its marks."""
-    found = _BLOCK.search(text)
-    assert found, "there are no marks <!-- figures --> and <!-- /figures -->"
+def with_block(text: str, mark: str, block: str) -> str:
+    """The text of a page with this between `mark` and its end."""
+    place = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
+    found = place.search(text)
+    assert found, f"there are no marks <!-- {mark} --> and <!-- /{mark} -->"
     return f"{text[: found.start()]}{found[1]}{block}\n{found[2]}{text[found.end() :]}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the tables into both READMEs, or with --check tell whether they are up to date."""
+    """Write tables and figure, or with --check tell whether the tables are up to date."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.figures", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; 1 where they differ")
     asked, n_old = parser.parse_args(arguments), 0
-    for language, readme in READMES.items():
-        text = readme.read_text(encoding="utf-8")
-        fresh = with_block(text, expected_block(language))
+    for name, blocks in PAGES.items():
+        page = ROOT / name
+        text = fresh = page.read_text(encoding="utf-8")
+        for mark, (results, table) in blocks.items():
+            fresh = with_block(fresh, mark, table(_read(results)))
         n_old += fresh != text
         if not asked.check:
-            readme.write_text(fresh, encoding="utf-8")
+            page.write_text(fresh, encoding="utf-8")
         state = "as it was" if fresh == text else "out of date" if asked.check else "written"
-        print(f"{readme.name}: {state}")
+        print(f"{page.name}: {state}")
+    if not asked.check:
+        draw_curves(_read(_LABELS), CURVES)
     return 1 if asked.check and n_old else 0
+
+
+def _read(results: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((RESULTS / results).read_text(encoding="utf-8"))
+    return found
 
 
 def _row(run: Mapping[str, Any]) -> tuple[str, ...]:

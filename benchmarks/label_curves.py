@@ -43,9 +43,9 @@ Round = tuple[tuple[str, ...], tuple[float, ...], tuple[int, ...]]
 """Ways, fractions, draws."""
 FIRST: tuple[Round, ...] = (
     (HEADS, FEW, tuple(range(MOST_DRAWS))),
-    ((CNN,), FEW, (0, 1)),
-    ((CNN,), (ALL,), (0,)),
     (HEADS, (ALL,), (0,)),
+    ((CNN,), (ALL,), (0,)),
+    ((CNN,), FEW, (0, 1)),
 )
 SECOND: tuple[Round, ...] = (
     (HEADS, (MOST,), (0, 1)),
@@ -105,8 +105,8 @@ def _work(*, quick: bool) -> Iterator[tuple[str, Round]]:
         yield from ((name, (WAYS, (0.1,), (0,))) for name in CHEAP[:2])
         return
     for sets, rounds in ((CHEAP, FIRST), (DEAR, FIRST), (CHEAP, SECOND), (DEAR, SECOND)):
-        for each in rounds:
-            yield from ((name, each) for name in sets)
+        for name in sets:
+            yield from ((name, each) for each in rounds)
 
 
 def _made(trials: Trials, wanted: Round) -> bool:

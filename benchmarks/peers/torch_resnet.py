@@ -24,16 +24,17 @@ class Recipe:
 
     Attributes
     ----------
-    widths: channels of the stem (3 x 3, stride 2) and of the residual stages, the first of which
-        keeps the side, the others halve it.
+    widths: channels of the stem (3 x 3, stride 2) and of the residual stages, each of which halves
+        the side, but the first where `first_stride` is 1.
     epochs: over the labelled scans, within `fewest_steps` and `most_steps` steps.
     rate: the highest of a one-cycle schedule (Smith and Topin, 2019).
     low_precision: convolutions in bfloat16, as the autoencoder's.
     """
 
-    widths: tuple[int, ...] = (24, 24, 48, 96, 160)
+    widths: tuple[int, ...] = (24, 48, 96, 192)
+    first_stride: int = 2
     epochs: int = 30
-    fewest_steps: int = 500
+    fewest_steps: int = 300
     most_steps: int = 1500
     batch: int = 32
     rate: float = 3e-3
@@ -75,7 +76,7 @@ def network(recipe: Recipe, n_classes: int) -> nn.Sequential:
     layers.append(nn.ReLU())
     found = stem
     for number, width in enumerate(stages):
-        layers.append(Block(found, width, 1 if number == 0 else 2))
+        layers.append(Block(found, width, 2 if number else recipe.first_stride))
         found = width
     layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(recipe.dropout)]
     return nn.Sequential(*layers, nn.Linear(found, n_classes)).to(memory_format=torch.channels_last)
