@@ -33,7 +33,7 @@ class Recipe:
 
     widths: tuple[int, ...] = (24, 48, 96, 192)
     first_stride: int = 2
-    epochs: int = 30
+    epochs: int = 60
     fewest_steps: int = 300
     most_steps: int = 1500
     batch: int = 32
