@@ -47,7 +47,7 @@ def short_table(results: Mapping[str, Any], language: str = "en") -> str:
 def long_table(results: Mapping[str, Any]) -> str:
     """A row a point of every set; the largest AUROC of a row is bold."""
     rows: list[tuple[str, ...]] = [
-        ("data", "labels", "patients with one", *WAYS, "latentdx − cnn"),
+        ("data", "labels", "patients with one", "draws", *WAYS, "latentdx − cnn"),
     ]
     rows.append(("---",) * len(rows[0]))
     for name, found in results["results"].items():
@@ -59,6 +59,7 @@ def long_table(results: Mapping[str, Any]) -> str:
                     name,
                     f"{100 * point['fraction']:g} %",
                     _patients(point["patients"]),
+                    str(point["draws"]),
                     *(_told(value, best) for value in values.values()),
                     _gap(point["latentdx minus"].get(CNN)),
                 )

@@ -34,25 +34,30 @@ def summarised(trials: Trials, known: dict[Any, Crossed]) -> dict[str, Any] | No
     }
     curves: dict[str, dict[int, Crossed]] = {way: {} for way in WAYS}
     for fraction, counts in trials.budgets.items():
-        by_way = {way: _draws(fits[way], fraction) for way in WAYS}
-        of = {way: _resampled(trials, way, fraction, each, known) for way, each in by_way.items()}
-        curves_at = {way: found for way, found in of.items() if found is not None}
-        for way, found in curves_at.items():
-            curves[way][sum(counts)] = found
+        draws = _shared(fits, fraction)
+        if LATENTDX not in draws:
+            continue
+        found = {way: _resampled(trials, way, fraction, draws[way], known) for way in draws}
+        for way, each in found.items():
+            curves[way][sum(counts)] = each
         told["points"].append(
             {
                 "fraction": fraction,
                 "patients": list(counts),
                 "scans": len(trials.rows((fraction, 0))),
+                "draws": 1 if fraction == 1 else len(draws[LATENTDX]),
                 "ways": {
                     way: {
-                        "auroc": _as_dict(found.estimate()),
-                        "balanced_accuracy": _accuracy(trials, by_way[way]),
-                        "draws": len(by_way[way]),
+                        "auroc": _as_dict(each.estimate()),
+                        "balanced_accuracy": _accuracy(trials, draws[way]),
                     }
-                    for way, found in curves_at.items()
+                    for way, each in found.items()
                 },
-                "latentdx minus": _differences(trials, fraction, by_way, known),
+                "latentdx minus": {
+                    way: _as_dict(found[LATENTDX].minus(each))
+                    for way, each in found.items()
+                    if way != LATENTDX
+                },
             }
         )
     told["labels needed"] = {
@@ -108,20 +113,23 @@ def _fits(trials: Trials) -> Fits:
     return found
 
 
-def _draws(fits: dict[Point, Scores], fraction: float) -> dict[int, Scores]:
-    return {draw: kept for (of, draw), kept in fits.items() if of == fraction}
+def _shared(fits: Fits, fraction: float) -> dict[str, dict[int, Scores]]:
+    """Of each way that has some at a fraction, the draws that all of those have.
+
+    With all labels there is one draw, fitted with one or more seeds.
+    """
+    found = {way: {d: kept for (f, d), kept in fits[way].items() if f == fraction} for way in fits}
+    found = {way: draws for way, draws in found.items() if draws}
+    if fraction == 1 or not found:
+        return found
+    shared = sorted(set.intersection(*(set(draws) for draws in found.values())))
+    return {way: {draw: draws[draw] for draw in shared} for way, draws in found.items()}
 
 
 def _resampled(
-    trials: Trials,
-    way: str,
-    fraction: float,
-    draws: dict[int, Scores],
-    known: dict[Any, Crossed],
-) -> Crossed | None:
-    """The mean over draws; with all labels there is one draw, however often it was fitted."""
-    if not draws:
-        return None
+    trials: Trials, way: str, fraction: float, draws: dict[int, Scores], known: dict[Any, Crossed]
+) -> Crossed:
+    """The mean AUROC over draws."""
     key = (trials.name, way, fraction, tuple(draws))
     if key not in known:
         numbers = np.zeros(len(draws), np.int64) if fraction == 1 else np.array(list(draws))
@@ -130,28 +138,6 @@ def _resampled(
             auroc, labels, np.stack(list(draws.values())), patients, draws=numbers, seed=0
         )
     return known[key]
-
-
-def _differences(
-    trials: Trials,
-    fraction: float,
-    by_way: dict[str, dict[int, Scores]],
-    known: dict[Any, Crossed],
-) -> dict[str, Any]:
-    """Latentdx minus each other way, on the draws that both have."""
-    told, ours = {}, by_way[LATENTDX]
-    for way, theirs in by_way.items():
-        shared = [draw for draw in ours if draw in theirs]
-        if way == LATENTDX or not shared:
-            continue
-        both = []
-        for each, draws in ((LATENTDX, ours), (way, theirs)):
-            chosen = draws if fraction == 1 else {draw: draws[draw] for draw in shared}
-            both.append(_resampled(trials, each, fraction, chosen, known))
-        assert both[0] is not None
-        assert both[1] is not None
-        told[way] = {**_as_dict(both[0].minus(both[1])), "draws": len(shared)}
-    return told
 
 
 def _accuracy(trials: Trials, draws: dict[int, Scores]) -> float:

@@ -139,22 +139,24 @@ def encoder(
     levels = pooled([sets[name].pooled(fold) for name in pool])
     source = ArraySource(levels)
     network.set_normalisation(*source.moments())
-    if not trained:
-        rows = np.random.default_rng(0).permutation(len(levels))[:4096]
-        settle_statistics(network, torch.from_numpy(levels[rows].astype(np.float32) / 65535))
-        return network
-    fit = {"epochs": EPOCHS, **variant.fit}
-    told = [variant.name, network.settings(), repr(FitSettings(**fit)), pool, fold, len(levels)]
+    settings = FitSettings(**{"epochs": EPOCHS, **variant.fit})
+    how = repr(settings) if trained else "untrained"
+    told = [variant.name, network.settings(), how, pool, fold, len(levels)]
     place = CACHE / f"encoder-{hash_json(told)[:16]}.safetensors"
     if place.exists():
         network.load_state_dict(load_file(place))
         return network.eval()
     began = time.monotonic()
-    watch = Watch(epoch=lambda number, epoch: print(f"  {number} {epoch.loss:.3f}", flush=True))
-    settings = FitSettings(**fit)
-    pretrain(network, Pool(source, levels[:0]), settings, seed=fold, watch=watch)
+    if trained:
+        watch = Watch(epoch=lambda number, epoch: print(f"  {number} {epoch.loss:.3f}", flush=True))
+        pretrain(network, Pool(source, levels[:0]), settings, seed=fold, watch=watch)
+    else:
+        rows = np.random.default_rng(0).permutation(len(levels))[:4096]
+        settle_statistics(network, torch.from_numpy(levels[rows].astype(np.float32) / 65535))
     save_file({name: held.contiguous() for name, held in network.state_dict().items()}, place)
-    print(f"  trained in {time.monotonic() - began:.0f} s", flush=True)
+    print(
+        f"  {'trained' if trained else 'settled'} in {time.monotonic() - began:.0f} s", flush=True
+    )
     return network
 
 
