@@ -21,6 +21,7 @@ from latentdx.core.hashing import hash_array, hash_json
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.head import HeadSettings
 from latentdx.features.extract import embed
+from latentdx.features.kinds import DEFAULT
 from latentdx.features.pixels import flat_pixels, hog
 from latentdx.features.table import Extract
 from latentdx.study.unlabelled import MOST_FOR_SCALE
@@ -137,7 +138,7 @@ class Trials:
         if way == CNN:
             how = [repr(self.effort.recipe)]
         elif way in (LATENTDX, "untrained-encoder"):
-            how += [repr(self.effort.variant), EPOCHS, list(self.sets)]
+            how += [repr(self.effort.variant), EPOCHS, list(self.sets), DEFAULT]
         told = [self.name, way, *point, hash_array(self.rows(point)), *how]
         fraction, draw = point
         return self.folder / f"{self.name}-{way}-{fraction}-{draw}-{hash_json(told)[:12]}.npy"

@@ -97,17 +97,3 @@ def test_a_constant_column_is_only_centred() -> None:
     found = standardiser(features)
     np.testing.assert_allclose(found[:, 0], 0, atol=1e-6)
     np.testing.assert_allclose(standardiser(features + 1)[:, 0], 1, atol=1e-6)
-
-
-@pytest.mark.parametrize(("n_scans", "width"), [(60, 8), (12, 40)])
-def test_several_forms_at_once_are_those_found_one_by_one(
-    n_scans: int, width: int, generator: np.random.Generator
-) -> None:
-    features = correlated(n_scans, width, generator)
-    powers = (0.5, 0.0, 1.0)
-    for power, found in zip(
-        powers, PrincipalComponents.fit_forms(features, 6, powers), strict=True
-    ):
-        alone = PrincipalComponents.fit(features, 6, power)
-        np.testing.assert_array_equal(found.axes, alone.axes)
-        np.testing.assert_array_equal(found.mean, alone.mean)
