@@ -77,7 +77,7 @@ def needed_table(results: Mapping[str, Any]) -> str:
                 ends = [_share(each["share"][end], "en") for end in ("value", "low", "high")]
                 n = each["patients"]["value"]
                 n_told = "–" if n is None else f"{'≤ ' if n <= each['first'] else ''}{n:.0f}"
-                share = f"{ends[0]} ({ends[1]} to {ends[2]})"
+                share = ends[0] if len(set(ends)) == 1 else f"{ends[0]} ({ends[1]} to {ends[2]})"
                 rows.append((name, whose, f"{each['goal']:.3f}", n_told, share))
     return _lines(rows)
 

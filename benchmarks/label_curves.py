@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.label_draws import FRACTIONS
 from benchmarks.label_summary import MOST_DRAWS, summarised
-from benchmarks.label_ways import CNN, HEADS, WAYS, Effort, Trials, pool
+from benchmarks.label_ways import CNN, HEADS, LATENTDX, WAYS, Effort, Trials, pool
 from benchmarks.machine import RESULTS, ROOT, TRIALS, provenance, write
 from benchmarks.peers.torch_resnet import Recipe
 from benchmarks.worth import CACHE, VARIANTS
@@ -42,17 +42,15 @@ MOST, ALL = FRACTIONS[-2:]
 Round = tuple[tuple[str, ...], tuple[float, ...], tuple[int, ...]]
 """Ways, fractions, draws."""
 FIRST: tuple[Round, ...] = (
-    (HEADS, FEW, tuple(range(MOST_DRAWS))),
+    ((LATENTDX, CNN), (FEW[-1], ALL), (0,)),
+    (WAYS, FEW, (0, 1)),
     (HEADS, (ALL,), (0,)),
-    ((CNN,), (ALL,), (0,)),
-    ((CNN,), FEW, (0, 1)),
 )
 SECOND: tuple[Round, ...] = (
-    (HEADS, (MOST,), (0, 1)),
-    ((CNN,), (MOST,), (0, 1)),
-    ((CNN,), FEW, (2, 3, 4)),
-    (HEADS, (MOST,), (2, 3, 4)),
-    ((CNN,), (ALL,), (1,)),
+    (WAYS, (MOST,), (0, 1)),
+    (WAYS, FEW, tuple(range(MOST_DRAWS))),
+    (HEADS, (MOST,), tuple(range(MOST_DRAWS))),
+    ((CNN,), (ALL,), (0, 1)),
 )
 
 
