@@ -11,6 +11,7 @@ from latentdx.collection.beside import read_beside
 from latentdx.core.errors import StopError
 from latentdx.scans.scan import Scan
 
+KEY = b"k" * 32
 SCAN = Scan(np.zeros((1, 2, 2), np.float32), (2, 2), site="x", covariates={"age": "1", "sex": "M"})
 
 
@@ -30,10 +31,10 @@ def a_table(path: Path, *rows: str) -> Path:
 
 def test_the_table_wins_over_the_file_and_leaves_the_rest(scans: Path, tmp_path: Path) -> None:
     found = read_beside(a_table(tmp_path / "t.csv", "a/1.png,45,,ill"), [scans])
-    told = found.told([str(scans / "a" / "1.png")], SCAN)
+    told = found.told([str(scans / "a" / "1.png")], SCAN, KEY)
     assert told.covariates == {"age": "45", "sex": "M"}
     assert told.site == "x"
-    assert found.told([str(scans / "a" / "2.png")], SCAN) is SCAN
+    assert found.told([str(scans / "a" / "2.png")], SCAN, KEY) is SCAN
 
 
 @pytest.mark.parametrize("written", ["1.png", "scans/a/1.png", "{}/a/1.png"])
@@ -42,7 +43,7 @@ def test_paths_may_be_written_from_several_places(
 ) -> None:
     row = f"{written.format(scans)},45,north,"
     found = read_beside(a_table(tmp_path / "t.csv", row), [scans / "a" / "1.png"])
-    told = found.told([str(scans / "a" / ".." / "a" / "1.png")], SCAN)
+    told = found.told([str(scans / "a" / ".." / "a" / "1.png")], SCAN, KEY)
     assert (told.covariates["age"], told.site) == ("45", "north")
 
 
@@ -52,7 +53,7 @@ def test_a_row_may_name_a_series_by_its_folder_or_a_file(
 ) -> None:
     found = read_beside(a_table(tmp_path / "t.csv", f"{written},45,,"), [scans])
     files = [str(scans / "series" / name) for name in ("x.dcm", "y.dcm")]
-    assert found.told(files, SCAN).covariates["age"] == "45"
+    assert found.told(files, SCAN, KEY).covariates["age"] == "45"
 
 
 def test_rows_that_name_nothing_are_counted(scans: Path, tmp_path: Path) -> None:

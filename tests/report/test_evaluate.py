@@ -20,8 +20,8 @@ def test_every_test_scan_is_scored_in_order():
     class Model:
         head = SimpleNamespace(ordered=False)
 
-        def compute(self, pixels, groups, beside):
-            assert beside is None
+        def compute(self, pixels, groups, beside, cases):
+            assert (beside, cases) == (None, None)
             assert pixels is scans.pixels
             assert groups is None
             return result_of(scans, [0.2, 0.7, 0.4]).outputs

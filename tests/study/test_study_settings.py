@@ -58,6 +58,7 @@ FULL = {
     "class_weights": "none",
     "sampling": "square-root",
     "calibration": "isotonic",
+    "decide_by": "study",
     "prediction_sets": "mondrian:site",
     "coverage": 0.8,
     "risk": 0.1,

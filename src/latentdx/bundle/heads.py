@@ -51,6 +51,7 @@ def describe_head(model: DiagnosticModel) -> HeadDescription:
         calibration=calibration_of(head.calibration),
         sets=None if rule.kind == "marginal" else _sets(rule),
         risk=None if model.risk is None else RiskDescription(**asdict(model.risk)),
+        decide_by=model.decide_by,
         covariates=[] if model.covariates is None else _covariates(model.covariates),
         fine_tune=None if model.tuned is None else _fine_tune(model.tuned),
     )

@@ -152,6 +152,7 @@ def _class_model(
         else tuned_from(
             network, part_of(arrays, "tuned"), FineTuneFacts(**told.fine_tune.model_dump())
         ),
+        decide_by=told.decide_by,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from latentdx.autoencoder.family import AnyName
+from latentdx.collection.cases import DecideBy
 from latentdx.core.errors import IntegrityError
 from latentdx.diagnosis.calibrations import CalibrationName
 from latentdx.diagnosis.fine_tune_blocks import FineTune
@@ -127,6 +128,7 @@ class HeadDescription(_Strict):
     calibration: CalibrationName = "sigmoid"
     sets: SetsDescription | None = None
     risk: RiskDescription | None = None
+    decide_by: DecideBy = "scan"
     covariates: list[CovariateDescription] = Field(default_factory=list)
     fine_tune: FineTuneDescription | None = None
 

@@ -14,6 +14,14 @@ CalibrationOption = Annotated[
         "auto (by cross-validation within the part for it).",
     ),
 ]
+DecideByOption = Annotated[
+    str | None,
+    typer.Option(
+        "--decide-by",
+        help="What is decided: each scan (default), or all scans of a study or patient together, "
+        "by the mean of their scores.",
+    ),
+]
 SetsOption = Annotated[
     str | None,
     typer.Option(

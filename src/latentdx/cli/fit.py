@@ -39,6 +39,7 @@ def fit(
     loss: fine_tune_options.LossOption = None,
     class_weights: fine_tune_options.ClassWeightsOption = None,
     sampling: fine_tune_options.SamplingOption = None,
+    decide_by: decision_options.DecideByOption = None,
     calibration: decision_options.CalibrationOption = None,
     prediction_sets: decision_options.SetsOption = None,
     coverage: decision_options.CoverageOption = None,
@@ -57,7 +58,7 @@ def fit(
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
         **{"gate_rate": gate_rate, "task": task, "order": options.grades(order)},
-        "covariates": options.names(covariates),
+        **{"covariates": options.names(covariates), "decide_by": decide_by},
         **{"fine_tune": fine_tune, "loss": loss},
         **{"class_weights": class_weights, "sampling": sampling},
     }

@@ -12,7 +12,8 @@ from latentdx.cli.errors import QUARANTINED, UNUSABLE
 
 HELP = """Diagnose scans: files or folders of DICOM, PNG, JPEG, TIFF, NIfTI, NRRD, MetaImage.
 
-A bundle that was made from volumes reads volumes; DICOM files of one series are put together.
+A bundle that was made from volumes reads volumes; DICOM files of one series are put together. One
+that decides by study or patient gives one diagnosis for all scans of each.
 
 Examples:
 
@@ -62,7 +63,8 @@ def predict(
     paths = files_of(scans)
     found = []
     beside = None if table is None else _beside(table, scans)
-    for diagnosis in diagnoses(model, paths, abstain=abstain, workers=workers, beside=beside):
+    answers = Answers(model, abstain=abstain)
+    for diagnosis in diagnoses(answers, paths, workers=workers, beside=beside):
         found.append(diagnosis)
         typer.echo(
             json.dumps(diagnosis.as_json())
@@ -109,29 +111,55 @@ def files_of(scans: list[Path]) -> list[str]:
     return found
 
 
+class Answers:
+    """What a model says of scans as they come; of studies and patients, once all have come."""
+
+    def __init__(self, model: Any, *, abstain: bool) -> None:
+        self.model, self.abstain = model, abstain
+        self.seen: list[Any] = []
+
+    def of(self, good: list[tuple[str, Any]]) -> list[Any]:
+        """Diagnoses of decoded scans; none yet where cases are decided."""
+        paths, scans = [path for path, _ in good], [scan for _, scan in good]
+        if not good:
+            return []
+        if self.model.decide_by == "scan":
+            found: list[Any] = self.model.diagnose(paths, scans, abstain=self.abstain)
+            return found
+        from latentdx.diagnosis.case_diagnoses import glances
+
+        self.seen += glances(self.model, paths, scans)
+        return []
+
+    def rest(self) -> list[Any]:
+        """Those of the cases."""
+        from latentdx.diagnosis.case_diagnoses import decide_cases
+
+        return decide_cases(self.model, self.seen, abstain=self.abstain) if self.seen else []
+
+
 def diagnoses(
-    model: Any, paths: list[str], *, abstain: bool, workers: int | None, beside: Any = None
+    answers: Answers, paths: list[str], *, workers: int | None, beside: Any = None
 ) -> Any:
     """Decode in killable workers and diagnose in batches, in the order of the paths.
 
-    `beside` is a `TableBeside` or None.
+    `beside` is a `TableBeside` or None. Cases come after all files have been read.
     """
     from latentdx.core.errors import InputError
     from latentdx.scans.deidentify import user_key
     from latentdx.scans.sandbox import Sandbox
 
     held: list[Any] = []
+    model = answers.model
 
     def flush() -> Any:
         good = [(path, item) for path, item in held if not isinstance(item, InputError)]
-        made = iter(
-            model.diagnose([path for path, _ in good], [scan for _, scan in good], abstain=abstain)
-            if good
-            else ()
-        )
+        made = iter(answers.of(good))
         for path, item in held:
-            refused = isinstance(item, InputError)
-            yield model.quarantined(path, item) if refused else next(made)
+            if isinstance(item, InputError):
+                yield model.quarantined(path, item)
+            elif model.decide_by == "scan":
+                yield next(made)
         held.clear()
 
     request = model.request(user_key())
@@ -140,18 +168,19 @@ def diagnoses(
         for group, outcome in zip(groups, sandbox.read(groups, request), strict=True):
             items = (outcome,) if isinstance(outcome, InputError) else outcome
             if beside is not None:
-                items = tuple(_told(beside, group, item) for item in items)
+                items = tuple(_told(beside, group, item, request.key) for item in items)
             held += [(_path_of(group[0], item), item) for item in items]
             if len(held) >= _BATCH:
                 yield from flush()
     yield from flush()
+    yield from answers.rest()
 
 
-def _told(beside: Any, group: tuple[str, ...], item: Any) -> Any:
+def _told(beside: Any, group: tuple[str, ...], item: Any, key: bytes) -> Any:
     """A scan with what the table says of it; why one cannot be read stays as it is."""
     from latentdx.scans.scan import Scan
 
-    return beside.told(group, item) if isinstance(item, Scan) else item
+    return beside.told(group, item, key) if isinstance(item, Scan) else item
 
 
 def _groups(paths: list[str], request: Any, sandbox: Any) -> list[tuple[str, ...]]:
@@ -182,8 +211,11 @@ def _path_of(path: str, item: Any) -> str:
 
 def in_words(diagnosis: Any, coverage: float, *, several: bool = False) -> str:
     """One line for people; `coverage` is that of the prediction sets; `several` findings a scan."""
+    path, paths = diagnosis.path, diagnosis.paths or ()
+    if len(paths) > 1:
+        path = f"{path} and {len(paths) - 1} more"
     if diagnosis.reason is not None:
-        return f"{diagnosis.path}: {diagnosis.status} ({diagnosis.reason.text})"
+        return f"{path}: {diagnosis.status} ({diagnosis.reason.text})"
     shown = ", ".join(f"{name} {p:.3f}" for name, p in diagnosis.probabilities.items())
     possible = f"{100 * coverage:g} % set: {' or '.join(diagnosis.prediction_set)}"
     if several:
@@ -191,7 +223,7 @@ def in_words(diagnosis: Any, coverage: float, *, several: bool = False) -> str:
         possible = f"not ruled out at {100 * coverage:g} %: {left}"
     unknown = f"; {', '.join(diagnosis.missing)} not known" if diagnosis.missing else ""
     return (
-        f"{diagnosis.path}: {diagnosis.label} ({shown}; {possible}; "
+        f"{path}: {diagnosis.label} ({shown}; {possible}; "
         f"anomaly {diagnosis.anomaly_score:.2f}{unknown})"
     )
 
@@ -201,9 +233,11 @@ def write_table(path: Path, found: list[Any], model: Any) -> None:
     from latentdx.study.folder import write_csv
 
     classes, reads = model.classes, model.covariates is not None
+    joins = model.decide_by != "scan"
     header = ("path", "scan_id", "status", "label", *(f"probability:{c}" for c in classes),
               "prediction_set", "anomaly_score", "reason",
-              *(("missing_covariates",) if reads else ()))  # fmt: skip
+              *(("missing_covariates",) if reads else ()),
+              *(("case", "paths") if joins else ()))  # fmt: skip
     rows = [
         (
             *(item.path, item.scan_id, item.status, item.label or ""),
@@ -214,6 +248,7 @@ def write_table(path: Path, found: list[Any], model: Any) -> None:
             ),
             item.reason.code if item.reason else "",
             *((";".join(item.missing or ()),) if reads else ()),
+            *((item.case or "", ";".join(item.paths or ())) if joins else ()),
         )
         for item in found
     ]

@@ -11,9 +11,12 @@ _OF_GRADES = ("quadratic_kappa", "grade_error")
 
 def summary(metrics: dict[str, Any], verdict: str) -> str:
     """Test metrics with intervals, the baselines' AUROCs, the control, and the verdict."""
+    from latentdx.report.card import plural
+
     test = metrics["test"]
     first = test["auroc"]
-    lines = [f"Test part: {first['n_scans']} scans of {first['n_patients']} patients"]
+    counted = plural(metrics.get("decide_by"))
+    lines = [f"Test part: {first['n_scans']} {counted} of {first['n_patients']} patients"]
     shown = [name for name in (*_OF_GRADES, *_SHOWN) if name in test]
     lines += [f"  {name.replace('_', ' '):<20}{_number(test[name])}" for name in shown]
     findings = metrics.get("findings", {})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from latentdx.collection.manifest import ManifestRow, read_manifest
 from latentdx.core.errors import StopError
+from latentdx.scans.deidentify import pseudonym
 from latentdx.scans.scan import Scan
 
 
@@ -20,16 +21,22 @@ class TableBeside:
     rows: Mapping[str, ManifestRow]
     n_astray: int = 0
 
-    def told(self, paths: Sequence[str], scan: Scan) -> Scan:
-        """The scan of these files with the row's covariates and site; the table wins, as in ingest.
+    def told(self, paths: Sequence[str], scan: Scan, key: bytes) -> Scan:
+        """The scan of these files with all that the row says; the table wins, as in ingest.
 
-        A row may name any of the files, or a folder above them.
+        A row may name any of the files, or a folder above them. `key` makes the pseudonyms.
         """
         row = next((self.rows[name] for name in _names(paths) if name in self.rows), None)
         if row is None:
             return scan
         covariates = {**scan.covariates, **row.covariates}
-        return replace(scan, covariates=covariates, site=row.site or scan.site)
+        return replace(
+            scan,
+            covariates=covariates,
+            site=row.site or scan.site,
+            patient=pseudonym(row.patient, key, "patient") or scan.patient,
+            study=pseudonym(row.study, key, "study") or scan.study,
+        )
 
 
 def read_beside(csv_path: Path, scans: Iterable[Path]) -> TableBeside:

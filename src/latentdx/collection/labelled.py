@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from latentdx.collection.cases import Cases, Kind
 from latentdx.collection.split import Part, Split
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable, StrArray
@@ -24,6 +25,7 @@ class LabelledScans:
     classes: negative first.
     split_hash: of the split they were taken by.
     beside: float32 (N, K), what the classifier reads of each scan beside its pixels, or None.
+    cases: (N,), the names of the cases whose scans are decided together, or None: each alone.
     """
 
     pixels: NDArray[np.float32]
@@ -34,6 +36,7 @@ class LabelledScans:
     classes: tuple[str, ...]
     split_hash: str
     beside: NDArray[np.float32] | None = None
+    cases: StrArray | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -45,8 +48,24 @@ class LabelledScans:
     def take(self, rows: NDArray[Any]) -> LabelledScans:
         """The scans at these numbers, or where a mask is True."""
         names = ("pixels", "labels", "patients", "scan_ids", "parts")
-        beside = None if self.beside is None else self.beside[rows]
-        return replace(self, beside=beside, **{name: getattr(self, name)[rows] for name in names})
+        more = [name for name in ("beside", "cases") if getattr(self, name) is not None]
+        return replace(self, **{name: getattr(self, name)[rows] for name in (*names, *more)})
+
+    def decided(self) -> LabelledScans:
+        """The first scan of each case, which stands for it: all scans where each is decided alone.
+
+        A case is within one part.
+        """
+        return self if self.cases is None else self.take(self.together().first)
+
+    def together(self) -> Cases:
+        """Which scans are decided together."""
+        names = self.scan_ids if self.cases is None else np.char.add(self.parts, self.cases)
+        return Cases.of(names)
+
+    def pooled(self, scores: NDArray[Kind]) -> NDArray[Kind]:
+        """Scores (N, Q) of the scans as scores (M, Q) of the cases, their mean."""
+        return scores if self.cases is None else self.together().mean(scores)
 
 
 def ordered_rows(table: CollectionTable, split: Split, *names: Part) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -43,6 +43,8 @@ class Diagnosis:
     anomaly_score: 0 (ordinary) to 1 (stranger than all scans it was calibrated on).
     bundle: SHA-256 (hex) of the bundle.
     missing: of a model that reads covariates, the names of those that were not known.
+    case, paths, left_out: of a model that decides by study or patient, which of them (a pseudonym),
+        the scans it was decided by, and those that are of another kind. `path` is the first.
     """
 
     path: str
@@ -55,17 +57,20 @@ class Diagnosis:
     reason: Reason | None = None
     bundle: str = ""
     missing: tuple[str, ...] | None = None
+    case: str | None = None
+    paths: tuple[str, ...] | None = None
+    left_out: tuple[str, ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """One line of ``predict --json``."""
         value = asdict(self)
-        missing = value.pop("missing")
-        return {
-            **value,
-            "probabilities": self.probabilities or {},
-            "prediction_set": list(self.prediction_set),
-            **({} if missing is None else {"missing_covariates": list(missing)}),
+        value["missing_covariates"] = value.pop("missing")
+        optional = ("missing_covariates", "case", "paths", "left_out")
+        value = {
+            name: told for name, told in value.items() if not (told is None and name in optional)
         }
+        lists = {name: list(told) for name, told in value.items() if isinstance(told, tuple)}
+        return {**value, **lists, "probabilities": self.probabilities or {}}
 
 
 class Answering(Protocol):
@@ -87,19 +92,30 @@ def predict_each(
     model: Answering, scans: Iterable[Scan | str | Path], *, abstain: bool = False
 ) -> list[Diagnosis]:
     """Diagnoses in the order of the scans, files decoded in this process."""
+    found: list[Diagnosis] = []
+    for path, scan in each_scan(model, scans):
+        if isinstance(scan, InputError):
+            found.append(model.quarantined(path, scan))
+        else:
+            found += model.diagnose([path], [scan], abstain=abstain)
+    return found
+
+
+def each_scan(
+    model: Answering, scans: Iterable[Scan | str | Path]
+) -> Iterator[tuple[str, Scan | InputError]]:
+    """The scans as the model wants them, by name; of a file that cannot be read, why not."""
     from latentdx.scans.deidentify import user_key
 
     request = model.request(user_key())
-    found: list[Diagnosis] = []
     for item in scans:
         path = "" if isinstance(item, Scan) else str(item)
         try:
             held = [request.fit(item)] if isinstance(item, Scan) else _opened(item, request)
-            for scan in held:
-                found += model.diagnose([_name(path, scan)], [scan], abstain=abstain)
         except InputError as error:
-            found.append(model.quarantined(path, error))
-    return found
+            yield path, error
+        else:
+            yield from ((_name(path, scan), scan) for scan in held)
 
 
 def request_for(encoder: Autoencoder, policy: Policy, key: bytes) -> Request:

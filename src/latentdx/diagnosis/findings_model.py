@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.collection.cases import DecideBy
 from latentdx.collection.columns import as_stored
 from latentdx.collection.findings import Findings
 from latentdx.core.errors import InputError
@@ -79,6 +80,11 @@ class FindingsModel:
     def covariates(self) -> Covariates | None:
         """What all heads read beside the picture."""
         return self.models[0].covariates
+
+    @property
+    def decide_by(self) -> DecideBy:
+        """Scans, each by itself."""
+        return "scan"
 
     @property
     def coverage(self) -> float:

@@ -263,7 +263,7 @@ def fit_calibrated(
     if others is not None and len(others) and settings.semi_supervised in GUESSING:
         fitted = _with_guesses(table, others, settings, n_scans=n_scans, seed=seed)
     head = fit_head(fitted, settings, n_scans=n_scans, seed=seed, unlabelled=others)
-    scores, held = calibrate.scores(head), calibrate.scans
+    scores, held = calibrate.scores(head), calibrate.decided
     calibration = fit_calibration(
         settings.calibration,
         scores,
@@ -291,7 +291,7 @@ def _with_guesses(
 
 
 def score_scans(head: Head, scans: LabelledScans, extract: Extract, *, flip: bool) -> Floats:
-    """Scores (N, Q), averaged over each scan and its mirror image where `flip`."""
+    """Scores (M, Q) of the cases, averaged over their scans and, where `flip`, mirror images."""
     return Viewed.of(scans, extract, flip=flip).scores(head)
 
 

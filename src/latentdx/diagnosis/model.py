@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.collection.cases import Cases, DecideBy
 from latentdx.collection.columns import as_stored
 from latentdx.core.errors import InputError
 from latentdx.diagnosis.abstain import RiskControl, confidences
@@ -73,6 +75,25 @@ class Look:
     reconstructions: Pixels
     strangest: NDArray[np.str_]
 
+    def of(self, cases: Cases) -> Look:
+        """Each case as its first scan; as strange as its strangest, foreign where all scans are."""
+        rows, first = cases.rows(), cases.first
+        return Look(
+            tuple(cases.mean(view) for view in self.views),
+            np.array([self.anomaly[each].max() for each in rows]),
+            np.array([self.foreign[each].all() for each in rows]),
+            self.reconstructions[first],
+            self.strangest[first],
+        )
+
+
+class Conclusion(NamedTuple):
+    """What follows from scores: see `Outputs`."""
+
+    probabilities: NDArray[np.float64]
+    decisions: NDArray[np.int64]
+    sets: NDArray[np.bool_]
+
 
 @dataclass(frozen=True)
 class DiagnosticModel:
@@ -89,6 +110,7 @@ class DiagnosticModel:
     risk: when to abstain so that answers are rarely wrong; None where that was not asked for.
     covariates: what it reads of a scan beside the picture, or None.
     tuned: a copy of the encoder that was trained on labels, which scores beside the head; or None.
+    decide_by: whether scans, studies or patients are decided; scores are means over their scans.
     """
 
     encoder: Autoencoder
@@ -103,6 +125,7 @@ class DiagnosticModel:
     risk: RiskControl | None = None
     covariates: Covariates | None = None
     tuned: FineTuned | None = None
+    decide_by: DecideBy = "scan"
 
     def extract(self, pixels: Pixels) -> NDArray[np.float32]:
         """Embeddings (N, D) of pixels (N, C, *spatial); (N, D + Q) with scores of `tuned`."""
@@ -114,13 +137,15 @@ class DiagnosticModel:
         pixels: Pixels,
         groups: Sequence[str] | None = None,
         beside: NDArray[np.float32] | None = None,
+        cases: Cases | None = None,
     ) -> Outputs:
         """Everything the model has to say of pixels (N, C, *spatial), size and channels its own.
 
-        `groups` (N,) are the scans' values of `sets.column`, where there is one; `beside` (N, K)
-        their encoded `covariates`, by default as if none were known.
+        `groups` are values of `sets.column`, where there is one; `beside` (N, K) the scans' encoded
+        `covariates`, by default as if none were known. With `cases` each row of the outputs, and of
+        the groups, is one of the M cases.
         """
-        return self.judge(self.look(pixels), groups, beside)
+        return self.judge(self.look(pixels), groups, beside, cases)
 
     def look(self, pixels: Pixels) -> Look:
         """What the encoder and the gate make of pixels (N, C, *spatial)."""
@@ -142,25 +167,34 @@ class DiagnosticModel:
         look: Look,
         groups: Sequence[str] | None = None,
         beside: NDArray[np.float32] | None = None,
+        cases: Cases | None = None,
     ) -> Outputs:
         """What the head and the prediction sets make of a look; the others as in `compute`."""
         if self.covariates is not None and beside is None:
             beside = self.covariates.unknown(len(look.anomaly))
         scores = score_views(self.head, [put_beside(view, beside) for view in look.views])
-        probabilities = self.head.probabilities(scores)
-        decisions = self.head.decide(probabilities)
-        inside = self.sets.inside(probabilities, decisions, groups)
+        if cases is not None:
+            scores, look = cases.mean(scores), look.of(cases)
         return Outputs(
             scores,
-            probabilities,
-            decisions,
-            without_gaps(inside) if self.head.ordered else inside,
+            *self.conclude(scores, groups),
             look.anomaly,
             look.foreign,
             look.views[0][:, : self.head.width],
             look.reconstructions,
             look.strangest,
         )
+
+    def conclude(
+        self, scores: NDArray[np.float32], groups: Sequence[str] | None = None
+    ) -> Conclusion:
+        """What follows from scores (N, Q); `groups` as in `compute`."""
+        probabilities = self.head.probabilities(scores)
+        decisions = self.head.decide(probabilities)
+        inside = self.sets.inside(probabilities, decisions, groups)
+        if self.head.ordered:
+            inside = without_gaps(inside)
+        return Conclusion(probabilities, decisions, inside)
 
     def request(self, key: bytes) -> Request:
         """What scans must be made into before `compute` takes them."""
@@ -180,20 +214,28 @@ class DiagnosticModel:
         >>> model.predict(["scan.dcm"])[0].label  # doctest: +SKIP
         'diseased'
         """
+        if self.decide_by != "scan":
+            from latentdx.diagnosis.case_diagnoses import predict_cases
+
+            return predict_cases(self, scans, abstain=abstain)
         return predict_each(self, scans, abstain=abstain)
 
     def diagnose(
         self, paths: Sequence[str], scans: Sequence[Scan], *, abstain: bool = False
     ) -> list[Diagnosis]:
-        """Diagnoses of decoded scans that were fitted by `request`."""
-        # As in training, where scans come from a collection: the same file, the same answer.
-        groups = [group_of(scan, self.sets.column) for scan in scans]
-        told = None if self.covariates is None else self.covariates.encode_scans(scans)
-        outputs = self.compute(as_stored(np.stack([scan.pixels for scan in scans])), groups, told)
+        """Diagnoses of decoded scans that were fitted by `request`, each by itself."""
+        outputs = self.outputs_of(scans)
         return [
             self._diagnosis(path, scan, outputs, row, abstain=abstain)
             for row, (path, scan) in enumerate(zip(paths, scans, strict=True))
         ]
+
+    def outputs_of(self, scans: Sequence[Scan]) -> Outputs:
+        """What the model computes of decoded scans that were fitted by `request`."""
+        # As in training, where scans come from a collection: the same file, the same answer.
+        groups = [group_of(scan, self.sets.column) for scan in scans]
+        told = None if self.covariates is None else self.covariates.encode_scans(scans)
+        return self.compute(as_stored(np.stack([scan.pixels for scan in scans])), groups, told)
 
     def quarantined(self, path: str, error: InputError) -> Diagnosis:
         """The answer to a file that cannot be used."""
@@ -203,40 +245,48 @@ class DiagnosticModel:
         self, path: str, scan: Scan, outputs: Outputs, row: int, *, abstain: bool
     ) -> Diagnosis:
         missing = None if self.covariates is None else self.covariates.missing_in(scan)
-        base = Diagnosis(path, scan.content_hash[:16], "ok", bundle=self.bundle, missing=missing)
         score = round(float(outputs.anomaly[row]), 6)
+        base = Diagnosis(
+            path,
+            scan.content_hash[:16],
+            "ok",
+            anomaly_score=score,
+            bundle=self.bundle,
+            missing=missing,
+        )
         measure = str(outputs.strangest[row]) if outputs.foreign[row] else None
         if reason := why_foreign(scan, self.gate, measure):
-            return replace(base, status="not_evaluated", anomaly_score=score, reason=reason)
+            return replace(base, status="not_evaluated", reason=reason)
+        return self.answer(base, outputs, row, abstain=abstain)
+
+    def answer(
+        self, base: Diagnosis, told: Outputs | Conclusion, row: int, *, abstain: bool
+    ) -> Diagnosis:
+        """The diagnosis with what follows for this row."""
         shown = {
             name: round(float(p), 6)
-            for name, p in zip(self.classes, outputs.probabilities[row], strict=True)
+            for name, p in zip(self.classes, told.probabilities[row], strict=True)
         }
-        found = replace(
-            base,
-            probabilities=shown,
-            prediction_set=self._inside(outputs, row),
-            anomaly_score=score,
-        )
-        reason = self.unsure(outputs, row) if abstain else None
+        found = replace(base, probabilities=shown, prediction_set=self._inside(told, row))
+        reason = self.unsure(told, row) if abstain else None
         if reason is not None:
             return replace(found, status="abstained", reason=reason)
-        return replace(found, label=self.classes[int(outputs.decisions[row])])
+        return replace(found, label=self.classes[int(told.decisions[row])])
 
-    def unsure(self, outputs: Outputs, row: int) -> Reason | None:
+    def unsure(self, told: Outputs | Conclusion, row: int) -> Reason | None:
         """Why a scan is better not answered: by the risk where one is kept, else by its set."""
         if self.risk is not None and self.risk.cutoff is not None:
-            given = outputs.probabilities[[row]], outputs.decisions[[row]]
+            given = told.probabilities[[row]], told.decisions[[row]]
             if self.risk.answers(*given)[0]:
                 return None
             text = f"its confidence, {confidences(*given)[0]:.3f}, is below {self.risk.cutoff:.3f}"
             return Reason("A_RISK", text)
-        inside = self._inside(outputs, row)
+        inside = self._inside(told, row)
         if len(inside) > 1:
             text = f"{len(inside)} classes remain possible: {', '.join(inside)}"
             return Reason("A_AMBIGUOUS", text)
         return None
 
-    def _inside(self, outputs: Outputs, row: int) -> tuple[str, ...]:
-        held = zip(self.classes, outputs.sets[row], strict=True)
+    def _inside(self, told: Outputs | Conclusion, row: int) -> tuple[str, ...]:
+        held = zip(self.classes, told.sets[row], strict=True)
         return tuple(name for name, is_held in held if is_held)

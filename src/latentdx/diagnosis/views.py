@@ -35,8 +35,13 @@ class Viewed:
         return cls(scans, views_of(scans.pixels, extract, flip=flip, beside=scans.beside))
 
     def scores(self, head: Scorer) -> Floats:
-        """Uncalibrated scores (N, Q)."""
-        return score_views(head, self.views)
+        """Uncalibrated scores (M, Q) of the cases that are decided."""
+        return self.scans.pooled(score_views(head, self.views))
+
+    @property
+    def decided(self) -> LabelledScans:
+        """The cases that the scores are of."""
+        return self.scans.decided()
 
 
 def views_of(

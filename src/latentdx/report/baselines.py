@@ -72,7 +72,7 @@ class Rivals:
 
         Their shares are the probabilities.
         """
-        train, test = self.scans.part("train"), self.scans.part("test")
+        train, test = (self.scans.part(name).decided() for name in ("train", "test"))
         counts = np.bincount(train.labels, minlength=len(train.classes))
         share = np.tile(counts / counts.sum(), (len(test), 1))
         decided = median_class(share) if self.settings.ordered else share.argmax(axis=1)
@@ -96,7 +96,7 @@ class Rivals:
         return self._predictions(table, head.decide(table))
 
     def _predictions(self, table: Table, decisions: Ints) -> Predictions:
-        test = self.scans.part("test")
+        test = self.scans.part("test").decided()
         return Predictions(test.labels, test.patients, table, decisions, self.settings.ordered)
 
     def fresh_network(self) -> Autoencoder:
@@ -152,8 +152,9 @@ def by_metadata(
         strength=strength,
         ordered=ordered,
     )
-    scores, held, test = machine.scores(features), scans.parts == "calibrate", scans.part("test")
-    found = answered(scores[held], scans.labels[held], scores[scans.parts == "test"], ordered)
+    scores, cases = scans.pooled(machine.scores(features)), scans.decided()
+    held, test = cases.parts == "calibrate", cases.part("test")
+    found = answered(scores[held], cases.labels[held], scores[cases.parts == "test"], ordered)
     return Predictions(test.labels, test.patients, *found, ordered)
 
 

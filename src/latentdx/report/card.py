@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from latentdx.collection.cases import PLURALS
 from latentdx.report.findings_content import CardContent
 
 METRIC_NAMES: Mapping[str, str] = {
@@ -103,6 +104,17 @@ def count(value: Any) -> str:
     """
     known = known_number(value)
     return _DASH if known is None else f"{known:,.0f}"
+
+
+def plural(decide_by: str | None) -> str:
+    """What metrics count: scans, unless studies or patients are decided.
+
+    Examples
+    --------
+    >>> plural(None), plural("study")
+    ('scans', 'studies')
+    """
+    return next((words for by, words in PLURALS.items() if by == decide_by), "scans")
 
 
 def known_number(value: Any) -> float | None:
@@ -237,7 +249,8 @@ def _evaluation(content: CardContent) -> str:
         for name, title in metric_names(content.metrics).items()
     ]
     n_scans, n_patients = (field_of(test, "auroc", of) for of in ("n_scans", "n_patients"))
-    counts = f"{count(n_scans)} scans of {count(n_patients)} patients"
+    counted = plural(field_of(content.metrics, "decide_by"))
+    counts = f"{count(n_scans)} {counted} of {count(n_patients)} patients"
     table = table_of(("metric", "value", "95 % interval"), rows)
     return f"## Evaluation\n\nOn {counts} of the test part.\n\n{table}"
 

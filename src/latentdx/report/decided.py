@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from latentdx.collection.cases import PLURALS
 from latentdx.diagnosis.abstain import RiskControl
 from latentdx.diagnosis.calibrations import name_of
 from latentdx.diagnosis.findings_model import FindingsModel
@@ -22,6 +23,12 @@ def how_it_decides(model: DiagnosticModel) -> tuple[str, ...]:
     """
     found = [] if model.tuned is None else [_fine_tuned(model.tuned.facts)]
     found += [] if model.covariates is None else [_beside(model.covariates)]
+    if model.decide_by != "scan":
+        plural = PLURALS[model.decide_by]
+        found.append(
+            f"All scans of a {model.decide_by} are decided together, by the mean of their scores: "
+            f"numbers here count {plural}, each shown by its first scan."
+        )
     found += [*_probabilities(model.head), _sets(model.sets)]
     return (*found, *([] if model.risk is None else [_risk(model.risk)]))
 

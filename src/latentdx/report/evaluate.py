@@ -53,7 +53,8 @@ def evaluate_test(
 
     `groups` (N,): their values of the column of `model.sets`, where there is one.
     """
-    outputs = model.compute(test.pixels, groups, test.beside)
+    cases = None if test.cases is None else test.together()
+    outputs, test = model.compute(test.pixels, groups, test.beside, cases), test.decided()
     predictions = Predictions(
         test.labels, test.patients, outputs.probabilities, outputs.decisions, model.head.ordered
     )

@@ -26,10 +26,10 @@ FEWEST_PATIENTS = 10
 """With fewer, resampled intervals are too narrow: they hold the same few again and again."""
 
 
-def verdict(model: One, rivals: Mapping[str, One], seed: int) -> str:
+def verdict(model: One, rivals: Mapping[str, One], seed: int, counted: str = "scans") -> str:
     """Compare the model with its strongest rival on the same test scans.
 
-    By AUROC; where classes are grades, by quadratic weighted kappa.
+    By AUROC; where classes are grades, by quadratic weighted kappa. `counted`: what they are.
     """
     rivals = {name: rival for name, rival in rivals.items() if name != WITHOUT}
     by, title = model.judged_by
@@ -43,7 +43,7 @@ def verdict(model: One, rivals: Mapping[str, One], seed: int) -> str:
     head = (
         f"the strongest baseline is {_NAMES[best]} ({title} {known[best]:.3f}, against {own:.3f})"
     )
-    return f"{_judgement(difference)}: {head}; {_interval(difference)}."
+    return f"{_judgement(difference)}: {head}; {_interval(difference, counted)}."
 
 
 def _judgement(difference: Estimate) -> str:
@@ -58,11 +58,11 @@ def _judgement(difference: Estimate) -> str:
     return "The autoencoder cannot be told apart from a simpler baseline"
 
 
-def _interval(difference: Estimate) -> str:
+def _interval(difference: Estimate, counted: str) -> str:
     if difference.value is None or difference.low is None or difference.high is None:
         return "too few patients for an interval of the difference"
     return (
         f"the difference is {difference.value:+.3f} "
         f"(95 % interval {difference.low:+.3f} to {difference.high:+.3f}, "
-        f"{difference.n_scans} scans of {difference.n_patients} patients)"
+        f"{difference.n_scans} {counted} of {difference.n_patients} patients)"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from latentdx.collection.cases import PLURALS
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.model import DiagnosticModel
@@ -55,21 +56,25 @@ def assess_step(
     scans = prepared.load("train", "calibrate", "test")
     clock.step("evaluate", "Evaluating on the test part")
     test = scans.part("test")
-    groups = groups_in(prepared.table, test.scan_ids.tolist(), model.sets.column)
+    groups = groups_in(prepared.table, test.decided().scan_ids.tolist(), model.sets.column)
     result = evaluate_test(model, test, groups)
     rivals, told = _rivals(prepared, model, scans, settings, clock)
     clock.step("control", "Running the control: shuffled labels")
     features = model.head.reduced(put_beside(model.extract(scans.pixels), scans.beside))
-    control = shuffled_labels(model.head, ControlScans(scans, features), settings.seed)
+    shuffled = ControlScans(scans.decided(), scans.pooled(features))
+    control = shuffled_labels(model.head, shuffled, settings.seed)
     clock.step("report", "Computing intervals and writing the report")
     metrics = _metrics(prepared, result, rivals, control, settings.seed)
+    if prepared.decide_by != "scan":
+        metrics["decide_by"] = prepared.decide_by
     metrics["abstention"] = abstention_of(model, result, groups, settings.seed)
     notes = warnings_of(notes_of(model.sets, model.risk), metrics, settings)
     metrics["warnings"] = [*audit_warnings(prepared), *notes, *told_columns(told)]
     decided = how_it_decides(model)
     if prepared.covariates is not None:
         decided = (*decided, _tell_covariates(prepared, result, rivals, metrics, settings.seed))
-    sentence = verdict(result.predictions, rivals, settings.seed)
+    counted = PLURALS[prepared.decide_by]
+    sentence = verdict(result.predictions, rivals, settings.seed, counted)
     return Assessment(result, rivals, metrics, sentence, model.head.threshold, decided)
 
 

@@ -55,7 +55,7 @@ def decide_by(
     other half test the risk: decisions that have seen a scan's label would look too good on it.
     """
     seed = derive_seed(settings.seed, "decide")
-    tune = seen.scans
+    tune = seen.decided
     table = model.head.probabilities(seen.scores(model.head))
     choosing, testing = parts_of_tune(tune.patients, settings)
     head = with_threshold(model.head, table, tune, choosing, settings.target, seed)
@@ -81,11 +81,12 @@ def aim_for(prepared: Prepared, settings: RunSettings) -> Callable[[Head, Extrac
     """What gives a baseline's head the model's target: sensitivities are compared like to like."""
     tune = prepared.load("tune")
     seed = derive_seed(settings.seed, "decide")
-    rows, _ = parts_of_tune(tune.patients, settings)
+    decided = tune.decided()
+    rows, _ = parts_of_tune(decided.patients, settings)
 
     def aim(head: Head, extract: Extract) -> Head:
         table = head.probabilities(score_scans(head, tune, extract, flip=settings.flip))
-        return with_threshold(head, table, tune, rows, settings.target, seed)
+        return with_threshold(head, table, decided, rows, settings.target, seed)
 
     return aim
 

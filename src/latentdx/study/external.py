@@ -19,6 +19,7 @@ from latentdx.bundle.schema import (
     read_description,
 )
 from latentdx.collection.audit import audit
+from latentdx.collection.cases import require_one_label
 from latentdx.collection.finding_scans import load_findings
 from latentdx.collection.split import Overlap, Split, split_by_patient
 from latentdx.collection.store import Collection
@@ -60,7 +61,7 @@ def evaluate_bundle(
 
     Returns the metrics and a sentence on what was tested. Raises `StopError`: ``E_CLASSES`` (the
     collection has labels that the bundle does not know), ``E_SIZE``, ``E_NO_LABELS``,
-    ``E_DESTINATION`` (other things than an earlier evaluation lie at `out`).
+    ``E_STUDY_LABELS``, ``E_DESTINATION`` (other things than an earlier evaluation lie at `out`).
     """
     reporter.step("evaluate", "Evaluating the bundle")
     _check_destination(out)
@@ -69,6 +70,7 @@ def evaluate_bundle(
     collection = Collection.open(path)
     table = collection.metadata()
     _check(model, collection, table)
+    require_one_label(table, model.decide_by)
     split, is_own = _test_part(told, table)
     prepared = Prepared(
         collection,
@@ -77,6 +79,7 @@ def evaluate_bundle(
         model.classes,
         audit(table, split.parts),
         covariates=model.covariates,
+        decide_by=model.decide_by,
     )
     opened = Opened(prepared, _settings(told, path))
     sentence = (
@@ -107,7 +110,7 @@ def _evaluate_classes(
 ) -> dict[str, Any]:
     prepared, seed = opened.prepared, opened.settings.seed
     test = prepared.load("test")
-    groups = groups_in(prepared.table, test.scan_ids.tolist(), model.sets.column)
+    groups = groups_in(prepared.table, test.decided().scan_ids.tolist(), model.sets.column)
     result = evaluate_test(model, test, groups)
     metrics = opened.metrics(
         {
@@ -117,6 +120,8 @@ def _evaluate_classes(
             "reconstruction": reconstruction(result, seed),
         }
     )
+    if model.decide_by != "scan":
+        metrics["decide_by"] = model.decide_by
     if model.covariates is not None:
         read = covariates_told(model.covariates, prepared.table, test.scan_ids.tolist())
         metrics["covariates"] = read
@@ -180,6 +185,7 @@ def _settings(told: AnyDescription, collection: Path) -> RunSettings:
         calibration=head.calibration,
         coverage=head.coverage,
         risk=None if head.risk is None else head.risk.risk,
+        decide_by=head.decide_by,
         covariates=tuple(column.name for column in head.covariates),
         **tuned,
     )

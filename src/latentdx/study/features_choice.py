@@ -78,7 +78,7 @@ def features_step(
         losses[kind] = _losses(
             prepared, labelled, tune, partial(embed, network, kind=kind), settings
         )
-    found = _chosen(losses, patient_groups(tune.patients.tolist()))
+    found = _chosen(losses, patient_groups(tune.decided().patients.tolist()))
     clock.note(found.sentence())
     return found
 
@@ -97,7 +97,7 @@ def _losses(
 ) -> Floats:
     head = fitted_head(prepared, labelled, extract, settings)
     scores = score_scans(head, tune, extract, flip=settings.flip)
-    return log_losses(head.probabilities(scores), tune.labels)
+    return log_losses(head.probabilities(scores), tune.decided().labels)
 
 
 def _chosen(losses: dict[FeatureKind, Floats], groups: Any) -> FeaturesChosen:

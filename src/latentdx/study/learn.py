@@ -213,6 +213,7 @@ def fit_step(
         gate=gate_of(prepared, network, labelled, settings),
         policy=policy_of(prepared),
         covariates=prepared.covariates,
+        decide_by=prepared.decide_by,
     )
     model = fine_tuned(model, labelled, prepared, settings, clock)
     seen = Viewed.of(labelled.part("tune"), model.extract, flip=settings.flip)

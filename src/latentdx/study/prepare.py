@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.audit import Audit, audit
+from latentdx.collection.cases import DecideBy, case_names, require_one_label
 from latentdx.collection.findings import Findings
 from latentdx.collection.ingest import IngestReport, ingest
-from latentdx.collection.labelled import LabelledScans, load_parts
+from latentdx.collection.labelled import LabelledScans, load_parts, ordered_rows
 from latentdx.collection.labels import order_classes, order_grades
 from latentdx.collection.plan import IngestSettings
 from latentdx.collection.split import Part, Split, split_by_patient
@@ -35,7 +36,8 @@ class Prepared:
 
     `classes` are negative first, grades the lowest first, of several findings a scan (`findings`)
     their names; `task` is what the labels are; `covariates` is what the classifier reads beside
-    the picture, or None; `invalid` says why scores would mean nothing, or is None.
+    the picture, or None; `decide_by` is what is decided; `invalid` says why scores would mean
+    nothing, or is None.
     """
 
     collection: Collection
@@ -47,11 +49,17 @@ class Prepared:
     task: TaskName = "classes"
     covariates: Covariates | None = None
     findings: Findings | None = None
+    decide_by: DecideBy = "scan"
 
     def load(self, *names: Part) -> LabelledScans:
-        """The labelled scans of some parts (see `load_parts`), with their covariates."""
+        """The labelled scans of some parts (see `load_parts`), with covariates and cases."""
         scans = load_parts(self.collection, self.split, self.classes, *names)
-        return replace(scans, beside=self.beside(scans.scan_ids.tolist()))
+        cases = None
+        if self.decide_by != "scan":
+            cases = case_names(self.table, self.decide_by)[
+                ordered_rows(self.table, self.split, *names)
+            ]
+        return replace(scans, beside=self.beside(scans.scan_ids.tolist()), cases=cases)
 
     def beside(self, scan_ids: Sequence[str]) -> NDArray[np.float32] | None:
         """What the classifier reads of scans (N,) beside the picture, (N, K), or None."""
@@ -110,8 +118,8 @@ def _prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared
 def open_prepared(path: Path, settings: RunSettings) -> Prepared:
     """A stored collection, split and audited.
 
-    Raises the errors of `resolve_task`, `split_by_patient`, `fit_covariates` and, of several
-    findings a scan, `Findings.of`.
+    Raises the errors of `resolve_task`, `split_by_patient`, `require_one_label`, `fit_covariates`
+    and, of several findings a scan, `Findings.of`.
     """
     collection = Collection.open(path)
     table = collection.metadata()
@@ -123,6 +131,10 @@ def open_prepared(path: Path, settings: RunSettings) -> Prepared:
         labelled=settings.labelled,
         several=task == "multi-label",
     )
+    if settings.decide_by != "scan" and task not in ("classes", "ordinal"):
+        fix = "decide by scan"
+        raise StopError("E_OPTION", f"--decide-by with the task {task!r}", fix=fix)
+    require_one_label(table, settings.decide_by)
     findings = _findings(table, split, settings) if task == "multi-label" else None
     classes = findings.names if findings else _classes(table, task, settings)
     covariates = fit_covariates(table, split, settings.covariates)
@@ -132,6 +144,7 @@ def open_prepared(path: Path, settings: RunSettings) -> Prepared:
         task=task,
         covariates=covariates,
         findings=findings,
+        decide_by=settings.decide_by,
     )
 
 

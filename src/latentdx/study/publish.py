@@ -17,6 +17,8 @@ from latentdx.autoencoder.engine.precision import uses_bf16
 from latentdx.autoencoder.engine.processes import best_device
 from latentdx.autoencoder.family import name_of
 from latentdx.bundle.save import save_bundle
+from latentdx.collection.cases import Cases, case_names, shown_case
+from latentdx.collection.labelled import ordered_rows
 from latentdx.collection.split import LABELLED_PARTS
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed, numpy_generator
@@ -203,10 +205,13 @@ def write_predictions(path: Path, made: Made) -> None:
     classes, outputs = prepared.classes, assessment.result.outputs
     scans = assessment.result.scans
     paths = dict(zip(prepared.table.scan_id.tolist(), prepared.table.path.tolist(), strict=True))
+    joins = prepared.decide_by != "scan"
+    cases = _cases(prepared) if joins else {}
     header = (
         *("path", "scan_id", "patient", "label", "decision"),
         *(f"probability:{name}" for name in classes),
         *("prediction_set", "anomaly_score"),
+        *(("case", "paths") if joins else ()),
     )
     rows = []
     for row, scan_id in enumerate(scans.scan_ids.tolist()):
@@ -217,6 +222,20 @@ def write_predictions(path: Path, made: Made) -> None:
                 *(classes[int(scans.labels[row])], classes[int(outputs.decisions[row])]),
                 *(repr(float(value)) for value in outputs.probabilities[row]),
                 *(";".join(inside), f"{outputs.anomaly[row]:.6f}"),
+                *(cases[scan_id] if joins else ()),
             )
         )
     write_csv(path, header, sorted(rows))
+
+
+def _cases(prepared: Prepared) -> dict[str, tuple[str, str]]:
+    """Of each test case, by its first scan: what it is called, and the paths of its scans."""
+    rows = ordered_rows(prepared.table, prepared.split, "test")
+    names, by = case_names(prepared.table, prepared.decide_by)[rows], prepared.decide_by
+    return {
+        str(prepared.table.scan_id[rows[own[0]]]): (
+            shown_case(str(names[own[0]]), by),
+            ";".join(prepared.table.path[rows[own]].tolist()),
+        )
+        for own in Cases.of(names).rows()
+    }
