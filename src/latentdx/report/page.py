@@ -23,7 +23,6 @@ from latentdx.report.card import (
     known_number,
     metric_names,
     number,
-    plural,
 )
 from latentdx.report.content import ReportContent
 from latentdx.report.pictures import Triple, brightest, triple
@@ -102,7 +101,6 @@ def render(content: ReportContent) -> str:
         brightest=_brightest(content),
         are_volumes=content.examples.pixels.ndim > 4,
         field_of=field_of,
-        plural=plural,
         measure_of=measure_of,
         steps=steps_of(content.metrics),
         limits=LIMITS,
