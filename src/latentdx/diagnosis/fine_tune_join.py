@@ -29,8 +29,9 @@ def joined(
     """
     model = replace(model, tuned=tuned)
     seen = Viewed.of(calibrate, model.extract, flip=model.flip)
-    own = np.mean([view[:, model.head.width :] for view in seen.views], axis=0)
+    own = calibrate.pooled(np.mean([view[:, model.head.width :] for view in seen.views], axis=0))
     head = replace(model.head, scales=np.stack([spreads(seen.scores(model.head)), spreads(own)]))
-    scores, patients = seen.scores(head), calibrate.patients.tolist()
-    fitted = fit_calibration(calibration, scores, calibrate.labels, patients, seed=seed)
-    return replace(model, head=head.calibrated(scores, calibrate.labels, fitted))
+    scores, decided = seen.scores(head), seen.decided
+    patients = decided.patients.tolist()
+    fitted = fit_calibration(calibration, scores, decided.labels, patients, seed=seed)
+    return replace(model, head=head.calibrated(scores, decided.labels, fitted))
