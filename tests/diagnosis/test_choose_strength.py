@@ -9,9 +9,10 @@ import pytest
 from diagnosis_blobs import blobs
 from sklearn.model_selection import StratifiedGroupKFold
 
-from latentdx.diagnosis import classifiers
-from latentdx.diagnosis.classifiers import CHOICES, _tuning_rows, choose_strength
+from latentdx.diagnosis import classifiers, simplest
+from latentdx.diagnosis.classifiers import CHOICES, choose_strength
 from latentdx.diagnosis.machines import ClassifierName
+from latentdx.diagnosis.simplest import tuning_rows
 
 SLOW = {"boosting", "forest", "mlp", "stacking"}
 every_machine = pytest.mark.parametrize(
@@ -113,16 +114,16 @@ def test_copies_of_a_patient_do_not_buy_a_flexible_classifier() -> None:
 def test_tuning_takes_whole_patients_until_there_are_enough(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(classifiers, "_TUNING_SCANS", 30)
+    monkeypatch.setattr(simplest, "TUNING_SCANS", 30)
     groups = np.array([f"P{row % 20}" for row in range(100)])
-    rows = _tuning_rows(groups, 0)
+    rows = tuning_rows(groups, 0)
     assert rows.tolist() == sorted(set(rows.tolist()))
     names, counts = np.unique(groups[rows], return_counts=True)
     assert len(names) == 6
     assert set(counts) == {5}
-    assert set(_tuning_rows(groups, 1)) != set(rows)
-    np.testing.assert_array_equal(_tuning_rows(groups, 0), rows)
-    np.testing.assert_array_equal(_tuning_rows(groups[:30], 0), np.arange(30))
+    assert set(tuning_rows(groups, 1)) != set(rows)
+    np.testing.assert_array_equal(tuning_rows(groups, 0), rows)
+    np.testing.assert_array_equal(tuning_rows(groups[:30], 0), np.arange(30))
 
 
 @every_machine

@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.calibrate import SigmoidCalibration
 from latentdx.diagnosis.calibration_cumulative import CumulativeCalibration
 from latentdx.diagnosis.calibrations import Calibration
@@ -24,13 +23,10 @@ from latentdx.diagnosis.machine import Floats, Ints, Machine
 from latentdx.diagnosis.machines import ClassifierName, machine_from, to_arrays
 from latentdx.diagnosis.machines_cumulative import fit_cumulative
 from latentdx.diagnosis.own_classifier import Classifier, Estimator, fit_own, no_classifier
+from latentdx.diagnosis.simplest import FEWEST_TO_CHOOSE, FOLDS, is_better, simplest, tuning_rows
 from latentdx.diagnosis.task import Fit, Task
 from latentdx.metrics.bootstrap import patient_groups
 from latentdx.metrics.calibration import log_loss
-
-_TUNING_SCANS = 1500
-_FOLDS = 5
-_FEWEST_TO_CHOOSE = 50  # scans: below, folds cannot tell forms of features apart
 
 CHOICES: dict[ClassifierName, tuple[float, ...]] = {
     "svm": (0.1, 0.3, 1.0, 3.0, 10.0),  # C
@@ -152,44 +148,20 @@ def choose(
     if name not in CHOICES:
         raise no_classifier(f"there is no classifier {name!r}")
     groups = patient_groups(patients)  # numbers: other pseudonyms give the same folds
-    rows = _tuning_rows(groups, seed)
+    rows = tuning_rows(groups, seed)
     values = CHOICES[name]
     labels, groups = labels[rows], groups[rows]
-    parts = patient_folds(labels, groups, _FOLDS, seed=seed)
+    parts = patient_folds(labels, groups, FOLDS, seed=seed)
     if not parts:
         return 0, values[len(values) // 2]
     chosen, losses = 0, np.empty(0)
-    enough = len(rows) >= _FEWEST_TO_CHOOSE
+    enough = len(rows) >= FEWEST_TO_CHOOSE
     for index, features in enumerate(candidates if enough else candidates[:1]):
         task = Task(features[rows], labels, int(labels.max()) + 1, groups, ordered)
         found = np.stack([_losses(name, value, task, parts) for value in values])
-        if index == 0 or _is_better(found, losses):
+        if index == 0 or is_better(found, losses):
             chosen, losses = index, found
-    return chosen, values[_simplest(losses)]
-
-
-def _simplest(losses: NDArray[np.float64]) -> int:
-    """Of losses (strengths, folds), the first within one standard error of the best."""
-    means = losses.mean(axis=1)
-    best = int(means.argmin())
-    limit = means[best] + losses[best].std(ddof=1) / np.sqrt(losses.shape[1])
-    return int(np.flatnonzero(means <= limit)[0])
-
-
-def _is_better(losses: NDArray[np.float64], before: NDArray[np.float64]) -> bool:
-    """By more than one standard error, each at its best strength."""
-    best = [each[each.mean(axis=1).argmin()] for each in (losses, before)]
-    gain = best[1] - best[0]
-    return bool(gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)))
-
-
-def _tuning_rows(groups: NDArray[np.generic], seed: int) -> Ints:
-    """Whole patients until there are enough scans."""
-    names = np.unique(groups)
-    np.random.default_rng(derive_seed(seed, "tuning")).shuffle(names)
-    place = {name: index for index, name in enumerate(names.tolist())}
-    order = np.argsort([place[name] for name in groups.tolist()], kind="stable")
-    return np.sort(order[:_TUNING_SCANS])
+    return chosen, values[simplest(losses)]
 
 
 def _losses(

@@ -43,6 +43,17 @@ def fit_forest(task: Task, strength: float) -> Trees:
     return _joined(trees, [0.0] * len(trees))
 
 
+def fit_forest_of_values(features: Floats, values: NDArray[np.float64], strength: float) -> Trees:
+    """A forest that predicts values (N,) of features (N, D); see `fit_forest`."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    model = RandomForestRegressor(
+        _N_TREES, max_depth=int(strength), max_features=0.33, random_state=0, n_jobs=-1
+    )
+    trees = [_of_forest(each.tree_, mean=True) for each in model.fit(features, values)]
+    return _joined([trees], [0.0])
+
+
 def fit_boosting(task: Task, strength: float) -> Trees:
     """`strength` boosted trees of at most 8 leaves, by histograms of the features.
 
@@ -71,18 +82,18 @@ def fit_boosting(task: Task, strength: float) -> Trees:
     return _joined(trees, starts)
 
 
-def _of_forest(tree: Any) -> _Tree:
-    """Leaves vote 2 p - 1, divided by the number of trees."""
+def _of_forest(tree: Any, *, mean: bool = False) -> _Tree:
+    """Leaves vote 2 p - 1, or the `mean` of their values, divided by the number of trees."""
     itself = np.arange(tree.node_count)
     is_leaf = tree.children_left < 0
-    shares = tree.value[:, 0, :]
-    positive = shares[:, 1] / shares.sum(axis=1)
+    held = tree.value[:, 0, :]
+    votes = held[:, 0] if mean else 2 * held[:, 1] / held.sum(axis=1) - 1
     return _Tree(
         np.where(is_leaf, 0, tree.feature),
         tree.threshold,
         np.where(is_leaf, itself, tree.children_left),
         np.where(is_leaf, itself, tree.children_right),
-        (2 * positive - 1) / _N_TREES,
+        votes / _N_TREES,
     )
 
 
