@@ -11,7 +11,9 @@ MODULES = (
     "bootstrap",
     "crossed",
     "delong",
+    "grades",
     "summary",
+    "values",
 )
 
 

@@ -234,6 +234,7 @@ class IngestJob:
             "key": key_id(self._settings),
             "policy": self._policy(),
             "aside": [asdict(item) for item in self._aside],
+            **({} if self._settings.task == "auto" else {"task": self._settings.task}),
         }
         if not collection.is_complete or json.dumps(collection.info) != json.dumps(info):
             collection.mark_complete(info)

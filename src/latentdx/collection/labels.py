@@ -73,9 +73,7 @@ def check_spelling(
     says that a class is meant as it is. Raises `StopError` ``E_LABEL_MAP``, ``E_LABEL_TYPO``.
     """
     label_map = label_map or {}
-    found = {label for label in labels if label is not None}
-    _check_map(label_map, found)
-    mapped = [None if label is None else label_map.get(label, label) for label in labels]
+    mapped = map_labels(labels, label_map)
     counts = Counter(label for label in mapped if label is not None)
     meant = set(label_map.values())
     for name in sorted(counts.keys() - meant):
@@ -83,6 +81,12 @@ def check_spelling(
             if _is_misspelt(name, other, counts, meant):
                 raise _typo(name, other, counts)
     return mapped
+
+
+def map_labels(labels: Sequence[str | None], label_map: Mapping[str, str]) -> list[str | None]:
+    """The labels, those that the map names read as others. Raises `StopError` ``E_LABEL_MAP``."""
+    _check_map(label_map, {label for label in labels if label is not None})
+    return [None if label is None else label_map.get(label, label) for label in labels]
 
 
 def order_classes(names: Iterable[str], positive: str | None = None) -> list[str]:

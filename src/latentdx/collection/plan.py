@@ -22,6 +22,7 @@ from latentdx.collection.patients import (
 from latentdx.collection.series import group_series
 from latentdx.collection.sources import Reading, list_source, source_kind
 from latentdx.collection.tasks import TaskChoice, resolve_task
+from latentdx.collection.values import check_values
 from latentdx.core.errors import InputError
 from latentdx.core.hashing import hash_json
 from latentdx.scans.deidentify import pseudonym, user_key
@@ -198,22 +199,31 @@ def _planned(
 
 def _with_labels(scans: list[Planned], settings: IngestSettings) -> list[Planned]:
     labels = [scan.label for scan in scans]
-    if resolve_task(labels, settings.task) == "multi-label":
+    task = resolve_task(labels, settings.task)
+    if task == "multi-label":
         mapped = check_findings(
             labels, label_map=settings.label_map, for_training=settings.for_training
+        )
+    elif task == "regression":
+        mapped = check_values(
+            labels, label_map=settings.label_map, patients=_known_patients(scans, settings)
         )
     elif not settings.for_training:
         mapped = check_spelling(labels, label_map=settings.label_map)
     else:
-        patients = [scan.patient for scan in scans]
-        is_known = all(scan.patient for scan in scans if scan.label is not None)
         mapped = check_labels(
-            labels, label_map=settings.label_map, patients=patients if is_known else None
+            labels, label_map=settings.label_map, patients=_known_patients(scans, settings)
         )
     return [
         scan if scan.label == label else replace(scan, label=label)
         for scan, label in zip(scans, mapped, strict=True)
     ]
+
+
+def _known_patients(scans: Sequence[Planned], settings: IngestSettings) -> list[str | None] | None:
+    """The patients, where there must be enough, and all are known before a file is read."""
+    is_known = all(scan.patient for scan in scans if scan.label is not None)
+    return [scan.patient for scan in scans] if is_known and settings.for_training else None
 
 
 def _check_patients(

@@ -1,0 +1,127 @@
+"""`RegressionHead`: from features to a number, and the interval around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.collection.labelled_values import ValuedScans
+from latentdx.diagnosis.conformal_values import half_width
+from latentdx.diagnosis.head import HeadSettings
+from latentdx.diagnosis.machine import Floats, Machine
+from latentdx.diagnosis.regressors import RegressorName, choose_regressor, fit_regressor
+from latentdx.features.table import Extract, FeatureTable, augmented, extract_table, flipped
+from latentdx.features.whiten import PrincipalComponents, Standardiser
+
+Values = NDArray[np.float64]
+
+_MANY = 4  # scans a component
+
+
+@dataclass(frozen=True)
+class Target:
+    """The mean and the deviation of the training part's values, in their unit."""
+
+    mean: Values
+    scale: Values
+
+    @classmethod
+    def fit(cls, values: Values) -> Target:
+        """From values (N,); where all are alike they are only centred."""
+        spread = float(values.std())
+        return cls(np.asarray(values.mean()), np.asarray(spread if spread > 0 else 1.0))
+
+    def standardised(self, values: Values) -> Values:
+        """(N,) in deviations from the mean."""
+        found: Values = (values - self.mean) / self.scale
+        return found
+
+    def in_units(self, values: Values | Floats) -> Values:
+        """Undo `standardised`."""
+        found: Values = values.astype(np.float64) * self.scale + self.mean
+        return found
+
+
+@dataclass(frozen=True)
+class RegressionHead:
+    """Standardised, reduced features into a machine; its predictions in the unit of the values.
+
+    `strength` is the chosen C (or k, ...: see `STRENGTHS`).
+    """
+
+    name: RegressorName
+    strength: float
+    standardiser: Standardiser
+    components: PrincipalComponents
+    machine: Machine
+    target: Target
+
+    def reduced(self, embeddings: Floats) -> Floats:
+        """(N, D) to (N, M): standardised, then principal components of mean variance 1."""
+        return self.components(self.standardiser(embeddings))
+
+    def values(self, embeddings: Floats) -> Values:
+        """Predicted values (N,) of embeddings (N, D)."""
+        return self.target.in_units(self.machine.scores(self.reduced(embeddings))[:, 0])
+
+
+def train_regression_head(
+    train: ValuedScans,
+    extract: Extract,
+    name: RegressorName,
+    settings: HeadSettings,
+    *,
+    seed: int,
+    unlabelled: FeatureTable | None = None,
+) -> RegressionHead:
+    """Augment, extract and fit on `train`; `settings` say how many copies, components and forms.
+
+    Used alike for the autoencoder's features and for every baseline. Features are scaled as those
+    of a classifier are (see `fit_head`); their form and the machine's strength are chosen by the
+    squared error in folds of patients. Values are standardised by those of the scans themselves.
+    """
+    n_scans = len(train)
+    n_copies = settings.n_copies(n_scans)
+    copies = augmented(train.scans, settings.augmentation(), n_copies=n_copies, seed=seed)
+    table = FeatureTable.joined(
+        [extract_table(copy, extract, extractor_hash="") for copy in copies]
+    )
+    target = Target.fit(train.values)
+    values = target.standardised(train.values)
+    basis = table.embeddings[:n_scans]
+    if unlabelled is not None and len(unlabelled):
+        basis = np.concatenate([basis, unlabelled.embeddings])
+    if len(basis) < _MANY * settings.components:
+        basis = np.concatenate([basis, table.embeddings[n_scans:]])
+    standardiser = Standardiser.fit(basis)
+    scaled, spanned = standardiser(table.embeddings), standardiser(basis)
+    most = min(settings.components, len(basis) if unlabelled is not None else n_scans)
+    forms = [PrincipalComponents.fit(spanned, most, power) for power in settings.whitenings]
+    form, strength = choose_regressor(
+        name,
+        [components(scaled[:n_scans]) for components in forms],
+        values,
+        train.scans.patients.tolist(),
+        seed=seed,
+    )
+    repeated = np.tile(values, 1 + n_copies)
+    machine = fit_regressor(name, forms[form](scaled), repeated, strength)
+    return RegressionHead(name, strength, standardiser, forms[form], machine, target)
+
+
+def predict_pixels(head: RegressionHead, pixels: Floats, extract: Extract, *, flip: bool) -> Values:
+    """Values (N,) of pixels (N, C, *spatial), averaged over a scan and its mirror where `flip`."""
+    found = head.values(extract(pixels))
+    if flip:
+        found = (found + head.values(extract(flipped(pixels)))) / 2
+    return found
+
+
+def interval_width(
+    predicted: Values, values: Values, patients: Sequence[str], coverage: float
+) -> float:
+    """`half_width` of the errors of predictions (N,) of values (N,)."""
+    return half_width(predicted - values, patients, coverage)
