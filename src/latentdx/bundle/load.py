@@ -31,9 +31,11 @@ from latentdx.bundle.schema import (
     AnyDescription,
     Description,
     FindingsDescription,
+    ValueDescription,
     checksums,
     read_description,
 )
+from latentdx.bundle.values import value_model
 from latentdx.core.errors import IntegrityError, StopError
 from latentdx.diagnosis.abstain import RiskControl
 from latentdx.diagnosis.anomaly import AnomalyGate
@@ -41,6 +43,7 @@ from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.fine_tuned import FineTuneFacts
 from latentdx.diagnosis.gate_header import Headers
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.scans.policy import Policy
 
 _LARGEST = 4 << 30
@@ -48,7 +51,8 @@ _FIX = "copy the bundle again from its source"
 
 
 def load_bundle(path: str | Path, *, autoencoder: nn.Module | None = None) -> AnyModel:
-    """A model ready to predict: a `DiagnosticModel`, or of several findings a `FindingsModel`.
+    """A model ready to predict: a `DiagnosticModel`, of several findings a `FindingsModel`, or of
+    numbers a `RegressionModel`.
 
     `autoencoder`: the user's own module that it was trained with, whose weights, but not whose
     code, are in the bundle. `StopError` ``E_CONFIG`` where it is missing, ``E_SHAPE`` where it is
@@ -128,6 +132,8 @@ def _model(
 ) -> AnyModel:
     if isinstance(description, FindingsDescription):
         return findings_model(description, network, arrays)
+    if isinstance(description, ValueDescription):
+        return value_model(description, network, arrays)
     return _class_model(description, network, arrays)
 
 
@@ -159,6 +165,10 @@ def _class_model(
 def _try(model: AnyModel) -> None:
     """Let a blank scan through: parts that do not fit each other fail now and not in use."""
     blank = np.zeros((1, *model.encoder.shape), np.float32)
+    if isinstance(model, RegressionModel):
+        if model.compute(blank).values.shape != (1,):
+            raise ValueError
+        return
     models = model.models if isinstance(model, FindingsModel) else (model,)
     look = models[0].look(blank)
     if any(one.judge(look).probabilities.shape != (1, len(one.classes)) for one in models):

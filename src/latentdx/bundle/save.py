@@ -32,13 +32,15 @@ from latentdx.bundle.schema import (
     GateDescription,
     checksums,
 )
+from latentdx.bundle.values import describe_values, value_parts
 from latentdx.core.errors import StopError
 from latentdx.core.files import sync_folder, write_atomic
 from latentdx.core.version import VERSION
 from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.regression_model import RegressionModel
 
-AnyModel: TypeAlias = DiagnosticModel | FindingsModel
+AnyModel: TypeAlias = DiagnosticModel | FindingsModel | RegressionModel
 """What a bundle can hold."""
 
 
@@ -96,6 +98,8 @@ def _describe(
 ) -> AnyDescription:
     if isinstance(model, FindingsModel):
         return describe_findings(model, split_hash, counts, seed=seed)
+    if isinstance(model, RegressionModel):
+        return describe_values(model, split_hash, counts, seed=seed)
     return _describe_classes(model, split_hash, counts, seed=seed)
 
 
@@ -121,12 +125,18 @@ def _describe_classes(
 
 
 def _head_arrays(model: AnyModel) -> dict[str, NDArray[Any]]:
-    arrays = findings_parts(model) if isinstance(model, FindingsModel) else _class_parts(model)
+    arrays = _parts(model)
     return {
         f"{part}.{name}": np.asarray(array, order="C")
         for part, held in arrays.items()
         for name, array in held.items()
     }
+
+
+def _parts(model: AnyModel) -> dict[str, dict[str, NDArray[Any]]]:
+    if isinstance(model, FindingsModel):
+        return findings_parts(model)
+    return value_parts(model) if isinstance(model, RegressionModel) else _class_parts(model)
 
 
 def _class_parts(model: DiagnosticModel) -> dict[str, dict[str, NDArray[Any]]]:

@@ -17,6 +17,7 @@ from latentdx.diagnosis.calibrations import CalibrationName
 from latentdx.diagnosis.fine_tune_blocks import FineTune
 from latentdx.diagnosis.label_losses import ClassWeights
 from latentdx.diagnosis.machines import ClassifierName
+from latentdx.diagnosis.regressors import RegressorName
 from latentdx.diagnosis.sampling import Sampling
 from latentdx.diagnosis.set_rule import SetsKind
 from latentdx.features.kinds import FeatureKind
@@ -182,7 +183,42 @@ class FindingsDescription(_Strict):
     seed: int
 
 
-AnyDescription: TypeAlias = Description | FindingsDescription
+class ValueHeadDescription(_Strict):
+    """The machine of a model of numbers, and how far its intervals reach; None: without end."""
+
+    regressor: RegressorName
+    strength: float
+    features: FeatureKind
+    flip: bool
+    half_width: float | None = Field(default=None, ge=0)
+    coverage: float = Field(gt=0, lt=1)
+    n_patients: int = Field(ge=0)
+
+
+class ValueDescription(_Strict):
+    """The content of ``bundle.json`` where a number is predicted; as `Description` else."""
+
+    format: Literal["latentdx-bundle"] = "latentdx-bundle"
+    version: int = VERSION
+    made_by: str
+    task: Literal["regression"]
+    units: str
+    encoder: EncoderDescription
+    head: ValueHeadDescription
+    gate: GateDescription
+    reading: dict[str, Any] = Field(default_factory=dict)
+    split_hash: str
+    counts: dict[str, int]
+    seed: int
+
+
+AnyDescription: TypeAlias = Description | FindingsDescription | ValueDescription
+
+_OTHERS: dict[str, type[FindingsDescription] | type[ValueDescription]] = {
+    "multi-label": FindingsDescription,
+    "regression": ValueDescription,
+}
+"""What describes tasks that are not of classes."""
 
 
 def read_description(text: str, path: Path) -> AnyDescription:
@@ -191,7 +227,7 @@ def read_description(text: str, path: Path) -> AnyDescription:
     Raises `IntegrityError` ``E_MODEL_VERSION`` for another version, ``E_MODEL_INTEGRITY`` else.
     """
     try:
-        kind = FindingsDescription if _told(text, "task") == "multi-label" else Description
+        kind = _OTHERS.get(str(_told(text, "task")), Description)
         found: AnyDescription = kind.model_validate_json(text)
     except ValidationError as error:
         version = _version_of(text)

@@ -15,6 +15,7 @@ from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
 
+_OF_NUMBERS = ("value", "interval", "units")
 Status = Literal["ok", "abstained", "not_evaluated", "quarantined"]
 
 
@@ -45,6 +46,9 @@ class Diagnosis:
     missing: of a model that reads covariates, the names of those that were not known.
     case, paths, left_out: of a model that decides by study or patient, which of them (a pseudonym),
         the scans it was decided by, and those that are of another kind. `path` is the first.
+    value, interval: of a model that predicts numbers, the value and what holds it at the bundle's
+        coverage (None where it has no end), in `units`; there is no label then.
+    units: None of a model of classes, ``""`` where numbers have none.
     """
 
     path: str
@@ -60,10 +64,15 @@ class Diagnosis:
     case: str | None = None
     paths: tuple[str, ...] | None = None
     left_out: tuple[str, ...] | None = None
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    units: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """One line of ``predict --json``."""
+        """One line of ``predict --json``; ``value``, ``interval``, ``units`` only of numbers."""
         value = asdict(self)
+        if self.units is None:
+            value = {name: each for name, each in value.items() if name not in _OF_NUMBERS}
         value["missing_covariates"] = value.pop("missing")
         optional = ("missing_covariates", "case", "paths", "left_out")
         value = {

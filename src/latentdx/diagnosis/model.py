@@ -95,6 +95,24 @@ class Conclusion(NamedTuple):
     sets: NDArray[np.bool_]
 
 
+def look_at(
+    pixels: Pixels,
+    views: tuple[NDArray[np.float32], ...],
+    encoder: Autoencoder,
+    gate: AnomalyGate,
+    *,
+    pooled: NDArray[np.float32] | None,
+) -> Look:
+    """What an encoder and a gate make of pixels (N, C, *spatial) with these views.
+
+    `pooled` (N, D): the encoder's pooled features, where the views are of these.
+    """
+    rebuilt = reconstruct(encoder, pixels)
+    evidence = gather(encoder, pixels, rebuilt, pooled)
+    strange, foreign = gate.scores(evidence), gate.is_foreign(evidence)
+    return Look(views, strange, foreign, rebuilt, gate.strangest(evidence))
+
+
 @dataclass(frozen=True)
 class DiagnosticModel:
     """Encoder, head, prediction sets and anomaly gate, with the input they expect.
@@ -150,17 +168,8 @@ class DiagnosticModel:
     def look(self, pixels: Pixels) -> Look:
         """What the encoder and the gate make of pixels (N, C, *spatial)."""
         views = views_of(pixels, self.extract, flip=self.flip)
-        rebuilt = reconstruct(self.encoder, pixels)
         pooled = views[0][:, : self.head.width] if self.kind == "pooled" else None
-        evidence = gather(self.encoder, pixels, rebuilt, pooled)
-        gate = self.gate
-        return Look(
-            views,
-            gate.scores(evidence),
-            gate.is_foreign(evidence),
-            rebuilt,
-            gate.strangest(evidence),
-        )
+        return look_at(pixels, views, self.encoder, self.gate, pooled=pooled)
 
     def judge(
         self,

@@ -1,4 +1,4 @@
-"""`RegressionHead`: from features to a number, and the interval around it."""
+"""`RegressionHead`: from features to a number."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.labelled_values import ValuedScans
-from latentdx.diagnosis.conformal_values import half_width
 from latentdx.diagnosis.head import HeadSettings
 from latentdx.diagnosis.machine import Floats, Machine
 from latentdx.diagnosis.regressors import RegressorName, choose_regressor, fit_regressor
-from latentdx.features.table import Extract, FeatureTable, augmented, extract_table, flipped
+from latentdx.diagnosis.views import score_views
+from latentdx.features.table import Extract, FeatureTable, augmented, extract_table
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
 Values = NDArray[np.float64]
@@ -63,9 +63,13 @@ class RegressionHead:
         """(N, D) to (N, M): standardised, then principal components of mean variance 1."""
         return self.components(self.standardiser(embeddings))
 
-    def values(self, embeddings: Floats) -> Values:
-        """Predicted values (N,) of embeddings (N, D)."""
-        return self.target.in_units(self.machine.scores(self.reduced(embeddings))[:, 0])
+    def scores(self, embeddings: Floats) -> Floats:
+        """Predictions (N, 1) of embeddings (N, D), in deviations from the mean."""
+        return self.machine.scores(self.reduced(embeddings))
+
+    def values(self, views: Sequence[Floats]) -> Values:
+        """Predicted values (N,), averaged over one or two views of the same scans, each (N, D)."""
+        return self.target.in_units(score_views(self, views)[:, 0])
 
 
 def train_regression_head(
@@ -110,18 +114,3 @@ def train_regression_head(
     repeated = np.tile(values, 1 + n_copies)
     machine = fit_regressor(name, forms[form](scaled), repeated, strength)
     return RegressionHead(name, strength, standardiser, forms[form], machine, target)
-
-
-def predict_pixels(head: RegressionHead, pixels: Floats, extract: Extract, *, flip: bool) -> Values:
-    """Values (N,) of pixels (N, C, *spatial), averaged over a scan and its mirror where `flip`."""
-    found = head.values(extract(pixels))
-    if flip:
-        found = (found + head.values(extract(flipped(pixels)))) / 2
-    return found
-
-
-def interval_width(
-    predicted: Values, values: Values, patients: Sequence[str], coverage: float
-) -> float:
-    """`half_width` of the errors of predictions (N,) of values (N,)."""
-    return half_width(predicted - values, patients, coverage)

@@ -152,7 +152,7 @@ def render_card(content: CardContent, bundle: Mapping[str, Any], more: str = "")
     """
     sections = [
         _front_matter(content),
-        f"# latentdx model: {_markdown(content.name)}",
+        f"# latentdx model: {markdown(content.name)}",
         _invalid(content),
         _summary(content),
         _use(content),
@@ -162,7 +162,7 @@ def render_card(content: CardContent, bundle: Mapping[str, Any], more: str = "")
         _baselines(content),
         _features(content),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in LIMITS),
-        _made(bundle),
+        how_made(bundle),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -196,17 +196,17 @@ def _results(content: CardContent) -> list[str]:
 
 
 def _invalid(content: CardContent) -> str:
-    reason = _markdown(content.invalid or "")
+    reason = markdown(content.invalid or "")
     return f"> **INVALID: do not use these scores.** {reason}" if content.invalid else ""
 
 
 def _summary(content: CardContent) -> str:
-    names = ", ".join(f"**{_markdown(name)}**" for name in content.classes)
+    names = ", ".join(f"**{markdown(name)}**" for name in content.classes)
     several = field_of(content.metrics, "findings")
     does = "asks of each scan which of {} it shows" if several else "tells scans apart as {}"
     return (
         f"It {does.format(names)}. An autoencoder learned from scans without labels, a classifier "
-        f"from its features with few labels.\n\n{_markdown(content.verdict)}"
+        f"from its features with few labels.\n\n{markdown(content.verdict)}"
     )
 
 
@@ -214,7 +214,7 @@ def _use(content: CardContent) -> str:
     threshold = known_number(content.threshold)
     decided = ""
     if threshold is not None and len(content.classes) == 2:
-        positive = _markdown(content.classes[1])
+        positive = markdown(content.classes[1])
         decided = f" A scan is called {positive} from a probability of {number(threshold)}."
     return (
         "## Intended use\n\nResearch on scans of the kind it was trained on: ranking, sorting, "
@@ -226,7 +226,7 @@ def _use(content: CardContent) -> str:
 
 
 def _decided(content: CardContent) -> str:
-    return "".join(f" {_markdown(sentence)}" for sentence in content.decided)
+    return "".join(f" {markdown(sentence)}" for sentence in content.decided)
 
 
 def _training_data(content: CardContent) -> str:
@@ -281,12 +281,13 @@ def _features(content: CardContent) -> str:
     if not rows:
         return ""
     counts = " scans of ".join(count(field_of(told, of)) for of in ("n_scans", "n_patients"))
-    chosen = _markdown(field_of(told, "chosen"))
+    chosen = markdown(field_of(told, "chosen"))
     table = table_of(("features", "log loss", "above the best", "standard error"), rows)
     return f"## Choice of the features\n\n{chosen}, by {counts} patients of `tune`.\n\n{table}"
 
 
-def _made(bundle: Mapping[str, Any]) -> str:
+def how_made(bundle: Mapping[str, Any]) -> str:
+    """The section of a bundle's technical entries, as far as a card may show them."""
     shown = {name: bundle[name] for name in _OF_BUNDLE if name in bundle}
     rows = [
         (name.replace("_", " "), value)
@@ -298,11 +299,11 @@ def _made(bundle: Mapping[str, Any]) -> str:
 
 def table_of(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
     """A Markdown table of cells that hold no Markdown."""
-    body = [head, ("---",) * len(head), *(tuple(map(_markdown, row)) for row in rows)]
+    body = [head, ("---",) * len(head), *(tuple(map(markdown, row)) for row in rows)]
     return "\n".join("| " + " | ".join(row) + " |" for row in body)
 
 
-def _markdown(text: Any) -> str:
+def markdown(text: Any) -> str:
     """Text that is neither HTML nor Markdown: names of classes may hold anything."""
     escaped = html.escape(printable(text), quote=False)
     return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", escaped)

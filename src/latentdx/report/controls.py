@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,10 @@ from latentdx.metrics.summary import NAMES
 from latentdx.report.predictions import Predictions
 
 Floats = NDArray[np.float32]
+Label = TypeVar("Label", np.int64, np.float64)
 
 N_SHUFFLES = 20
-_MOST_SCANS = 1500
+MOST_SCANS = 1500
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def mean_of(
 def _one(head: Head, shuffled: ControlScans, seed: int) -> Mapping[str, Estimate]:
     train, calibrate = shuffled.part("train"), shuffled.part("calibrate")
     test = shuffled.part("test")
-    drawn = numpy_generator(seed, "rows").permutation(len(train.scans))[:_MOST_SCANS]
+    drawn = numpy_generator(seed, "rows").permutation(len(train.scans))[:MOST_SCANS]
     labels = train.scans.labels[drawn]
     if len(np.unique(labels)) < len(train.scans.classes):
         drawn, labels = np.arange(len(train.scans)), train.scans.labels
@@ -108,14 +110,18 @@ def _shuffled(control: ControlScans, seed: int) -> ControlScans:
 
 
 def _permuted(scans: LabelledScans, seed: int) -> NDArray[np.int64]:
-    """Patients in drawn order take over the labels in the old order: each class stays as common."""
+    return permuted(scans.labels, scans.patients, seed)
+
+
+def permuted(labels: NDArray[Label], patients: NDArray[np.str_], seed: int) -> NDArray[Label]:
+    """Patients in drawn order take over the labels in the old order: each stays as common."""
     # By first appearance, not by name: another key of the pseudonyms draws the same.
-    patients = patient_groups(scans.patients)
-    drawn = numpy_generator(seed).permutation(len(np.unique(patients)))
-    order = np.argsort(patients, kind="stable")
-    target = np.argsort(drawn[patients], kind="stable")
-    found = np.empty_like(scans.labels)
-    found[target] = scans.labels[order]
+    groups = patient_groups(patients)
+    drawn = numpy_generator(seed).permutation(len(np.unique(groups)))
+    order = np.argsort(groups, kind="stable")
+    target = np.argsort(drawn[groups], kind="stable")
+    found = np.empty_like(labels)
+    found[target] = labels[order]
     return found
 
 

@@ -62,14 +62,21 @@ def evaluate_test(
 
 
 def reconstruction(result: TestResult, seed: int) -> dict[str, Any]:
-    """Mean squared error, PSNR (dB) and SSIM of the test scans' reconstructions."""
-    columns = rebuilt_measures(result.scans.pixels, result.outputs.reconstructions)
+    """`rebuilt_estimates` of the test scans."""
+    return rebuilt_estimates(result.scans, result.outputs.reconstructions, seed)
+
+
+def rebuilt_estimates(
+    scans: LabelledScans, rebuilt: NDArray[np.float32], seed: int
+) -> dict[str, Any]:
+    """Mean squared error, PSNR (dB) and SSIM of reconstructions, with intervals."""
+    columns = rebuilt_measures(scans.pixels, rebuilt)
 
     def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = weights @ columns / weights.sum(axis=1, keepdims=True)
         return found
 
-    found = _bootstrapped(statistic, result.scans.patients, seed)
+    found = _bootstrapped(statistic, scans.patients, seed)
     return {name: item.as_json() for name, item in zip(("mse", "psnr", "ssim"), found, strict=True)}
 
 

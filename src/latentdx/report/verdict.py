@@ -10,8 +10,9 @@ from latentdx.report.predictions import Scored
 
 One = TypeVar("One", bound=Scored)
 
-_NAMES = {
+RIVALS = {
     "majority": "guessing the commonest class",
+    "median": "guessing the median",
     "metadata": "metadata without the picture",
     "pixels-pca-svm": "raw pixels with the same classifier",
     "hog-svm": "HOG with the same classifier",
@@ -41,12 +42,13 @@ def verdict(model: One, rivals: Mapping[str, One], seed: int, counted: str = "sc
     best = max(known, key=lambda name: known[name])
     difference = model.lead_over(rivals[best], seed)
     head = (
-        f"the strongest baseline is {_NAMES[best]} ({title} {known[best]:.3f}, against {own:.3f})"
+        f"the strongest baseline is {RIVALS[best]} ({title} {known[best]:.3f}, against {own:.3f})"
     )
-    return f"{_judgement(difference)}: {head}; {_interval(difference, counted)}."
+    return f"{judgement(difference)}: {head}; {_interval(difference, counted)}."
 
 
-def _judgement(difference: Estimate) -> str:
+def judgement(difference: Estimate) -> str:
+    """Whether the autoencoder was worth it, by its lead over the strongest rival."""
     if difference.low is None or difference.high is None:
         return "No verdict"
     if difference.n_patients < FEWEST_PATIENTS:
