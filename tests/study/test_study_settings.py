@@ -30,6 +30,7 @@ FULL = {
     "label_map": {"malignent": "malignant", "a b": "=c"},
     "positive": "malignant",
     "order": ("none", "mild", "severe"),
+    "unit": "years",
     "overlap": "drop",
     "strict": True,
     "autoencoder": "convolutional",

@@ -30,6 +30,7 @@ def fit(
     to: Annotated[Path, typer.Option("--to", help="Folder of the bundle.")],
     task: options.TaskOption = None,
     order: options.OrderOption = None,
+    unit: options.UnitOption = None,
     classifier: options.ClassifierOption = "svm",
     features: options.FeaturesChoiceOption = None,
     covariates: decision_options.CovariatesOption = None,
@@ -57,10 +58,11 @@ def fit(
         **{"classifier": classifier, "features": features, "flip": flip, "seed": seed},
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
-        **{"gate_rate": gate_rate, "task": task, "order": options.grades(order)},
         **{"covariates": options.names(covariates), "decide_by": decide_by},
+        "covariates": options.names(covariates),
         **{"fine_tune": fine_tune, "loss": loss},
         **{"class_weights": class_weights, "sampling": sampling},
+        **{"gate_rate": gate_rate, "task": task, "order": options.grades(order), "unit": unit},
     }
     values = {name: value for name, value in given.items() if value is not None}
     settings = settings_from({"source": str(collection), **values})

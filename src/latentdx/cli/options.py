@@ -54,6 +54,10 @@ OrderOption = Annotated[
         "value where they are numbers.",
     ),
 ]
+UnitOption = Annotated[
+    str | None,
+    typer.Option("--unit", help="With --task regression: the unit of the numbers, such as years."),
+]
 TASKS = ("auto", "classes", "ordinal", "multi-label", "regression")
 SizeOption = Annotated[
     int | None,
@@ -132,7 +136,8 @@ CLASSIFIERS = (
     "svm (default; Gaussian kernel, by landmarks above 20,000 rows), logistic, linear-svm (one "
     "weight a feature), prototypes (nearest class mean: for a handful of labels), knn (nearest "
     "scans), gaussian-process (at most 1,000 scans), forest (random trees), boosting (trees that "
-    "correct each other), mlp (a hidden layer), stacking (svm, logistic and prototypes together)."
+    "correct each other), mlp (a hidden layer), stacking (svm, logistic and prototypes together). "
+    "Of numbers: svm, ridge (a line), knn, forest, gaussian-process."
 )
 ClassifierOption = Annotated[str, typer.Option("--classifier", help=CLASSIFIERS)]
 FlipOption = Annotated[

@@ -56,6 +56,7 @@ def predict(
 
     from latentdx.bundle.load import load_bundle
     from latentdx.diagnosis.findings_model import FindingsModel
+    from latentdx.diagnosis.regression_model import RegressionModel
 
     model = load_bundle(bundle)
     several = isinstance(model, FindingsModel)
@@ -72,7 +73,10 @@ def predict(
             else in_words(diagnosis, coverage, several=several)
         )
     if csv is not None:
-        write_table(csv, found, model)
+        if isinstance(model, RegressionModel):
+            write_values(csv, found)
+        else:
+            write_table(csv, found, model)
     n_refused = sum(item.status == "quarantined" for item in found)
     if n_refused == len(found):
         raise typer.Exit(UNUSABLE)
@@ -216,6 +220,8 @@ def in_words(diagnosis: Any, coverage: float, *, several: bool = False) -> str:
         path = f"{path} and {len(paths) - 1} more"
     if diagnosis.reason is not None:
         return f"{path}: {diagnosis.status} ({diagnosis.reason.text})"
+    if diagnosis.units is not None:
+        return _value_in_words(diagnosis, coverage)
     shown = ", ".join(f"{name} {p:.3f}" for name, p in diagnosis.probabilities.items())
     possible = f"{100 * coverage:g} % set: {' or '.join(diagnosis.prediction_set)}"
     if several:
@@ -226,6 +232,34 @@ def in_words(diagnosis: Any, coverage: float, *, several: bool = False) -> str:
         f"{path}: {diagnosis.label} ({shown}; {possible}; "
         f"anomaly {diagnosis.anomaly_score:.2f}{unknown})"
     )
+
+
+def _value_in_words(diagnosis: Any, coverage: float) -> str:
+    unit = f" {diagnosis.units}" if diagnosis.units else ""
+    ends = "none is promised"
+    if diagnosis.interval is not None:
+        ends = f"{diagnosis.interval[0]:.4g} to {diagnosis.interval[1]:.4g}"
+    return (
+        f"{diagnosis.path}: {diagnosis.value:.4g}{unit} ({100 * coverage:g} % interval: {ends}; "
+        f"anomaly {diagnosis.anomaly_score:.2f})"
+    )
+
+
+def write_values(path: Path, found: list[Any]) -> None:
+    """One row a scan of a model of numbers, safe for spreadsheets."""
+    from latentdx.study.folder import write_csv
+
+    header = ("path", "scan_id", "status", "value", "low", "high", "anomaly_score", "reason")
+    rows = [
+        (
+            *(item.path, item.scan_id, item.status),
+            *("" if each is None else each for each in (item.value, *(item.interval or ("", "")))),
+            "" if item.anomaly_score is None else item.anomaly_score,
+            item.reason.code if item.reason else "",
+        )
+        for item in found
+    ]
+    write_csv(path, header, rows)
 
 
 def write_table(path: Path, found: list[Any], model: Any) -> None:

@@ -40,6 +40,7 @@ def run(
     labels: options.LabelsOption = None,
     task: options.TaskOption = None,
     order: options.OrderOption = None,
+    unit: options.UnitOption = None,
     unlabelled: Annotated[
         list[str] | None, typer.Option("--unlabelled", help="More scans, for pretraining only.")
     ] = None,
@@ -118,7 +119,7 @@ def run(
         "labels": None if labels is None else str(labels),
         "unlabelled": tuple(unlabelled) if unlabelled else None,
         "label_map": options.label_map(label_map) or None,
-        **{"task": task, "order": options.grades(order)},
+        **{"task": task, "order": options.grades(order), "unit": unit},
         "one_scan_per_patient": one_scan_per_patient or None,
         "strict": strict or None,
         **{"dims": dims, "slices": options.slices(slices), "frames": frames, "nan": nan},

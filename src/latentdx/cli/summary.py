@@ -14,6 +14,8 @@ def summary(metrics: dict[str, Any], verdict: str) -> str:
     from latentdx.report.card import plural
 
     test = metrics["test"]
+    if "mae" in test:
+        return _of_values(metrics, verdict)
     first = test["auroc"]
     counted = plural(metrics.get("decide_by"))
     lines = [f"Test part: {first['n_scans']} {counted} of {first['n_patients']} patients"]
@@ -27,6 +29,21 @@ def summary(metrics: dict[str, Any], verdict: str) -> str:
     if others:
         lines.append("AUROC of the baselines and of the control:")
     lines += [f"  {name:<20}{_number(found['auroc'])}" for name, found in others.items()]
+    return "\n".join([*lines, verdict])
+
+
+def _of_values(metrics: dict[str, Any], verdict: str) -> str:
+    """The same of a model of numbers, by its mean absolute error."""
+    test, units = metrics["test"], metrics["units"]
+    first = test["mae"]
+    lines = [f"Test part: {first['n_scans']} scans of {first['n_patients']} patients"]
+    lines += [f"  {name:<20}{_number(found)}" for name, found in test.items()]
+    lines.append(f"  {'interval coverage':<20}{_number(metrics['intervals']['coverage'])}")
+    others = {**metrics["baselines"], **metrics["controls"]}
+    if others:
+        unit = f" ({units})" if units else ""
+        lines.append(f"Mean absolute error of the baselines and of the control{unit}:")
+    lines += [f"  {name:<20}{_number(found['mae'])}" for name, found in others.items()]
     return "\n".join([*lines, verdict])
 
 

@@ -43,6 +43,11 @@ class Audit:
         """Whether a score on the test part can be trusted: no finding is an error."""
         return all(finding.severity != "error" for finding in self.findings)
 
+    def of_values(self) -> Audit:
+        """Without what is said of classes: the labels are numbers."""
+        of_classes = ("imbalance", "small-class")
+        return Audit(tuple(item for item in self.findings if item.code not in of_classes))
+
     def as_json(self) -> dict[str, Any]:
         """The content of ``audit.json``."""
         findings = [

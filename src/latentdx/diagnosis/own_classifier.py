@@ -69,6 +69,21 @@ def fit_own(estimator: Estimator, task: Task) -> OwnMachine:
     return machine
 
 
+def class_name(name: str) -> ClassifierName:
+    """A name, known to tell classes apart. Raises `StopError` ``E_CLASSIFIER``.
+
+    Examples
+    --------
+    >>> class_name("svm")
+    'svm'
+    """
+    for known in get_args(ClassifierName):
+        if name == known:
+            found: ClassifierName = known
+            return found
+    raise no_classifier(f"{name!r} does not tell classes apart")
+
+
 def no_classifier(found: str) -> StopError:
     """The refusal that names those that there are."""
     known = ", ".join(get_args(ClassifierName))

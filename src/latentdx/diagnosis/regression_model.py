@@ -24,7 +24,8 @@ from latentdx.diagnosis.diagnoses import (
 from latentdx.diagnosis.model import Look, Pixels, look_at
 from latentdx.diagnosis.regression_head import RegressionHead
 from latentdx.diagnosis.views import views_of
-from latentdx.features.extract import FeatureKind, embed
+from latentdx.features.extract import embed
+from latentdx.features.kinds import FeatureKind
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan

@@ -81,7 +81,7 @@ class MetadataEncoder:
         numeric: dict[str, tuple[float, float]] = {}
         levels: dict[str, tuple[str, ...]] = {}
         for name, values in columns.items():
-            numbers = _numbers(values)
+            numbers = numbers_of(values)
             known = numbers[~np.isnan(numbers)]
             filled = sum(value != "" for value in values)
             if len(known) >= 0.9 * filled and len(np.unique(known)) > _MOST_LEVELS:
@@ -96,7 +96,7 @@ class MetadataEncoder:
         """(N, D); not known is 0 with a flag of its own, values never seen are all zeros."""
         found: list[NDArray[np.float64]] = []
         for name, (mean, scale) in self.numeric.items():
-            numbers = _numbers(columns[name])
+            numbers = numbers_of(columns[name])
             missing = np.isnan(numbers)
             found += [np.where(missing, 0, (numbers - mean) / scale), missing.astype(np.float64)]
         for name, known in self.levels.items():
@@ -108,7 +108,8 @@ class MetadataEncoder:
         return np.stack(found, axis=1).astype(np.float32)
 
 
-def _numbers(values: Column) -> NDArray[np.float64]:
+def numbers_of(values: Column) -> NDArray[np.float64]:
+    """A column as numbers (N,), NaN where there is none."""
     return np.array([_number(value) for value in values], np.float64)
 
 

@@ -101,11 +101,7 @@ class Rivals:
 
     def fresh_network(self) -> Autoencoder:
         """The same encoder with random weights, which has seen the training part's statistics."""
-        fresh = untrained(self.network, seed=derive_seed(self.seed, "untrained"))
-        train = torch.from_numpy(self.scans.part("train").pixels)
-        fresh.fit_normalisation(train)
-        settle_statistics(fresh, train)
-        return fresh
+        return seen_but_untrained(self.network, self.scans.part("train").pixels, self.seed)
 
 
 def metadata_baseline(
@@ -183,6 +179,15 @@ def run_baselines(
             step(name)
             found[name] = future.result()
     return found
+
+
+def seen_but_untrained(network: Autoencoder, pixels: NDArray[np.float32], seed: int) -> Autoencoder:
+    """A network with random weights, which has seen the statistics of scans (N, C, *spatial)."""
+    fresh = untrained(network, seed=derive_seed(seed, "untrained"))
+    train = torch.from_numpy(pixels)
+    fresh.fit_normalisation(train)
+    settle_statistics(fresh, train)
+    return fresh
 
 
 @torch.no_grad()

@@ -37,6 +37,7 @@ GRADE_NAMES: Mapping[str, str] = {
 """Shown before the others where classes are grades."""
 BASELINE_NAMES: Mapping[str, str] = {
     "majority": "Majority class, no image",
+    "median": "Median of the training part, no image",
     "metadata": "Metadata only, no image",
     "pixels-pca-svm": "Raw pixels, PCA, SVM",
     "hog-svm": "Edge histograms (HOG), SVM",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +57,10 @@ class Measure:
     n_scans: str
     n_patients: str
     bar: tuple[float, float, float] | None
+
+    def without_bar(self) -> Measure:
+        """The same, of a number that does not lie in 0..1."""
+        return replace(self, bar=None)
 
 
 class Compared(NamedTuple):

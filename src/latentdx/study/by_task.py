@@ -19,6 +19,9 @@ from latentdx.study.folder import RunFolder
 from latentdx.study.learn import Pretrained, fit_step
 from latentdx.study.prepare import Prepared
 from latentdx.study.publish import Made, publish
+from latentdx.study.regression_assess import assess_values_step
+from latentdx.study.regression_fit import check_values_choices, fit_values_step
+from latentdx.study.regression_publish import ValuesMade, publish_values
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
 
@@ -88,8 +91,24 @@ def _finish_findings(
 
 _CLASSES = Work(check_choices, _fit_classes, _finish_classes)
 
+
+def _finish_values(
+    prepared: Prepared,
+    pretrained: Pretrained,
+    settings: RunSettings,
+    folder: RunFolder,
+    clock: Clock,
+) -> Finished:
+    model = fit_values_step(prepared, pretrained.network, settings, clock)
+    told = assess_values_step(prepared, model, settings, clock)
+    told.metrics["seconds"] = clock.seconds
+    bundle = publish_values(folder, ValuesMade(settings, prepared, told), pretrained, model)
+    return Finished(told.metrics, told.verdict, bundle)
+
+
 WORK: Mapping[TaskName, Work] = {
     "classes": _CLASSES,
     "ordinal": _CLASSES,
     "multi-label": Work(check_findings_choices, fit_findings, _finish_findings),
+    "regression": Work(check_values_choices, fit_values_step, _finish_values),
 }

@@ -14,6 +14,7 @@ from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.abstain import RiskControl, confidences, control_risk, fewest_patients
 from latentdx.diagnosis.head import Head, score_scans
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.own_classifier import class_name
 from latentdx.diagnosis.scan_groups import groups_in, require_column
 from latentdx.diagnosis.set_rule import SetRule, fit_sets, parse_sets
 from latentdx.diagnosis.threshold import choose_threshold, parse_target, require_two_classes
@@ -30,11 +31,14 @@ Table = NDArray[np.float64]
 def check_choices(prepared: Prepared, settings: RunSettings) -> None:
     """Before anything is trained, refuse what cannot be done with these scans.
 
-    Raises `StopError` ``E_OPTION``: a target for more than two classes, an unknown column, an
-    order of classes that have none, a positive one among grades, fine-tuning for grades, what only
-    fine-tuning can do where it is off.
+    Raises `StopError`: ``E_CLASSIFIER``; ``E_OPTION``: a unit of classes, a target for more than
+    two of them, an unknown column, an order of classes that have none, a positive one of grades,
+    fine-tuning for grades, what only fine-tuning can do where it is off.
     """
     check_fine_tuning(settings, prepared.task)
+    class_name(settings.classifier)
+    if settings.unit:
+        raise StopError("E_OPTION", "--unit without --task regression", fix="leave --unit out")
     if prepared.task == "ordinal" and settings.positive is not None:
         raise StopError("E_OPTION", "--positive with grades", fix="give their order by --order")
     if prepared.task != "ordinal" and settings.order:

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from latentdx.bundle.load import load_bundle
-from latentdx.bundle.save import AnyModel
 from latentdx.bundle.schema import (
     DESCRIPTION,
-    AnyDescription,
+    Description,
     FindingsDescription,
+    ValueDescription,
     read_description,
 )
 from latentdx.collection.audit import audit
 from latentdx.collection.cases import require_one_label
 from latentdx.collection.finding_scans import load_findings
-from latentdx.collection.split import Overlap, Split, split_by_patient
+from latentdx.collection.split import split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
-from latentdx.core.errors import LatentdxError, StopError
+from latentdx.core.errors import StopError
 from latentdx.core.files import write_atomic, write_json
-from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.diagnosis.scan_groups import groups_in
 from latentdx.report.abstention import abstention_of
 from latentdx.report.decided import how_it_decides
@@ -39,10 +38,12 @@ from latentdx.report.page import render
 from latentdx.report.predictions import as_json
 from latentdx.study.assess import Assessment, audit_warnings
 from latentdx.study.covariates import covariates_told, missing_warnings
+from latentdx.study.external_part import check_collection, own_test_part, what_was_tested
 from latentdx.study.findings_assess import FindingsAssessment, tested_metrics
 from latentdx.study.findings_publish import FindingsMade, findings_content, write_findings
 from latentdx.study.prepare import Prepared
 from latentdx.study.publish import Made, content_of, write_predictions
+from latentdx.study.regression_external import evaluate_values
 from latentdx.study.reporter import Reporter
 from latentdx.study.settings import RunSettings
 
@@ -68,10 +69,15 @@ def evaluate_bundle(
     model = load_bundle(bundle, autoencoder=autoencoder)
     told = read_description((bundle / DESCRIPTION).read_text(), bundle)
     collection = Collection.open(path)
+    if isinstance(model, RegressionModel) or isinstance(told, ValueDescription):
+        assert isinstance(model, RegressionModel)
+        assert isinstance(told, ValueDescription)
+        return evaluate_values(model, told, collection, out)
     table = collection.metadata()
     _check(model, collection, table)
     require_one_label(table, model.decide_by)
-    split, is_own = _test_part(told, table)
+    several = isinstance(told, FindingsDescription)
+    split, is_own = own_test_part(told, table, partial(split_by_patient, several=several))
     prepared = Prepared(
         collection,
         table,
@@ -82,11 +88,7 @@ def evaluate_bundle(
         decide_by=model.decide_by,
     )
     opened = Opened(prepared, _settings(told, path))
-    sentence = (
-        "These are the test scans of the collection that the bundle was made from."
-        if is_own
-        else "External validation: every labelled scan of the collection was tested."
-    )
+    sentence = what_was_tested(is_own)
     if isinstance(model, FindingsModel):
         return _evaluate_findings(model, opened, out, sentence), sentence
     return _evaluate_classes(model, opened, out, sentence), sentence
@@ -167,7 +169,7 @@ def _check_destination(out: Path) -> None:
         raise StopError("E_DESTINATION", "other things lie there", fix=fix, path=out)
 
 
-def _settings(told: AnyDescription, collection: Path) -> RunSettings:
+def _settings(told: Description | FindingsDescription, collection: Path) -> RunSettings:
     """What the report shows of how the bundle was made; of several heads that of the first."""
     head = told.findings[0].head if isinstance(told, FindingsDescription) else told.head
     tuned: dict[str, Any] = {}
@@ -191,13 +193,14 @@ def _settings(told: AnyDescription, collection: Path) -> RunSettings:
     )
 
 
-def _check(model: AnyModel, collection: Collection, table: CollectionTable) -> None:
+def _check(
+    model: DiagnosticModel | FindingsModel, collection: Collection, table: CollectionTable
+) -> None:
     strange = sorted(set(table.classes) - set(model.classes))
     if isinstance(model, FindingsModel):
         # Others than those that it was made for are no question, and no fault.
         strange = [] if set(table.classes) & set(model.classes) else strange
-    if not table.is_labelled.any():
-        raise StopError("E_NO_LABELS", "no scan has a label", fix="ingest with --labels CSV")
+    check_collection(model.encoder, collection, table)
     if strange:
         raise StopError(
             "E_CLASSES",
@@ -205,28 +208,3 @@ def _check(model: AnyModel, collection: Collection, table: CollectionTable) -> N
             f"{', '.join(model.classes)}",
             fix="ingest again with --label-map",
         )
-    expected = model.encoder.shape
-    if expected != collection.shape:
-        text = f"the bundle reads scans of shape {expected}, the collection holds "
-        text += f"{collection.shape}"
-        fix = f"ingest again with --dims {len(expected) - 1} --size {expected[1]}"
-        raise StopError("E_SIZE", text, fix=fix, path=collection.path)
-
-
-def _test_part(told: AnyDescription, table: CollectionTable) -> tuple[Split, bool]:
-    """The bundle's own test part where the collection is its own, else all labelled scans."""
-    seed, n_train = derive_seed(told.seed, "split"), told.counts.get("train")
-    several = isinstance(told, FindingsDescription)
-    ways: tuple[tuple[Overlap, int | None], ...]
-    ways = (("drop", None), ("drop", n_train), ("allow", None), ("allow", n_train))
-    for overlap, labelled in ways:
-        try:
-            own = split_by_patient(
-                table, seed=seed, overlap=overlap, labelled=labelled, several=several
-            )
-        except LatentdxError:
-            continue
-        if own.hash == told.split_hash:
-            return own, True
-    parts: NDArray[np.str_] = np.where(table.is_labelled, "test", "excluded")
-    return Split(parts, Split.hash_of(table, parts)), False

@@ -36,6 +36,7 @@ from latentdx.diagnosis.gate_fit import fit_gate
 from latentdx.diagnosis.gate_header import Headers
 from latentdx.diagnosis.head import Head, HeadSettings, train_head
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.own_classifier import class_name
 from latentdx.diagnosis.semi_supervised import GUESSING
 from latentdx.diagnosis.set_rule import SetRule
 from latentdx.diagnosis.views import Viewed
@@ -66,7 +67,7 @@ class Pretrained:
 def head_settings(settings: RunSettings) -> HeadSettings:
     """How a run fits its classifiers, the baselines' included."""
     return HeadSettings(
-        classifier=settings.classifier,
+        classifier=class_name(settings.classifier),
         flip=settings.flip,
         calibration=settings.calibration,
         semi_supervised=settings.semi_supervised,

@@ -17,9 +17,10 @@ from latentdx.collection.labelled import LabelledScans, load_parts, ordered_rows
 from latentdx.collection.labels import order_classes, order_grades
 from latentdx.collection.plan import IngestSettings
 from latentdx.collection.split import Part, Split, split_by_patient
+from latentdx.collection.split_values import split_by_value
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
-from latentdx.collection.tasks import TaskName, resolve_task
+from latentdx.collection.tasks import TaskChoice, TaskName, resolve_task
 from latentdx.core.errors import LatentdxError, LeakageError, StopError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed
@@ -35,9 +36,9 @@ class Prepared:
     """Stored scans, their split, and what was found on the way.
 
     `classes` are negative first, grades the lowest first, of several findings a scan (`findings`)
-    their names; `task` is what the labels are; `covariates` is what the classifier reads beside
-    the picture, or None; `decide_by` is what is decided; `invalid` says why scores would mean
-    nothing, or is None.
+    their names, none of numbers; `task` is what the labels are; `covariates` is what the
+    classifier reads beside the picture, or None; `decide_by` is what is decided; `invalid` says
+    why scores would mean nothing, or is None.
     """
 
     collection: Collection
@@ -118,22 +119,22 @@ def _prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared
 def open_prepared(path: Path, settings: RunSettings) -> Prepared:
     """A stored collection, split and audited.
 
+    What the labels are is what the settings say, else what was said when they were ingested.
     Raises the errors of `resolve_task`, `split_by_patient`, `require_one_label`, `fit_covariates`
     and, of several findings a scan, `Findings.of`.
     """
     collection = Collection.open(path)
     table = collection.metadata()
-    task = resolve_task(table.label[table.is_labelled].tolist(), settings.task)
-    split = split_by_patient(
-        table,
-        seed=derive_seed(settings.seed, "split"),
-        overlap=settings.overlap,
-        labelled=settings.labelled,
-        several=task == "multi-label",
-    )
+    told: TaskChoice = collection.info.get("task", "auto")
+    choice = told if settings.task == "auto" else settings.task
+    task = resolve_task(table.label[table.is_labelled].tolist(), choice)
+    split = _split(table, task, settings)
     if settings.decide_by != "scan" and task not in ("classes", "ordinal"):
         fix = "decide by scan"
         raise StopError("E_OPTION", f"--decide-by with the task {task!r}", fix=fix)
+    if task == "regression":
+        found = audit(table, split.parts).of_values()
+        return Prepared(collection, table, split, (), found, task=task)
     require_one_label(table, settings.decide_by)
     findings = _findings(table, split, settings) if task == "multi-label" else None
     classes = findings.names if findings else _classes(table, task, settings)
@@ -146,6 +147,18 @@ def open_prepared(path: Path, settings: RunSettings) -> Prepared:
         findings=findings,
         decide_by=settings.decide_by,
     )
+
+
+def _split(table: CollectionTable, task: TaskName, settings: RunSettings) -> Split:
+    seed, overlap, labelled = (
+        derive_seed(settings.seed, "split"),
+        settings.overlap,
+        settings.labelled,
+    )
+    if task == "regression":
+        return split_by_value(table, seed=seed, overlap=overlap, labelled=labelled)
+    several = task == "multi-label"
+    return split_by_patient(table, seed=seed, overlap=overlap, labelled=labelled, several=several)
 
 
 def _findings(table: CollectionTable, split: Split, settings: RunSettings) -> Findings:

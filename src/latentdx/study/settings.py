@@ -22,6 +22,7 @@ from latentdx.diagnosis.calibrations import CalibrationChoice
 from latentdx.diagnosis.fine_tune_blocks import FineTune
 from latentdx.diagnosis.label_losses import ClassWeights, parse_loss
 from latentdx.diagnosis.machines import ClassifierName
+from latentdx.diagnosis.regressors import RegressorName
 from latentdx.diagnosis.sampling import Sampling
 from latentdx.diagnosis.semi_supervised import SemiSupervised
 from latentdx.diagnosis.set_rule import parse_sets
@@ -67,6 +68,7 @@ class RunSettings(BaseModel):
     label_map: dict[str, str] = Field(default_factory=dict)
     positive: str | None = None
     order: tuple[str, ...] = ()
+    unit: str = ""
     overlap: Literal["stop", "drop", "allow"] = "stop"
     strict: bool = False
     autoencoder: AnyName = "invariant"
@@ -85,7 +87,7 @@ class RunSettings(BaseModel):
     deterministic: bool = False
     sharding: Sharding = "none"
     track: tuple[Tracker, ...] = ()
-    classifier: ClassifierName = "svm"
+    classifier: ClassifierName | RegressorName = "svm"
     features: FeatureChoice = DEFAULT
     covariates: tuple[str, ...] = ()
     flip: bool = True

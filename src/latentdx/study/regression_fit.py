@@ -1,0 +1,115 @@
+"""The learning step where labels are numbers: a machine on an encoder's features."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.collection.labelled_values import load_values
+from latentdx.core.errors import StopError
+from latentdx.core.seeds import derive_seed
+from latentdx.diagnosis.conformal_values import half_width
+from latentdx.diagnosis.gate_fit import fit_gate
+from latentdx.diagnosis.gate_header import Headers
+from latentdx.diagnosis.head import HeadSettings
+from latentdx.diagnosis.regression_head import train_regression_head
+from latentdx.diagnosis.regression_model import IntervalRule, RegressionModel
+from latentdx.diagnosis.regressors import regressor_name
+from latentdx.diagnosis.views import views_of
+from latentdx.features.extract import embed
+from latentdx.features.kinds import FeatureKind
+from latentdx.scans.policy import Policy
+from latentdx.study.prepare import Prepared
+from latentdx.study.reporter import Clock
+from latentdx.study.settings import RunSettings
+from latentdx.study.unlabelled import MOST_FOR_SCALE, unlabelled_table
+
+_OF_CLASSES = ("target", "risk", "prediction_sets", "calibration", "semi_supervised", "positive")
+
+
+def check_values_choices(prepared: Prepared, settings: RunSettings) -> None:
+    """Before anything is trained, refuse what only classes have.
+
+    Raises `StopError` ``E_OPTION``, and ``E_CLASSIFIER`` for a machine that predicts no numbers.
+    """
+    regressor_name(settings.classifier)
+    _kind(settings)
+    usual = RunSettings(source=settings.source)
+    for name in (*_OF_CLASSES, "order"):
+        if getattr(settings, name) != getattr(usual, name):
+            option = f"--{name.replace('_', '-')}"
+            found = f"{option} with --task regression"
+            raise StopError("E_OPTION", found, fix=f"leave {option} out: it is for classes")
+
+
+def _kind(settings: RunSettings) -> FeatureKind:
+    """The features that are asked for. Raises `StopError` ``E_OPTION`` for ``auto``."""
+    if settings.features == "auto":
+        found = "--features auto with --task regression"
+        raise StopError("E_OPTION", found, fix="name the features: it chooses by classes")
+    return settings.features
+
+
+def value_settings(settings: RunSettings) -> HeadSettings:
+    """How many copies are made, and what features become; the machine's name is beside it."""
+    is_process = settings.classifier == "gaussian-process"
+    return HeadSettings("gaussian-process" if is_process else "svm", flip=settings.flip)
+
+
+def fit_values_step(
+    prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
+) -> RegressionModel:
+    """Features and machine (on train), intervals (on tune and calibrate), the gate (calibrate)."""
+    clock.step("fit", "Fitting the machine")
+    valued = load_values(prepared.collection, prepared.split, "train", "tune", "calibrate")
+    kind = _kind(settings)
+    extract = partial(embed, network, kind=kind)
+    seed = derive_seed(settings.seed, "head")
+    train = valued.part("train")
+    head = train_regression_head(
+        train,
+        extract,
+        regressor_name(settings.classifier),
+        value_settings(settings),
+        seed=seed,
+        unlabelled=unlabelled_table(prepared, extract, seed=seed, most=MOST_FOR_SCALE),
+    )
+    held = valued.part("tune", "calibrate")
+    errors = head.values(views_of(held.scans.pixels, extract, flip=settings.flip)) - held.values
+    patients = held.scans.patients
+    width = half_width(errors, patients, settings.coverage)
+    rule = IntervalRule(width, settings.coverage, len(np.unique(patients)))
+    for note in interval_notes(rule):
+        clock.note(note)
+    table, rows = prepared.table, prepared.split.rows("train")
+    return RegressionModel(
+        network,
+        head,
+        kind,
+        settings.flip,
+        rule,
+        fit_gate(
+            network,
+            train.scans,
+            valued.part("calibrate").scans,
+            headers=Headers.of(table.modality[rows].tolist(), table.native_shape[rows].tolist()),
+            rate=settings.gate_rate,
+            seed=derive_seed(settings.seed, "gate"),
+        ),
+        settings.unit,
+        policy=Policy.from_json(prepared.collection.info.get("policy", {})),
+    )
+
+
+def interval_notes(rule: IntervalRule) -> list[str]:
+    """What could not be promised, in words."""
+    if math.isfinite(rule.half_width):
+        return []
+    needed = math.ceil(rule.coverage / (1 - rule.coverage) - 1e-9)
+    return [
+        f"intervals: tune and calibrate have {rule.n_patients} patients, and {needed} are needed "
+        f"for a coverage of {rule.coverage:g}: intervals have no end"
+    ]
