@@ -111,7 +111,9 @@ def _rivals(
     extra = {} if metadata is None else {"metadata": metadata}
     seed = derive_seed(settings.seed, "head")
     unlabelled = partial(unlabelled_table, prepared, seed=seed, most=MOST_FOR_SCALE)
-    rivals = Rivals(scans, model.encoder, head_settings(settings), settings.seed, aim, unlabelled)
+    rivals = Rivals(
+        scans, model.encoder, head_settings(settings, prepared.task), settings.seed, aim, unlabelled
+    )
     done = {"pixels-pca-svm": 0, "hog-svm": 1, "untrained-encoder": 2}
 
     def step(name: str) -> None:
@@ -131,7 +133,7 @@ def _without_covariates(
     aim = None if settings.target == "balanced" else aim_for(plain, settings)
     seed = derive_seed(settings.seed, "head")
     unlabelled = partial(unlabelled_table, plain, seed=seed, most=MOST_FOR_SCALE)
-    head = head_settings(settings)
+    head = head_settings(settings, prepared.task)
     rivals = Rivals(pictures, model.encoder, head, settings.seed, aim, unlabelled)
     return rivals.with_features(model.extract)
 

@@ -27,6 +27,7 @@ from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.augment import GEOMETRIC, AugmentSettings
 from latentdx.collection.augment_presets import views_for
 from latentdx.collection.labelled import LabelledScans
+from latentdx.collection.tasks import TaskName
 from latentdx.core.errors import StopError
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_bytes, hash_json
@@ -64,14 +65,14 @@ class Pretrained:
     n_scans: int
 
 
-def head_settings(settings: RunSettings) -> HeadSettings:
-    """How a run fits its classifiers, the baselines' included."""
+def head_settings(settings: RunSettings, task: TaskName = "classes") -> HeadSettings:
+    """How a run fits its classifiers for a task, the baselines' included."""
     return HeadSettings(
         classifier=class_name(settings.classifier),
         flip=settings.flip,
         calibration=settings.calibration,
         semi_supervised=settings.semi_supervised,
-        ordered=settings.task == "ordinal",
+        ordered=task == "ordinal",
     )
 
 
@@ -234,7 +235,7 @@ def fitted_head(
         labelled.part("train"),
         labelled.part("calibrate"),
         extract,
-        head_settings(settings),
+        head_settings(settings, prepared.task),
         seed=seed,
         unlabelled=unlabelled_table(prepared, extract, seed=seed, most=most),
     )

@@ -27,7 +27,10 @@ from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
 from latentdx.study.unlabelled import MOST_FOR_SCALE, unlabelled_table
 
-_OF_CLASSES = ("target", "risk", "prediction_sets", "calibration", "semi_supervised", "positive")
+_OF_CLASSES = (
+    *("target", "risk", "prediction_sets", "calibration", "semi_supervised", "positive", "order"),
+    "covariates",
+)
 
 
 def check_values_choices(prepared: Prepared, settings: RunSettings) -> None:
@@ -38,7 +41,7 @@ def check_values_choices(prepared: Prepared, settings: RunSettings) -> None:
     regressor_name(settings.classifier)
     _kind(settings)
     usual = RunSettings(source=settings.source)
-    for name in (*_OF_CLASSES, "order"):
+    for name in _OF_CLASSES:
         if getattr(settings, name) != getattr(usual, name):
             option = f"--{name.replace('_', '-')}"
             found = f"{option} with --task regression"
