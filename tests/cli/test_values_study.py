@@ -129,6 +129,8 @@ def test_step_by_step_the_collection_knows_its_task(
         (("--task", "regression", "--classifier", "boosting"), "E_CLASSIFIER", "ridge"),
         (("--task", "regression", "--target", "cost:FN/FP=2"), "E_OPTION", "--target"),
         (("--task", "regression", "--order", "1,2"), "E_OPTION", "--order"),
+        (("--task", "regression", "--covariates", "sex"), "E_OPTION", "--covariates"),
+        (("--task", "regression", "--features", "auto"), "E_OPTION", "name the features"),
         (("--task", "regression", "--risk", "0.1"), "E_OPTION", "--risk"),
     ],
 )
