@@ -39,7 +39,7 @@ def model_of(name: RegressorName) -> RegressionModel:
     network.fit_normalisation(torch.from_numpy(train.pixels))
 
     def extract(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        return embed(network, pixels)
+        return embed(network, pixels, "pooled")
 
     values = 10.0 * train.labels + train.pixels.mean(axis=(1, 2, 3))
     settings = HeadSettings(
@@ -125,7 +125,9 @@ def test_a_model_of_grades_comes_back(tmp_path: Path) -> None:
     network = build("convolutional", {"channels": 1, "size": SIZE, "widths": (8, 16)})
     network.fit_normalisation(torch.from_numpy(train.pixels))
     settings = HeadSettings("svm", rows=100, components=8, ordered=True, calibration="beta")
-    head = train_head(train, calibrate, lambda pixels: embed(network, pixels), settings, seed=0)
+    head = train_head(
+        train, calibrate, lambda pixels: embed(network, pixels, "pooled"), settings, seed=0
+    )
     gate, sets = fit_gate(network, train, calibrate), SetRule("marginal", (0.1,))
     model = DiagnosticModel(network, head, train.classes, "pooled", True, sets, gate)
     saved(model, tmp_path / "b")
