@@ -56,7 +56,7 @@ OrderOption = Annotated[
 ]
 UnitOption = Annotated[
     str | None,
-    typer.Option("--unit", help="With --task regression: the unit of the numbers, such as years."),
+    typer.Option("--unit", help="With --task regression: the numbers' unit, such as years."),
 ]
 TASKS = ("auto", "classes", "ordinal", "multi-label", "regression")
 SizeOption = Annotated[
@@ -188,7 +188,6 @@ PrecisionOption = Annotated[
     str | None,
     typer.Option("--precision", help="auto (default: by a short trial), fp32 or bf16."),
 ]
-
 ProbedOption = Annotated[
     int,
     typer.Option("--labelled", help="Labelled scans of train by which features are judged.", min=4),
@@ -203,7 +202,7 @@ def names(text: str | None) -> tuple[str, ...] | None:
 
 
 def grades(text: str | None) -> tuple[str, ...] | None:
-    """``a,b,c`` as names in that order; None where nothing is said."""
+    """``a,b,c`` as names in order; None where nothing is said."""
     return None if text is None else tuple(part.strip() for part in text.split(","))
 
 

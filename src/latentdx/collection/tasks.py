@@ -20,17 +20,14 @@ NONE = "none"
 MOST_NUMBERS = 20
 """Different numbers that may be names of classes; more must be said to be so."""
 
-SUPPORTED: tuple[TaskName, ...] = ("classes", "ordinal", "multi-label", "regression")
-"""Those that a study can be made of."""
-
 
 def resolve_task(labels: Iterable[str | None], choice: TaskChoice = "auto") -> TaskName:
     """The task that is meant by `choice` with these labels (None or ``""``: unlabelled).
 
     ``auto`` is ``multi-label`` where a scan has several findings, ``classes`` else: grades and
-    numbers look like classes, and have to be asked for. Raises `StopError` ``E_TASK`` for a task
-    that is not supported, where a scan has several labels in a task of one label a scan, and for
-    ``auto`` where labels are more than 20 different numbers: names, or what is to be predicted?
+    numbers look like classes, and have to be asked for. Raises `StopError` ``E_TASK`` where a scan
+    has several labels in a task of one label a scan, and for ``auto`` where labels are more than 20
+    different numbers: names, or what is to be predicted?
 
     Examples
     --------
@@ -44,9 +41,6 @@ def resolve_task(labels: Iterable[str | None], choice: TaskChoice = "auto") -> T
     if choice == "auto" and (count := _different_numbers(labels)) > MOST_NUMBERS:
         fix = "give --task regression to predict them, or --task classes where they are names"
         raise StopError("E_TASK", f"the labels are {count} different numbers", fix=fix)
-    if task not in SUPPORTED:
-        fix = f"choose one of {', '.join(SUPPORTED)}"
-        raise StopError("E_TASK", f"the task {task!r} is not supported yet", fix=fix)
     if example and task != "multi-label":
         found_text = f"{example!r} is several labels of one scan, in the task {task!r}"
         fix = "give one label a scan, or leave --task out"

@@ -34,7 +34,6 @@ GRADE_NAMES: Mapping[str, str] = {
     "quadratic_kappa": "Quadratic weighted kappa",
     "grade_error": "Mean absolute error, grades",
 }
-"""Shown before the others where classes are grades."""
 BASELINE_NAMES: Mapping[str, str] = {
     "majority": "Majority class, no image",
     "median": "Median of the training part, no image",
