@@ -55,8 +55,7 @@ OrderOption = Annotated[
     ),
 ]
 UnitOption = Annotated[
-    str | None,
-    typer.Option("--unit", help="With --task regression: the numbers' unit, such as years."),
+    str | None, typer.Option("--unit", help="With --task regression: the unit, such as years.")
 ]
 TASKS = ("auto", "classes", "ordinal", "multi-label", "regression")
 SizeOption = Annotated[

@@ -103,10 +103,7 @@ def look_at(
     *,
     pooled: NDArray[np.float32] | None,
 ) -> Look:
-    """What an encoder and a gate make of pixels (N, C, *spatial) with these views.
-
-    `pooled` (N, D): the encoder's pooled features, where the views are of these.
-    """
+    """What an encoder and a gate make of pixels; `pooled`: its features where views are these."""
     rebuilt = reconstruct(encoder, pixels)
     evidence = gather(encoder, pixels, rebuilt, pooled)
     strange, foreign = gate.scores(evidence), gate.is_foreign(evidence)
