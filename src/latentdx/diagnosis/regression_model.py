@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.collection.cases import DecideBy
 from latentdx.collection.columns import as_stored
 from latentdx.core.errors import InputError, StopError
 from latentdx.diagnosis.anomaly import AnomalyGate
@@ -82,6 +83,11 @@ class RegressionModel:
     units: str = ""
     bundle: str = ""
     policy: Policy = field(default_factory=Policy)
+
+    @property
+    def decide_by(self) -> DecideBy:
+        """Each scan by itself."""
+        return "scan"
 
     def extract(self, pixels: Pixels) -> NDArray[np.float32]:
         """Embeddings (N, D) of pixels (N, C, *spatial)."""
