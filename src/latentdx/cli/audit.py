@@ -12,6 +12,9 @@ from latentdx.cli.errors import UNUSABLE
 
 HELP = """Look for leakage, duplicates, contradictions, imbalance and odd scans in a collection.
 
+Also for near-duplicates: scans of different patients that are copies, mirrored, cropped,
+recompressed, resized or of other grey levels.
+
 Looks at the parts that the source gave; exit code 2 where a score would be invalid.
 
 Example:
@@ -32,12 +35,19 @@ def audit(
     """See `HELP`."""
     import json
 
+    from latentdx.cli.console import ConsoleReporter
+    from latentdx.collection.audit import NEAR, NEAR_ACROSS
     from latentdx.collection.audit import audit as look
+    from latentdx.collection.near_kept import kept_near_duplicates
     from latentdx.collection.quality import review
     from latentdx.collection.store import Collection
 
     stored = Collection.open(collection)
-    found, odd = look(stored.metadata()), review(stored)
+    table = stored.metadata()
+    with ConsoleReporter() as reporter:
+        reporter.step("audit", "Looking for near-duplicates")
+        near = kept_near_duplicates(stored, table, reporter.progress)
+    found, odd = look(table, near=near), review(stored)
     if as_json:
         told = found.as_json()
         told["findings"] += [item.as_json() for item in odd]
@@ -47,7 +57,8 @@ def audit(
         for item in found.findings:
             typer.echo(f"{item.severity}: {item.code}: {item.text}")
             for group in item.examples[:3]:
-                typer.echo(f"    {' = '.join(group)}")
+                sign = " ~ " if item.code in (NEAR, NEAR_ACROSS) else " = "
+                typer.echo(f"    {sign.join(group)}")
         for finding in odd:
             typer.echo(f"{finding.severity}: {finding.code}: {finding.text}")
             typer.echo(f"    {', '.join(finding.examples[:5])}")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from latentdx.collection.near_duplicates import NearPairs
 from latentdx.collection.table import CollectionTable, StrArray
 from latentdx.collection.units import groups_of
 
@@ -17,6 +18,8 @@ Severity = Literal["error", "warning", "info"]
 IMBALANCE_BELOW = 0.1
 SMALL_CLASS_BELOW = 40
 """Patients of a class: with fewer, a test part of a fifth holds fewer than eight."""
+
+NEAR, NEAR_ACROSS = "near-duplicate", "near-duplicate-across-parts"
 
 _SHOWN = 100
 
@@ -57,12 +60,15 @@ class Audit:
         return {"valid": self.valid, "findings": findings}
 
 
-def audit(table: CollectionTable, parts: StrArray | None = None) -> Audit:
+def audit(
+    table: CollectionTable, parts: StrArray | None = None, near: NearPairs | None = None
+) -> Audit:
     """Look for leakage, duplicates, contradictions and thin classes.
 
     `parts` (N,) are those of a split, or None for the parts that the source gave; scans in none
     (``""`` or ``excluded``) cannot leak. What test shares with another part is an error, what
-    other parts share a warning. At most 100 examples a finding.
+    other parts share a warning. `near`: scans of different patients that are nearly equal (see
+    `kept_near_duplicates`). At most 100 examples a finding.
 
     Examples
     --------
@@ -79,7 +85,8 @@ def audit(table: CollectionTable, parts: StrArray | None = None) -> Audit:
         _imbalance,
         _small_classes,
     )
-    return Audit(tuple(finding for check in checks for finding in check(table, parts)))
+    found = [finding for check in checks for finding in check(table, parts)]
+    return Audit((*found, *_near(table, parts, near or NearPairs.none())))
 
 
 def _patients_across(table: CollectionTable, parts: StrArray) -> list[Finding]:
@@ -123,6 +130,23 @@ def _duplicates(table: CollectionTable, parts: StrArray) -> list[Finding]:
         text += f", {n_strange} of them under several patients"
     severity: Severity = "warning" if n_strange else "info"
     return [Finding("duplicate", severity, len(groups), text, _paths(groups, table.path))]
+
+
+def _near(table: CollectionTable, parts: StrArray, near: NearPairs) -> list[Finding]:
+    groups = near.groups()
+    apart = [group[parts[group] != ""] for group in groups]
+    found = _across(NEAR_ACROSS, "groups of nearly equal scans lie", apart, table.path, parts)
+    inside = [
+        whole
+        for whole, group in zip(groups, apart, strict=True)
+        if len(set(parts[group].tolist())) < 2
+    ]
+    if inside:
+        n_scans = sum(len(group) for group in inside)
+        text = f"{len(inside)} groups of nearly equal scans ({n_scans} in all) of different "
+        text += "patients: copies, mirrored, cropped or of other grey levels?"
+        found.append(Finding(NEAR, "warning", len(inside), text, _paths(inside, table.path)))
+    return found
 
 
 def _conflicts(table: CollectionTable, _: StrArray) -> list[Finding]:

@@ -25,6 +25,7 @@ ZOOM = 0.95
 _BAND = (1.5, 6.0)
 _EVEN = 0.3
 _ROWS, _COLUMNS = 512, 4096
+_FEW, _BEYOND = 64, 6
 
 
 def descriptions(planes: Floats) -> Floats:
@@ -49,13 +50,19 @@ def _cells(planes: Floats) -> Floats:
 
 def _parts(cells: Floats) -> Floats:
     n_axes = 1 + max(axis for axes in plane_axes(cells.shape[1]) for axis in axes)
-    parts = [cells]
+    parts: list[Floats] = [cells]
     for axis in range(n_axes):
         mirrored = [flipped(part, 1 << axis) for part in parts]
-        even = [(part + turned) / 2 for part, turned in zip(parts, mirrored, strict=True)]
-        odd = [(part - turned) / 2 for part, turned in zip(parts, mirrored, strict=True)]
-        parts = even + odd
+        pairs = list(zip(parts, mirrored, strict=True))
+        parts = [_half(one + other) for one, other in pairs] + [
+            _half(one - other) for one, other in pairs
+        ]
     return np.stack([part.reshape(len(cells), -1) for part in parts], axis=1)
+
+
+def _half(cells: Floats) -> Floats:
+    half: Floats = cells * np.float32(0.5)
+    return half
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,25 @@ def nearest(
         found.append(_of_rows([query[rows] for query in queries], scans, owner, start))
         if progress is not None:
             progress(rows.stop, n_scans)
+    return np.concatenate(found)
+
+
+def beyond(
+    scans: list[Floats], owner: NDArray[np.int64], rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """(R, 2) each of `rows` with its sixth nearest scan of another owner: alike, but no copy.
+
+    Of few scans a nearer one, the second at least: the sixth would not be alike.
+    """
+    found = []
+    rank = min(len(owner), max(2, min(_BEYOND, len(owner) // 20))) - 1
+    for start in range(0, len(rows), _FEW):
+        few = rows[start : start + _FEW]
+        near = similarity([scan[few] for scan in scans], scans)
+        near[owner[few][:, None] == owner] = -2
+        other = np.argpartition(-near, rank, axis=1)[:, rank]
+        strange = owner[few] != owner[other]
+        found.append(np.stack([few, other], axis=1)[strange])
     return np.concatenate(found)
 
 

@@ -16,6 +16,7 @@ from latentdx.collection.near_candidates import (
     Progress,
     Whitener,
     best_flip,
+    beyond,
     descriptions,
     nearest,
 )
@@ -27,11 +28,11 @@ from latentdx.collection.table import CollectionTable
 AGREE = 0.93
 """Copies agree so well at least."""
 
-NEARER = 0.25
-"""How far a copy may be from its scan, as a share of how far candidates usually are."""
+NEARER = 0.2
+"""How far a copy may be from its scan, as a share of how far scans that are alike usually are."""
 
-_BLOCK = 512
-_SAMPLE = 2000
+_BLOCK, _AT_ONCE = 512, 128
+_SAMPLE, _DRAWN = 2000, 400
 _IN_MEMORY = 1 << 30
 
 
@@ -41,6 +42,40 @@ class NearPairs:
 
     rows: NDArray[np.int64]
     agreement: Floats
+
+    def joining(self, n_scans: int) -> NDArray[np.int64]:
+        """(Q, 2) pairs by which a split may keep scans together.
+
+        Left out are groups of more than a tenth of all scans (at least 20): so many are alike for
+        another reason than that they were copied, and as one unit they would leave nothing to
+        draw.
+        """
+        most = max(20, n_scans // 10)
+        large = [group for group in self.groups() if len(group) > most]
+        kept: NDArray[np.int64] = self.rows
+        if large:
+            kept = kept[~np.isin(kept[:, 0], np.concatenate(large))]
+        return kept
+
+    def groups(self) -> list[NDArray[np.int64]]:
+        """Connected components: ascending rows of each, the best agreeing group first."""
+        parent: dict[int, int] = {}
+
+        def root(row: int) -> int:
+            while parent.setdefault(row, row) != row:
+                parent[row] = parent[parent[row]]
+                row = parent[row]
+            return row
+
+        for one, other in self.rows.tolist():
+            parent[root(one)] = root(other)
+        best: dict[int, float] = {}
+        members: dict[int, set[int]] = {}
+        for (one, other), agree in zip(self.rows.tolist(), self.agreement.tolist(), strict=True):
+            members.setdefault(root(one), set()).update((one, other))
+            best[root(one)] = max(agree, best.get(root(one), 0.0))
+        order = sorted(members, key=lambda name: (-best[name], min(members[name])))
+        return [np.array(sorted(members[name]), np.int64) for name in order]
 
     @classmethod
     def none(cls) -> NearPairs:
@@ -56,7 +91,7 @@ def near_duplicates(
     Scans of one patient, and identical ones, are not compared: the split keeps them together
     anyway. Candidates are the nearest by a short whitened description, also mirrored along each
     axis; they are pairs where their fine detail agrees after registration, by `AGREE` at least and
-    far better than candidates of this collection usually do (docs/audit.md). At most eight
+    far better than other scans of this collection that are alike (docs/audit.md). At most eight
     candidates a scan, so blank or equal scans cannot make more; scans without any detail are in no
     pair. Some 0.5 GB for 100,000 scans of 64 x 64.
 
@@ -87,21 +122,17 @@ def compare(
     plain, middle = _described(pictures, blocks)
     pairs = np.concatenate([nearest(each, plain, owner, progress) for each in (plain, middle)])
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)
-    agree = np.concatenate(
-        [np.empty(0, np.float32)]
-        + [
-            _agreement(pictures, pairs[start : start + _BLOCK], plain)
-            for start in range(0, len(pairs), _BLOCK)
-        ]
-    )
-    close = agree >= limit(agree)
+    drawn = np.unique(np.linspace(0, len(owner) - 1, min(_DRAWN, len(owner))).astype(np.int64))
+    usual = _agreement(pictures, beyond(plain, owner, drawn), plain)
+    agree = _agreement(pictures, pairs, plain)
+    close = agree >= limit(usual)
     return NearPairs(pairs[close], agree[close])
 
 
-def limit(agree: Floats) -> float:
-    """How well a pair must agree, where all candidates agree so."""
-    usual = float(np.median(agree)) if len(agree) else 0.0
-    return max(AGREE, 1 - NEARER * (1 - usual))
+def limit(usual: Floats) -> float:
+    """How well a pair must agree where scans that are alike, but no copies, agree so (M,)."""
+    middle = float(np.median(usual)) if len(usual) else 0.0
+    return max(AGREE, 1 - NEARER * (1 - middle))
 
 
 def _one_of_each(table: CollectionTable) -> NDArray[np.int64]:
@@ -161,12 +192,14 @@ def _unit(pictures: NDArray[np.uint8]) -> Floats:
 
 def _agreement(pictures: NDArray[Any], pairs: NDArray[np.int64], described: list[Floats]) -> Floats:
     """(M,) mean correlation over planes, the second of each pair mirrored to fit best."""
-    first, second = pairs.T
-    flips = best_flip([part[first] for part in described], [part[second] for part in described])
-    own, other = _unit(pictures[first]), _unit(pictures[second])
-    for flip in np.unique(flips).tolist():
-        other[flips == flip] = flipped(other[flips == flip], flip)
-    side = own.shape[-1]
-    planes = agreement(own.reshape(-1, side, side), other.reshape(-1, side, side))
-    means: Floats = planes.reshape(len(pairs), -1).mean(axis=1)
-    return means
+    found = [np.empty(0, np.float32)]
+    for start in range(0, len(pairs), _AT_ONCE):
+        first, second = pairs[start : start + _AT_ONCE].T
+        flips = best_flip([part[first] for part in described], [part[second] for part in described])
+        own, other = _unit(pictures[first]), _unit(pictures[second])
+        for flip in np.unique(flips).tolist():
+            other[flips == flip] = flipped(other[flips == flip], flip)
+        side = own.shape[-1]
+        planes = agreement(own.reshape(-1, side, side), other.reshape(-1, side, side))
+        found.append(planes.reshape(len(first), -1).mean(axis=1))
+    return np.concatenate(found)

@@ -18,7 +18,7 @@ _FLOOR, _LEAST = 0.3, 0.02
 
 
 def comparable(pixels: Pixels, native_shape: NDArray[Any]) -> NDArray[np.uint8]:
-    """uint8 (N, P, W, W) of `pixels` (N, C, *spatial): each plane from its darkest to its brightest.
+    """uint8 (N, P, W, W) of `pixels` (N, C, *spatial), each plane from its darkest to brightest.
 
     `native_shape` is (N, 2), rows and columns before padding (0 where not known): the padding of
     `fit_square` is cut off. P is 1, of volumes 3: the mean of the middle quarter across each axis,
@@ -72,21 +72,21 @@ def detail(pictures: Pixels, fine: float, coarse: float) -> Pixels:
     band = blurred(pictures, fine) - blurred(pictures, coarse)
     usual = band.std(axis=(-2, -1), keepdims=True)
     strength = blurred(band * band, coarse) + (_FLOOR * usual) ** 2 + _LEAST**2
-    even: Pixels = band / np.sqrt(strength)
+    even: Pixels = (band / np.sqrt(strength)).astype(np.float32, copy=False)
     return even
 
 
 def blurred(pictures: Pixels, width: float) -> Pixels:
     """Convolved with a Gaussian of `width` pixels (standard deviation), cut at the border."""
     kernel = _gaussian(pictures.shape[-1], width)
-    smooth: Pixels = kernel @ pictures @ kernel.T
+    smooth: Pixels = np.asarray(kernel @ pictures @ kernel.T, np.float32)
     return smooth
 
 
 def _slab(grey: Pixels, axis: int) -> Pixels:
     side = grey.shape[axis]
     margin = 3 * side // 8
-    slab: Pixels = grey.take(range(margin, side - margin), axis).mean(axis)
+    slab: Pixels = np.asarray(grey.take(range(margin, side - margin), axis).mean(axis), np.float32)
     return slab
 
 
@@ -113,8 +113,8 @@ def reduced(pictures: Pixels, side: int) -> Pixels:
     if pictures.shape[-2:] == (side, side):
         return pictures
     rows, columns = (_overlaps(length, side) for length in pictures.shape[-2:])
-    reduced: Pixels = rows @ pictures @ columns.T
-    return reduced
+    smaller: Pixels = np.asarray(rows @ pictures @ columns.T, np.float32)
+    return smaller
 
 
 @lru_cache(maxsize=256)
@@ -131,5 +131,5 @@ def _overlaps(length: int, side: int) -> Pixels:
 def _gaussian(side: int, width: float) -> Pixels:
     place = np.arange(side)
     kernel = np.exp(-0.5 * ((place[:, None] - place) / width) ** 2)
-    rows: Pixels = (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    rows: Pixels = np.asarray(kernel / kernel.sum(axis=1, keepdims=True), np.float32)
     return rows

@@ -33,17 +33,17 @@ def agreement(first: Pixels, second: Pixels) -> Pixels:
     >>> agreement(pictures, pictures).round(3).tolist()
     [1.0, 1.0]
     """
-    scale = first.shape[-1] / 64
-    half = max(1, first.shape[-1] // 2)
+    scale, half = first.shape[-1] / 64, max(1, first.shape[-1] // 2)
     widths = (COARSE[0] * scale, COARSE[1] * scale)
-    coarse = [reduced(detail(pictures, *widths), half) for pictures in (first, second)]
-    places = _registered(*coarse, np.zeros((len(first), 4), np.float32), _COARSE_STEPS)
-    found = _correlation(*coarse, places)
+    one, other = (reduced(detail(pictures, *widths), half) for pictures in (first, second))
+    places = np.zeros((len(first), 4), np.float32)
+    places = _registered(one, other, places, _COARSE_STEPS)
+    found = _correlation(one, other, places)
     hopeful = np.flatnonzero(found > _HOPELESS)
     if len(hopeful):
-        fine = [detail(pictures[hopeful], *FINE) for pictures in (first, second)]
-        places = _registered(*fine, places[hopeful], _FINE_STEPS)
-        found[hopeful] = _correlation(*fine, places)
+        one, other = (detail(pictures[hopeful], *FINE) for pictures in (first, second))
+        places = _registered(one, other, places[hopeful], _FINE_STEPS)
+        found[hopeful] = _correlation(one, other, places)
     return found
 
 
@@ -76,7 +76,7 @@ def _registered(first: Pixels, second: Pixels, places: Pixels, steps: int) -> Pi
 
 def _along(side: int) -> Pixels:
     """Middles of pixels, -1..1."""
-    along: Pixels = ((np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1).astype(np.float32)
+    along: Pixels = np.asarray((np.arange(side) + 0.5) / side * 2 - 1, np.float32)
     return along
 
 
@@ -84,18 +84,20 @@ def _moved(pictures: Pixels, places: Pixels) -> tuple[Pixels, Pixels]:
     """Pictures as seen from `places` (bilinear), and 1 where both are known, borders left out."""
     columns, inside_columns = _weights(places[:, 0], places[:, 1], pictures.shape[-1])
     rows, inside_rows = _weights(places[:, 2], places[:, 3], pictures.shape[-1])
-    moved = rows @ pictures @ columns.transpose(0, 2, 1)
-    return moved, inside_rows[:, :, None] * inside_columns[:, None, :]
+    moved: Pixels = np.asarray(rows @ pictures @ columns.transpose(0, 2, 1), np.float32)
+    inside: Pixels = inside_rows[:, :, None] * inside_columns[:, None, :]
+    return moved, inside
 
 
 def _weights(scale: Pixels, shift: Pixels, side: int) -> tuple[Pixels, Pixels]:
     seen = (_along(side) * (1 + scale[:, None]) + shift[:, None] + 1) * (side / 2) - 0.5
     pixel = np.arange(side, dtype=np.float32)
     weights = 1 - np.abs(np.clip(seen, 0, side - 1)[:, :, None] - pixel)
+    weights = np.maximum(weights, 0)
     edge = _MARGIN * side
     inside = (seen > edge - 0.5) & (seen < side - 0.5 - edge)
     inside &= (pixel > edge - 0.51) & (pixel < side - 0.49 - edge)
-    return np.maximum(weights, 0).astype(np.float32), inside.astype(np.float32)
+    return weights.astype(np.float32), inside.astype(np.float32)
 
 
 def _unit(pictures: Pixels, inside: Pixels) -> Pixels:

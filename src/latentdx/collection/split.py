@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from latentdx.collection.allocate import Draft, Fractions, draw_labelled
 from latentdx.collection.labels import class_size_error
 from latentdx.collection.table import CollectionTable, StrArray
-from latentdx.collection.units import groups_of, unit_ids
+from latentdx.collection.units import Pairs, groups_of, unit_ids
 from latentdx.core.errors import IntegrityError, LeakageError, StopError
 from latentdx.core.hashing import hash_json
 
@@ -70,12 +70,12 @@ class Split:
         return _hash(table, parts)
 
     @classmethod
-    def for_pretraining(cls, table: CollectionTable) -> Split:
+    def for_pretraining(cls, table: CollectionTable, near: Pairs | None = None) -> Split:
         """All scans serve the autoencoder: for collections without labels.
 
-        Not those of patients of whom the source holds something out.
+        Not those of patients of whom the source holds something out, nor near copies of these.
         """
-        units = unit_ids(table)
+        units = unit_ids(table, near)
         held_out = units[np.isin(table.given_part, _DECLARED_OUT)]
         parts = np.where(np.isin(units, held_out), "excluded", "pretrain")
         return cls(parts, _hash(table, parts))
@@ -97,17 +97,20 @@ def split_by_patient(
     overlap: Overlap = "stop",
     labelled: int | None = None,
     several: bool = False,
+    near: Pairs | None = None,
 ) -> Split:
     """Divide scans into parts so that no patient and no picture is in two of them.
 
-    The unit is a patient, or several who share identical pixels. `fractions` (train, tune,
+    The unit is a patient, or several who share identical pixels, or scans that are nearly equal:
+    the pairs `near` (P, 2) of rows (see `kept_near_duplicates`). `fractions` (train, tune,
     calibrate, test) count units, class by class; a unit's class is its rarest. Parts that the
     source gives are honoured: ``val`` becomes tune and calibrate, and what is missing is drawn
     from train. A unit given in train and held-out parts other than test goes to train as a whole.
     Unlabelled scans become ``pretrain``, unless their unit is held out: then ``excluded``.
 
     `overlap` says what to do where a given test part shares a unit with another part: ``stop``;
-    ``drop`` the scans outside test; ``allow`` (the caller marks every score INVALID). `labelled`
+    ``drop`` the scans outside test; ``allow`` (the caller marks every score INVALID). What only
+    nearly equals a scan of a given test part is dropped in place of a stop. `labelled`
     keeps that many labelled scans of train, drawn by patient; the others become ``pretrain``.
     `several` findings a scan: a part may lack one that is rare (see `Findings.of`).
 
@@ -122,12 +125,11 @@ def split_by_patient(
     """
     if not table.is_labelled.any():
         raise StopError("E_NO_LABELS", "no scan has a label", fix="give --labels CSV")
-    units = unit_ids(table)
     given = np.where(table.is_labelled, table.given_part, "")
-    tested = np.isin(units, units[given == "test"])
-    outside = tested & table.is_labelled & (given != "test")
-    if overlap == "stop" and (outside & (given != "")).any():
+    if overlap == "stop" and (_beside_test(table, given, unit_ids(table)) & (given != "")).any():
         raise _leakage(table, given)
+    units = unit_ids(table, near)
+    outside = _beside_test(table, given, units)
     usable = table.is_labelled & ~outside if overlap != "allow" else table.is_labelled
     # With `allow`, what a test unit has outside test is a unit of its own.
     separate = np.where(outside, units + len(table), units)
@@ -138,6 +140,15 @@ def split_by_patient(
     if labelled is not None:
         parts = draw_labelled(table, parts, units, count=labelled, seed=seed)
     return Split(parts, _hash(table, parts))
+
+
+def _beside_test(
+    table: CollectionTable, given: StrArray, units: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Labelled scans outside the given test part, of units that it holds."""
+    tested = np.isin(units, units[given == "test"])
+    outside: NDArray[np.bool_] = tested & table.is_labelled & (given != "test")
+    return outside
 
 
 def _with_unlabelled(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from latentdx.collection.split import Overlap, Split, split_by_patient
 from latentdx.collection.table import CollectionTable, StrArray
-from latentdx.collection.units import unit_ids
+from latentdx.collection.units import Pairs, unit_ids
 from latentdx.collection.values import require_patients, values_of
 from latentdx.core.errors import StopError
 
@@ -17,7 +17,12 @@ _BINS = (5, 3, 1)
 
 
 def split_by_value(
-    table: CollectionTable, *, seed: int, overlap: Overlap = "stop", labelled: int | None = None
+    table: CollectionTable,
+    *,
+    seed: int,
+    overlap: Overlap = "stop",
+    labelled: int | None = None,
+    near: Pairs | None = None,
 ) -> Split:
     """`split_by_patient` for labels that are numbers.
 
@@ -32,12 +37,14 @@ def split_by_value(
     """
     if not table.is_labelled.any():
         raise StopError("E_NO_LABELS", "no scan has a label", fix="give --labels CSV")
-    units = unit_ids(table)
+    units = unit_ids(table, near)
     require_patients(len(np.unique(units[table.is_labelled])))
     for n_bins in _BINS:
         binned = replace(table, label=_bins(table, units, n_bins))
         try:
-            parts = split_by_patient(binned, seed=seed, overlap=overlap, labelled=labelled).parts
+            parts = split_by_patient(
+                binned, seed=seed, overlap=overlap, labelled=labelled, near=near
+            ).parts
         except StopError as error:
             if error.code != "E_CLASS_SIZE":
                 raise

@@ -1,4 +1,4 @@
-"""What must stay together: scans of one patient, and scans with identical pixels."""
+"""What must stay together: scans of one patient, with identical pixels, or nearly equal."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from latentdx.collection.table import CollectionTable, StrArray
 
+Pairs = NDArray[np.int64]
 
-def unit_ids(table: CollectionTable) -> NDArray[np.int64]:
+
+def unit_ids(table: CollectionTable, near: Pairs | None = None) -> NDArray[np.int64]:
     """(N,) the number of each scan's unit.
 
-    Units are the connected components of scans joined by a patient or by a content hash. They are
-    numbered by their smallest scan id: neither the order of rows nor the key of the pseudonyms
-    changes what is drawn from them.
+    Units are the connected components of scans joined by a patient, by a content hash, or by a
+    pair of `near` (P, 2), rows of scans that are nearly equal. They are numbered by their smallest
+    scan id: neither the order of rows nor the key of the pseudonyms changes what is drawn from
+    them.
     """
     parent = list(range(len(table)))
 
@@ -31,6 +34,8 @@ def unit_ids(table: CollectionTable) -> NDArray[np.int64]:
         for index, name in enumerate(names.tolist()):
             if name:
                 parent[root(index)] = root(first.setdefault(name, index))
+    for one, other in [] if near is None else near.tolist():
+        parent[root(one)] = root(other)
     return _numbered([root(index) for index in range(len(table))], table.scan_id)
 
 

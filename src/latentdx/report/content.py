@@ -38,6 +38,7 @@ class ReportContent:
     invalid: why every score is invalid (test patients seen in training), or None.
     metrics: the content of ``metrics.json``.
     audit: the content of ``audit.json``.
+    alike: pixels (C, *spatial) by path, of scans that the audit names as nearly equal.
     parts: part -> class -> (number of scans, number of patients); ``""`` is unlabelled.
     n_quarantined: files set aside.
     labels, probabilities, decisions: of the test part, (N,), (N, K), (N,).
@@ -71,3 +72,4 @@ class ReportContent:
     provenance: Mapping[str, str] = field(default_factory=dict)
     invalid: str | None = None
     decided: tuple[str, ...] = ()
+    alike: Mapping[str, NDArray[Any]] = field(default_factory=dict)

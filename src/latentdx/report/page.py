@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from latentdx.metrics.discrimination import auroc
 from latentdx.report import figures
+from latentdx.report.alike import alike_of
 from latentdx.report.card import (
     BASELINE_NAMES,
     GRADE_NAMES,
@@ -109,6 +111,7 @@ def render(content: ReportContent) -> str:
         steps=steps_of(content.metrics),
         limits=LIMITS,
         paths_shown=PATHS_SHOWN,
+        alike_of=partial(alike_of, content),
     )
     return text.encode("utf-8", "replace").decode("utf-8")
 

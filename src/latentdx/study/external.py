@@ -77,7 +77,8 @@ def evaluate_bundle(
     _check(model, collection, table)
     require_one_label(table, model.decide_by)
     several = isinstance(told, FindingsDescription)
-    split, is_own = own_test_part(told, table, partial(split_by_patient, several=several))
+    splitter = partial(split_by_patient, several=several)
+    split, is_own = own_test_part(told, collection, table, splitter)
     prepared = Prepared(
         collection,
         table,

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.bundle.schema import AnyDescription
+from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split import Overlap, Split
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
+from latentdx.collection.units import Pairs
 from latentdx.core.errors import LatentdxError, StopError
 from latentdx.core.seeds import derive_seed
 
@@ -20,27 +22,44 @@ class Splitter(Protocol):
     """`split_by_patient`, or what stands for it in another task."""
 
     def __call__(
-        self, table: CollectionTable, *, seed: int, overlap: Overlap, labelled: int | None
+        self,
+        table: CollectionTable,
+        *,
+        seed: int,
+        overlap: Overlap,
+        labelled: int | None,
+        near: Pairs | None,
     ) -> Split:
         """Divide scans into parts."""
 
 
 def own_test_part(
-    told: AnyDescription, table: CollectionTable, split: Splitter
+    told: AnyDescription, collection: Collection, table: CollectionTable, split: Splitter
 ) -> tuple[Split, bool]:
     """The bundle's own test part where the collection is its own, else all labelled scans."""
+    if sum(told.counts.values()) == len(table):
+        joining = kept_near_duplicates(collection, table).joining(len(table))
+        for near in (joining, None):  # None: bundles of before near-duplicates were looked for
+            if (own := _own_split(told, table, split, near)) is not None:
+                return own, True
+    parts: NDArray[np.str_] = np.where(table.is_labelled, "test", "excluded")
+    return Split(parts, Split.hash_of(table, parts)), False
+
+
+def _own_split(
+    told: AnyDescription, table: CollectionTable, split: Splitter, near: Pairs | None
+) -> Split | None:
     seed, n_train = derive_seed(told.seed, "split"), told.counts.get("train")
     ways: tuple[tuple[Overlap, int | None], ...]
     ways = (("drop", None), ("drop", n_train), ("allow", None), ("allow", n_train))
     for overlap, labelled in ways:
         try:
-            own = split(table, seed=seed, overlap=overlap, labelled=labelled)
+            own = split(table, seed=seed, overlap=overlap, labelled=labelled, near=near)
         except LatentdxError:
             continue
         if own.hash == told.split_hash:
-            return own, True
-    parts: NDArray[np.str_] = np.where(table.is_labelled, "test", "excluded")
-    return Split(parts, Split.hash_of(table, parts)), False
+            return own
+    return None
 
 
 def what_was_tested(is_own: bool) -> str:

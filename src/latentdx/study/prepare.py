@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,14 @@ from latentdx.collection.findings import Findings
 from latentdx.collection.ingest import IngestReport, ingest
 from latentdx.collection.labelled import LabelledScans, load_parts, ordered_rows
 from latentdx.collection.labels import order_classes, order_grades
+from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.plan import IngestSettings
 from latentdx.collection.split import Part, Split, split_by_patient
 from latentdx.collection.split_values import split_by_value
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
 from latentdx.collection.tasks import TaskChoice, TaskName, resolve_task
+from latentdx.collection.units import Pairs
 from latentdx.core.errors import LatentdxError, LeakageError, StopError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed
@@ -106,18 +109,20 @@ def _prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared
     _write_quarantine(folder.root / "quarantine.csv", report)
     clock.step("audit", "Looking for leaks and duplicates")
     try:
-        prepared = open_prepared(folder.collection, settings)
+        prepared = open_prepared(folder.collection, settings, clock)
     except LeakageError:
-        table = Collection.open(folder.collection).metadata()
-        write_json(folder.root / "audit.json", audit(table).as_json())
+        collection = Collection.open(folder.collection)
+        table = collection.metadata()
+        near = kept_near_duplicates(collection, table)
+        write_json(folder.root / "audit.json", audit(table, near=near).as_json())
         raise
     write_atomic(folder.config, settings.to_toml())
     write_json(folder.root / "audit.json", prepared.audit.as_json())
     return replace(prepared, n_quarantined=len(report.quarantine))
 
 
-def open_prepared(path: Path, settings: RunSettings) -> Prepared:
-    """A stored collection, split and audited.
+def open_prepared(path: Path, settings: RunSettings, clock: Clock | None = None) -> Prepared:
+    """A stored collection, split and audited; `clock` is told how far it is.
 
     What the labels are is what the settings say, else what was said when they were ingested.
     Raises the errors of `resolve_task`, `split_by_patient`, `require_one_label`, `fit_covariates`
@@ -128,18 +133,19 @@ def open_prepared(path: Path, settings: RunSettings) -> Prepared:
     told: TaskChoice = collection.info.get("task", "auto")
     choice = told if settings.task == "auto" else settings.task
     task = resolve_task(table.label[table.is_labelled].tolist(), choice)
-    split = _split(table, task, settings)
+    near = kept_near_duplicates(collection, table, None if clock is None else clock.progress)
+    split = _split(table, task, settings, near.joining(len(table)))
     if settings.decide_by != "scan" and task not in ("classes", "ordinal"):
         fix = "decide by scan"
         raise StopError("E_OPTION", f"--decide-by with the task {task!r}", fix=fix)
     if task == "regression":
-        found = audit(table, split.parts).of_values()
+        found = audit(table, split.parts, near).of_values()
         return Prepared(collection, table, split, (), found, task=task)
     require_one_label(table, settings.decide_by)
     findings = _findings(table, split, settings) if task == "multi-label" else None
     classes = findings.names if findings else _classes(table, task, settings)
     covariates = fit_covariates(table, split, settings.covariates)
-    found = audit(table, split.parts)
+    found = audit(table, split.parts, near)
     return Prepared(
         *(collection, table, split, classes, found),
         task=task,
@@ -149,16 +155,19 @@ def open_prepared(path: Path, settings: RunSettings) -> Prepared:
     )
 
 
-def _split(table: CollectionTable, task: TaskName, settings: RunSettings) -> Split:
-    seed, overlap, labelled = (
-        derive_seed(settings.seed, "split"),
-        settings.overlap,
-        settings.labelled,
+def _split(table: CollectionTable, task: TaskName, settings: RunSettings, near: Pairs) -> Split:
+    split = (
+        split_by_value
+        if task == "regression"
+        else partial(split_by_patient, several=task == "multi-label")
     )
-    if task == "regression":
-        return split_by_value(table, seed=seed, overlap=overlap, labelled=labelled)
-    several = task == "multi-label"
-    return split_by_patient(table, seed=seed, overlap=overlap, labelled=labelled, several=several)
+    return split(
+        table,
+        seed=derive_seed(settings.seed, "split"),
+        overlap=settings.overlap,
+        labelled=settings.labelled,
+        near=near,
+    )
 
 
 def _findings(table: CollectionTable, split: Split, settings: RunSettings) -> Findings:

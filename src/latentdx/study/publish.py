@@ -25,6 +25,7 @@ from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.core.version import VERSION
 from latentdx.diagnosis.calibrations import name_of as calibration_name
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.report.alike import alike_paths
 from latentdx.report.card import render_card
 from latentdx.report.content import Examples, ReportContent
 from latentdx.report.page import render
@@ -81,6 +82,7 @@ def content_of(
         verdict=assessment.verdict,
         metrics=assessment.metrics,
         audit=prepared.audit.as_json(),
+        alike=_alike(prepared),
         parts=_part_counts(prepared),
         n_quarantined=prepared.n_quarantined,
         labels=result.predictions.labels,
@@ -105,6 +107,16 @@ def shown_settings(settings: RunSettings) -> dict[str, Any]:
     for name in ("source", "labels"):
         values[name] = values[name] and Path(values[name]).name
     return {name: value for name, value in values.items() if value not in (None, {}, [])}
+
+
+def _alike(prepared: Prepared) -> dict[str, NDArray[np.float32]]:
+    """Pixels of the scans that are shown as nearly equal, by path."""
+    groups = alike_paths(prepared.audit.as_json())
+    shown = sorted({path for group in groups for path in group})
+    rows = np.flatnonzero(np.isin(prepared.table.path, shown)) if shown else np.empty(0, np.int64)
+    return dict(
+        zip(prepared.table.path[rows].tolist(), prepared.collection.pixels(rows), strict=True)
+    )
 
 
 def _part_counts(prepared: Prepared) -> dict[str, dict[str, tuple[int, int]]]:

@@ -35,7 +35,7 @@ def evaluate_values(
     labels = table.label[table.is_labelled].tolist()
     resolve_task(labels, "regression")
     check_values(labels)
-    split, is_own = own_test_part(told, table, split_by_value)
+    split, is_own = own_test_part(told, collection, table, split_by_value)
     found = audit(table, split.parts).of_values()
     prepared = Prepared(collection, table, split, (), found, task="regression")
     test = load_values(collection, split, "test")

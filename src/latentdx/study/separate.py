@@ -10,6 +10,7 @@ from latentdx.autoencoder.engine.processes import is_first
 from latentdx.autoencoder.family import OWN
 from latentdx.bundle.save import save_bundle
 from latentdx.collection.audit import Audit
+from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split import Split
 from latentdx.collection.store import Collection
 from latentdx.core.errors import StopError
@@ -112,5 +113,6 @@ def _prepared(path: Path, settings: RunSettings) -> Prepared:
     table = collection.metadata()
     if table.is_labelled.any():
         return open_prepared(path, settings)
-    split = Split.for_pretraining(table)
+    near = kept_near_duplicates(collection, table).joining(len(table))
+    split = Split.for_pretraining(table, near)
     return Prepared(collection, table, split, (), Audit(()))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from latentdx.collection.labels import order_classes
+from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split import Overlap
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
@@ -70,7 +71,8 @@ def suggest_scans(
     clock.step("read", "Reading the collection")
     stored = Collection.open(collection)
     table = stored.metadata()
-    parts = suggest_parts(table, seed=settings.seed, overlap=settings.overlap)
+    near = kept_near_duplicates(stored, table, clock.progress).joining(len(table))
+    parts = suggest_parts(table, seed=settings.seed, overlap=settings.overlap, near=near)
     found = load_encoder(encoder)
     _require_size(found, stored)
     rows = parts.visible(table)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from latentdx.collection.split import HELD_OUT_PARTS, Overlap, split_by_patient
 from latentdx.collection.table import CollectionTable, StrArray
-from latentdx.collection.units import unit_ids
+from latentdx.collection.units import Pairs, unit_ids
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed
 
@@ -47,15 +47,17 @@ class SuggestParts:
         return mask
 
 
-def suggest_parts(table: CollectionTable, *, seed: int, overlap: Overlap = "stop") -> SuggestParts:
-    """The split that `run` and `fit` make with this seed.
+def suggest_parts(
+    table: CollectionTable, *, seed: int, overlap: Overlap = "stop", near: Pairs | None = None
+) -> SuggestParts:
+    """The split that `run` and `fit` make with this seed; `near` as for `split_by_patient`.
 
     Where labels are too few for one, every labelled scan is learned from, but for those of units
     that the source holds out. Raises `LeakageError` ``E_LEAKAGE``.
     """
-    units = unit_ids(table)
+    units = unit_ids(table, near)
     try:
-        split = split_by_patient(table, seed=derive_seed(seed, "split"), overlap=overlap)
+        split = split_by_patient(table, seed=derive_seed(seed, "split"), overlap=overlap, near=near)
     except StopError as error:
         if error.code not in _TOO_FEW:
             raise
