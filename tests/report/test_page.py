@@ -1,5 +1,6 @@
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -247,3 +248,13 @@ def test_a_choice_of_features_is_shown_where_one_was_made():
         r'<th scope="row">(pooled|multi-scale)([^<]*)</th><td class="n">([^<]*)', page
     )
     assert rows == [("pooled", "", "0.520"), ("multi-scale", ", chosen", "0.439")]
+
+
+def test_nearly_equal_scans_lie_side_by_side():
+    content = binary_content()
+    paths = [f"site/near-duplicate/0{end}.png" for end in ("", "b")]
+    scans = dict.fromkeys([*paths, "site/near-duplicate/1.png"], np.full((1, 8, 8), 0.5))
+    page = render(replace(content, alike=scans))
+    assert page.count('<figure class="alike">') == 1
+    assert all(f'alt="{path}"' in page for path in paths)
+    assert '<figure class="alike">' not in render(content)

@@ -151,7 +151,7 @@ def beyond(
 
     Of few scans a nearer one, the second at least: the sixth would not be alike.
     """
-    found = []
+    found = [np.empty((0, 2), np.int64)]
     rank = min(len(owner), max(2, min(_BEYOND, len(owner) // 20))) - 1
     for start in range(0, len(rows), _FEW):
         few = rows[start : start + _FEW]

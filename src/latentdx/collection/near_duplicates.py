@@ -122,17 +122,34 @@ def compare(
     plain, middle = _described(pictures, blocks)
     pairs = np.concatenate([nearest(each, plain, owner, progress) for each in (plain, middle)])
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)
-    drawn = np.unique(np.linspace(0, len(owner) - 1, min(_DRAWN, len(owner))).astype(np.int64))
-    usual = _agreement(pictures, beyond(plain, owner, drawn), plain)
+    usual = _agreement(pictures, beyond(plain, owner, _drawn(_with_detail(plain))), plain)
     agree = _agreement(pictures, pairs, plain)
-    close = agree >= limit(usual)
+    close = agree >= limit(usual, pictures.shape[-1])
     return NearPairs(pairs[close], agree[close])
 
 
-def limit(usual: Floats) -> float:
-    """How well a pair must agree where scans that are alike, but no copies, agree so (M,)."""
+def limit(usual: Floats, side: int = LARGEST) -> float:
+    """How well a pair must agree where scans that are alike, but no copies, agree so (M,).
+
+    Small pictures tell less: with fewer pixels on a `side` the rest must be smaller.
+
+    Examples
+    --------
+    >>> round(limit(np.array([0.9]), 64), 3), round(limit(np.array([0.5]), 16), 3)
+    (0.98, 0.965)
+    """
     middle = float(np.median(usual)) if len(usual) else 0.0
-    return max(AGREE, 1 - NEARER * (1 - middle))
+    return 1 - min(1 - AGREE, NEARER * (1 - middle)) * math.sqrt(side / LARGEST)
+
+
+def _with_detail(described: list[Floats]) -> NDArray[np.int64]:
+    """Rows of scans in which there is something to see."""
+    return np.flatnonzero(np.any([part.any(axis=1) for part in described], axis=0))
+
+
+def _drawn(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A few hundred of them, evenly spaced."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(_DRAWN, len(rows))).astype(np.int64))]
 
 
 def _one_of_each(table: CollectionTable) -> NDArray[np.int64]:
