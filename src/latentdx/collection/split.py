@@ -89,7 +89,7 @@ class Split:
         return cls(np.array(value["parts"], np.str_), value["hash"])
 
 
-def split_by_patient(
+def split_by_patient(  # noqa: PLR0913 - each a setting of its own
     table: CollectionTable,
     *,
     seed: int,
