@@ -93,7 +93,7 @@ def near_duplicates(
     axis; they are pairs where their fine detail agrees after registration, by `AGREE` at least and
     far better than other scans of this collection that are alike (docs/audit.md). At most eight
     candidates a scan, so blank or equal scans cannot make more; scans without any detail are in no
-    pair. Some 0.5 GB for 100,000 scans of 64 x 64.
+    pair. The memory grows with the scans, not with their square.
 
     Examples
     --------
