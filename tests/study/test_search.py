@@ -12,6 +12,7 @@ import pytest
 from choice_scans import COUNTS, UNLABELLED, write_collection
 
 from latentdx.autoencoder.engine.checkpoint import Epoch
+from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.store import Collection
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.probe import Probe
@@ -215,7 +216,9 @@ def test_other_things_and_other_processes_are_refused(quick, collection, tmp_pat
 
 
 def test_no_row_of_calibrate_or_test_is_read(quick, collection, tmp_path, monkeypatch):
-    parts = Collection.open(collection).metadata().given_part
+    stored = Collection.open(collection)
+    parts = stored.metadata().given_part
+    kept_near_duplicates(stored, stored.metadata())  # they are looked for in all parts, once
     read = []
     real = Collection.levels
     monkeypatch.setattr(

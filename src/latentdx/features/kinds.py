@@ -15,7 +15,7 @@ from latentdx.features.scales import repeated_half
 from latentdx.features.second_order import covariance_root
 
 FeatureKind = Literal["grid", "pooled", "latent", "multi-scale", "second-order"]
-FeatureChoice = FeatureKind | Literal["auto"]
+FeatureChoice = Literal["grid", "pooled", "latent", "multi-scale", "second-order", "auto"]
 DEFAULT: FeatureKind = "grid"
 
 Describe: TypeAlias = Callable[[Autoencoder, Tensor], Tensor]

@@ -201,7 +201,6 @@ def _check(
     if isinstance(model, FindingsModel):
         # Others than those that it was made for are no question, and no fault.
         strange = [] if set(table.classes) & set(model.classes) else strange
-    check_collection(model.encoder, collection, table)
     if strange:
         raise StopError(
             "E_CLASSES",
@@ -209,3 +208,4 @@ def _check(
             f"{', '.join(model.classes)}",
             fix="ingest again with --label-map",
         )
+    check_collection(model.encoder, collection, table)
