@@ -209,8 +209,11 @@ def test_an_exception_in_the_consumer_leaves_no_orphans(tmp_path: Path) -> None:
 def test_ctrl_c_leaves_no_orphans(tmp_path: Path) -> None:
     hang = write_hang(tmp_path / "hang.jpg")
     code = (
+        "import signal\n"
         "from latentdx.scans.sandbox import decode_files\n"
         "from latentdx.scans.request import Request\n"
+        # shells start what runs in the background without it
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"files = ['none', {str(hang)!r}]\n"
         "for _ in decode_files(files, request=Request(), workers=1):\n"
         "    print('started', flush=True)\n"
