@@ -23,8 +23,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from benchmarks.few_labels import Features, features, fitted
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
 from latentdx.core.seeds import derive_seed, numpy_generator
-from latentdx.metrics.bootstrap import cluster_weights, percentile_interval
+from latentdx.metrics.bootstrap import cluster_weights
 from latentdx.metrics.discrimination import auroc
+from latentdx.metrics.intervals import percentile_interval
 
 SETS = ("brain-mr", "phantoms", "nih")
 WAYS = ("none", "spread", "pseudo")

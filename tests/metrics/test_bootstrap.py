@@ -9,10 +9,10 @@ from latentdx.metrics.bootstrap import (
     estimate,
     paired_difference,
     patient_groups,
-    percentile_interval,
 )
 from latentdx.metrics.decisions import accuracy
 from latentdx.metrics.discrimination import auroc
+from latentdx.metrics.intervals import percentile_interval
 
 
 def seeded():

@@ -32,6 +32,20 @@ def test_covariance_agrees_with_all_pairs(three_models):
     assert found.auroc[0] == pytest.approx(roc_auc_score(labels, scores[0]))
 
 
+def test_variance_is_that_of_a_published_example():
+    """The WFNS grade of 113 patients with a bleeding aneurysm, by outcome: good or poor.
+
+    Data: Turck et al., Intensive Care Medicine 36, 2010. Numbers: pROC 1.18 (Robin et al., BMC
+    Bioinformatics 12, 2011), whose tests state the variance to 15 digits.
+    """
+    grades = np.arange(1, 6)
+    good, poor = np.repeat(grades, [37, 20, 3, 8, 4]), np.repeat(grades, [2, 12, 1, 8, 18])
+    labels = np.repeat([0, 1], [len(good), len(poor)])
+    found = delong_covariance(labels, np.concatenate([good, poor]))
+    assert found.auroc[0] == pytest.approx(0.8236789, abs=5e-8)
+    assert found.covariance[0, 0] == pytest.approx(0.00146991470882363, rel=1e-12)
+
+
 def test_test_agrees_with_all_pairs(three_models):
     labels, scores = three_models
     values, covariance = pairwise(labels, scores[:2])

@@ -5,6 +5,12 @@ import pytest
 
 MODULES = (
     "estimate",
+    "intervals",
+    "ranks",
+    "operating",
+    "recalibration",
+    "net_benefit",
+    "further",
     "discrimination",
     "decisions",
     "calibration",

@@ -1,8 +1,8 @@
 """Intervals by resampling patients: the scans of one patient are not independent evidence.
 
 The patient-cluster bootstrap draws patients, not scans, with replacement, and each drawn patient
-brings all their scans (Field and Welsh, JRSS B 69, 2007). Intervals are the 2.5 and 97.5
-percentiles of the metric over resamples (Efron and Tibshirani, 1993).
+brings all their scans (Field and Welsh, JRSS B 69, 2007). Intervals come from the resamples by
+`corrected_interval`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from latentdx.core.errors import StopError
 from latentdx.metrics.estimate import Estimate, defined
+from latentdx.metrics.intervals import corrected_interval
 from latentdx.metrics.metric import Floats, Ints, Metric
 
 N_RESAMPLES = 2000
 CHUNK_CELLS = 1 << 21
 """Weights held at once (16 MB): it bounds memory for any number of scans or resamples."""
+MOST_LEFT_OUT = 1000
+"""With more patients none is left out in turn: what that would tell is nearly 0 then."""
 
 Patients: TypeAlias = Sequence[Hashable] | NDArray[Any]
 Statistic: TypeAlias = Callable[[NDArray[Any]], Floats]
@@ -60,12 +63,33 @@ def cluster_weights(
     ((5, 3), True)
     """
     groups = patient_groups(patients)
-    n_patients = _count(groups)
-    rows = max(1, CHUNK_CELLS // max(1, len(groups)))
+    for drawn in draws(_count(groups), n_resamples, generator, n_scans=len(groups)):
+        yield spread(drawn, groups)
+
+
+def draws(
+    n_patients: int, n_resamples: int, generator: np.random.Generator, *, n_scans: int
+) -> Iterator[Ints]:
+    """How often each patient was drawn, in chunks (b, P) of which `spread` makes those of scans."""
+    rows = max(1, CHUNK_CELLS // max(1, n_scans))
     for start in range(0, n_resamples if n_patients else 0, rows):
-        drawn = _draw(min(rows, n_resamples - start), n_patients, generator)
-        # (N, b) in memory: the metrics gather and cumulate over scans, for all resamples at once.
-        yield drawn.T[groups].T
+        yield _draw(min(rows, n_resamples - start), n_patients, generator)
+
+
+def left_out(n_patients: int, *, n_scans: int) -> Iterator[Ints]:
+    """Every patient once but for each in turn, in chunks (b, P); none with fewer than 3."""
+    rows = max(1, CHUNK_CELLS // max(1, n_scans))
+    for start in range(0, n_patients if 2 < n_patients <= MOST_LEFT_OUT else 0, rows):
+        chosen = np.arange(start, min(start + rows, n_patients))
+        found = np.ones((len(chosen), n_patients), dtype=np.int64)
+        found[np.arange(len(chosen)), chosen] = 0
+        yield found
+
+
+def spread(drawn: NDArray[Any], groups: Ints) -> NDArray[Any]:
+    """From how often patients were drawn, (b, P), to the weights of their scans, (b, N)."""
+    # (N, b) in memory: the metrics gather and cumulate over scans, for all resamples at once.
+    return drawn.T[groups].T
 
 
 def bootstrap(
@@ -78,7 +102,8 @@ def bootstrap(
     """Estimates of all M values of ``statistic``, over the same resamples of patients.
 
     A resample in which a value is undefined is left out of that value's interval; where more than
-    half are, or where there are fewer than two patients, the interval is None.
+    half are, or where there are fewer than two patients, the interval is None. ``n_resamples=0``
+    asks for values alone.
 
     Examples
     --------
@@ -89,14 +114,38 @@ def bootstrap(
     (60.25, 4, 3)
     """
     groups = patient_groups(patients)
-    values = statistic(np.ones((1, len(groups))))[0]
-    chunks = cluster_weights(groups, n_resamples, generator)
-    resampled = np.concatenate([np.empty((0, len(values))), *map(statistic, chunks)])
-    if _count(groups) < 2:
-        resampled = np.full_like(resampled, np.nan)
+
+    def of_drawn(drawn: NDArray[Any]) -> Floats:
+        return statistic(spread(drawn, groups))
+
+    counts = (len(groups), _count(groups))
+    return over_patients(of_drawn, counts, generator=generator, n_resamples=n_resamples)
+
+
+def over_patients(
+    statistic: Statistic,
+    counts: tuple[int, int],
+    *,
+    generator: np.random.Generator,
+    n_resamples: int = N_RESAMPLES,
+) -> list[Estimate]:
+    """`bootstrap` of a statistic that takes how often each patient was drawn, (B, P).
+
+    `counts` are the numbers of scans and of patients. The draws are those of `bootstrap`.
+    """
+    n_scans, n_patients = counts
+    values = statistic(np.ones((1, n_patients)))[0]
+    if n_patients < 2 or not n_resamples:
+        return [Estimate(defined(value), None, None, *counts) for value in values]
+    chunks = draws(n_patients, n_resamples, generator, n_scans=n_scans)
+    without = left_out(n_patients, n_scans=n_scans)
+    none = np.empty((0, len(values)))
+    resampled, lacking = (
+        np.concatenate([none, *map(statistic, each)]).T for each in (chunks, without)
+    )
     return [
-        Estimate(defined(value), *percentile_interval(column), len(groups), _count(groups))
-        for value, column in zip(values, resampled.T, strict=True)
+        Estimate(defined(value), *corrected_interval(value, one, other, n_patients), *counts)
+        for value, one, other in zip(values, resampled, lacking, strict=True)
     ]
 
 
@@ -135,20 +184,13 @@ def paired_difference(
     return bootstrap(statistic, patients, generator=generator)[0]
 
 
-def percentile_interval(values: Floats, level: float = 0.95) -> tuple[float | None, float | None]:
-    """The central ``level`` of the defined values (B,); None, None where most are undefined."""
-    known = values[~np.isnan(values)]
-    if not known.size or 2 * known.size < values.size:
-        return None, None
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
 def _draw(n_rows: int, n_patients: int, generator: np.random.Generator) -> Ints:
     """How often each patient was drawn, (n_rows, P), in n_rows draws of P patients."""
-    drawn = generator.integers(n_patients, size=(n_rows, n_patients))
-    cells = drawn + n_patients * np.arange(n_rows)[:, None]
-    return np.bincount(cells.ravel(), minlength=n_rows * n_patients).reshape(n_rows, n_patients)
+    # Row by row: a row's counts stay in the processor's cache, however many patients there are.
+    found = np.empty((n_rows, n_patients), dtype=np.int64)
+    for row in found:
+        row[:] = np.bincount(generator.integers(n_patients, size=n_patients), minlength=n_patients)
+    return found
 
 
 def _count(groups: Ints) -> int:

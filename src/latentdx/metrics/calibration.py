@@ -49,6 +49,27 @@ def brier(labels: Ints, probabilities: NDArray[Any], weights: Floats) -> Floats:
 
 
 @metric
+def balanced_brier(labels: Ints, probabilities: NDArray[Any], weights: Floats) -> Floats:
+    """The Brier score of each class's scans, averaged over classes. Arguments are `brier`'s.
+
+    Where one class is rare, saying its share of every scan has a low Brier score; here it has not.
+    NaN where a class has no scan.
+
+    Examples
+    --------
+    >>> round(brier([0, 0, 0, 1], [0.25] * 4), 4), balanced_brier([0, 0, 0, 1], [0.25] * 4)
+    (0.1875, 0.3125)
+    """
+    table = check_probabilities(labels, probabilities)
+    n_classes = table.shape[1]
+    squared = ((table - np.eye(n_classes)[labels]) ** 2).sum(axis=1) / 2
+    sums = sum_by_group(squared, labels, n_classes, weights)
+    counts = sum_by_group(np.ones(len(labels)), labels, n_classes, weights)
+    mean: Floats = ratio(sums, counts).mean(axis=1)
+    return mean
+
+
+@metric
 def log_loss(labels: Ints, probabilities: NDArray[Any], weights: Floats) -> Floats:
     """Mean of -log(probability of the true class), in nats. Arguments are `brier`'s.
 
@@ -80,6 +101,34 @@ def ece(labels: Ints, probabilities: NDArray[Any], weights: Floats) -> Floats:
     stated, happened = _stated(labels, probabilities)
     gaps = sum_by_group(stated - happened, _bin(stated, ECE_BINS), ECE_BINS, weights)
     return ratio(np.abs(gaps).sum(axis=1), weights.sum(axis=1))
+
+
+@metric
+def ece_debiased(labels: Ints, probabilities: NDArray[Any], weights: Floats) -> Floats:
+    """Root mean square gap between stated and observed frequency, less what chance alone makes.
+
+    In the bins and on the quantity of `ece`: of each bin's squared gap its expected chance part
+    ``f (1 - f) / (n - 1)`` is taken off, ``f`` being the observed frequency of its ``n`` scans;
+    0 where nothing is left (Kumar, Liang and Ma, NeurIPS 2019, their debiased estimator, with bins
+    of equal width). Bins of one scan tell nothing and are left out; NaN where all are such.
+
+    Examples
+    --------
+    >>> round(ece_debiased([0, 1] * 20, [0.75] * 40), 4)
+    0.2368
+    >>> ece_debiased([0, 1] * 20, [0.5] * 40)
+    0.0
+    """
+    stated, happened = _stated(labels, probabilities)
+    bins = _bin(stated, ECE_BINS)
+    columns = (np.ones(len(bins)), stated - happened, happened)
+    counts, gaps, hits = (sum_by_group(each, bins, ECE_BINS, weights) for each in columns)
+    told = np.where(counts > 1, counts, 0)
+    share = ratio(hits, counts)
+    squared = ratio(gaps, counts) ** 2 - ratio(share * (1 - share), counts - 1)
+    total = np.where(told > 0, told * squared, 0).sum(axis=1)
+    found: Floats = np.sqrt(np.maximum(0, ratio(total, told.sum(axis=1))))
+    return found
 
 
 class Reliability(NamedTuple):

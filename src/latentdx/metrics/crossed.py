@@ -13,13 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from latentdx.core.seeds import numpy_generator
-from latentdx.metrics.bootstrap import (
-    Patients,
-    cluster_weights,
-    patient_groups,
-    percentile_interval,
-)
+from latentdx.metrics.bootstrap import Patients, cluster_weights, patient_groups
 from latentdx.metrics.estimate import Estimate, defined
+from latentdx.metrics.intervals import percentile_interval
 from latentdx.metrics.metric import Floats, Metric
 
 N_RESAMPLES = 1000

@@ -135,6 +135,49 @@ def f1(labels: Ints, decisions: NDArray[Any], weights: Floats) -> Floats:
     return _f1(_counted(labels, decisions, weights))
 
 
+@metric
+def matthews(labels: Ints, decisions: NDArray[Any], weights: Floats) -> Floats:
+    """Matthews correlation of labels and decisions: 1 is agreement, 0 chance, -1 the reverse.
+
+    (TP TN - FP FN) / sqrt((TP + FP)(TP + FN)(TN + FP)(TN + FN)) (Matthews, Biochimica et Biophysica
+    Acta 405, 1975); for more classes Gorodkin's R_K (Computational Biology and Chemistry 28, 2004).
+    NaN where all labels, or all decisions, are one class.
+
+    Examples
+    --------
+    >>> matthews([0, 0, 1, 1], [0, 1, 1, 1]) == 1 / 3**0.5
+    True
+    """
+    return matthews_of(_counted(labels, decisions, weights))
+
+
+def matthews_of(counts: ClassCounts) -> Floats:
+    """`matthews` from counts."""
+    total = counts.actual.sum(axis=1)
+    crossed = total * counts.hits.sum(axis=1) - (counts.actual * counts.decided).sum(axis=1)
+    spreads = [total**2 - (each**2).sum(axis=1) for each in (counts.actual, counts.decided)]
+    return ratio(crossed, np.sqrt(spreads[0] * spreads[1]))
+
+
+def at_prevalence(counts: ClassCounts, prevalence: float) -> tuple[Floats, Floats]:
+    """PPV and NPV, each (B,), where so large a share of scans is positive; two classes.
+
+    By Bayes' rule from sensitivity and specificity, which do not depend on it:
+    ``PPV = se p / (se p + (1 - sp)(1 - p))``, ``NPV = sp (1 - p) / (sp (1 - p) + (1 - se) p)``.
+
+    Examples
+    --------
+    >>> labels, decided = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 1, 1, 1])
+    >>> counts = count_classes(labels, decided, np.ones((1, 6)), n_classes=2)
+    >>> [float(value[0]) for value in at_prevalence(counts, 0.2)]
+    [0.5, 1.0]
+    """
+    found, rejected = _sensitivity(counts), _specificity(counts)
+    true, false = found * prevalence, (1 - rejected) * (1 - prevalence)
+    cleared, missed = rejected * (1 - prevalence), (1 - found) * prevalence
+    return ratio(true, true + false), ratio(cleared, cleared + missed)
+
+
 def _counted(labels: Ints, decisions: NDArray[Any], weights: Floats) -> ClassCounts:
     decided = check_decisions(decisions)
     n_classes = max(2, 1 + max(labels.max(initial=0), decided.max(initial=0)))

@@ -81,7 +81,7 @@ def roc_points(labels: ArrayLike, scores: ArrayLike) -> Roc:
     truth, given = check_labels(labels), np.asarray(scores)
     if given.shape != truth.shape:
         raise length_error("scores", given.shape, f"{truth.shape}")
-    ((positive, given),) = _one_vs_rest(truth, given)
+    ((positive, given),) = questions(truth, given)
     thresholds = np.unique(given)[::-1]
     return Roc(*(_rate(np.sort(given[own]), thresholds) for own in (~positive, positive)))
 
@@ -96,12 +96,12 @@ _Binary: TypeAlias = Callable[[NDArray[np.bool_], Floats, Floats], Floats]
 
 
 def _macro(binary: _Binary, labels: Ints, scores: NDArray[Any], weights: Floats) -> Floats:
-    parts = [binary(*split, weights) for split in _one_vs_rest(labels, scores)]
+    parts = [binary(*split, weights) for split in questions(labels, scores)]
     mean: Floats = np.stack(parts).mean(axis=0)
     return mean
 
 
-def _one_vs_rest(labels: Ints, scores: NDArray[Any]) -> list[tuple[NDArray[np.bool_], Floats]]:
+def questions(labels: Ints, scores: NDArray[Any]) -> list[tuple[NDArray[np.bool_], Floats]]:
     """The binary questions of a task as (is positive, score): one for two classes, else K."""
     given = np.asarray(scores, dtype=np.float64)
     if np.isnan(given).any():

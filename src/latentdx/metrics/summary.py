@@ -66,7 +66,7 @@ def summarise(  # noqa: PLR0913 - what is scored, and how
     (1.0, 0.5)
     """
     names = (*FROM_GRADES, *NAMES) if ordered else NAMES
-    statistic = statistic_of(*_checked(labels, probabilities, decisions, patients), ordered=ordered)
+    statistic = statistic_of(*checked(labels, probabilities, decisions, patients), ordered=ordered)
     found = bootstrap(statistic, patients, generator=generator, n_resamples=n_resamples)
     return dict(zip(names, found, strict=True))
 
@@ -93,9 +93,10 @@ def statistic_of(
     return statistic
 
 
-def _checked(
+def checked(
     labels: ArrayLike, probabilities: ArrayLike, decisions: ArrayLike, patients: Patients
 ) -> tuple[Ints, Floats, Ints]:
+    """Labels (N,), probabilities (N, K) and decisions (N,); raises as `summarise` does."""
     truth, table = check_labels(labels), np.asarray(probabilities)
     decided = check_decisions(np.asarray(decisions))
     same = len(truth) == len(table) == len(decided) == len(patients)
