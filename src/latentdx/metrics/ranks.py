@@ -45,16 +45,18 @@ class PatientRanks:
 
     def areas(self, drawn: NDArray[Any]) -> Floats:
         """The AUROC (B,) where each patient was drawn so often, (B, P); NaN without both kinds."""
-        below = np.zeros(len(self.others) + 1)
+        below = np.zeros(len(self.others) + 1, dtype=np.int64)
         tied = not np.array_equal(self.lower, self.upper)
         wins, pairs = np.empty((2, len(drawn)))
-        # Row by row: what is summed stays in the processor's cache.
-        for row, counts in enumerate(np.asarray(drawn, np.float64)):
+        # Row by row: what is summed stays in the processor's cache. Whole numbers: they cumulate
+        # ten times as fast as floats.
+        for row, counts in enumerate(np.asarray(drawn, np.int64)):
             np.cumsum(counts.take(self.others), out=below[1:])
-            weights = counts.take(self.ours)
-            wins[row] = weights @ below.take(self.lower)
+            weights = counts.take(self.ours).astype(np.float64)
+            wins[row] = weights @ below.take(self.lower).astype(np.float64)
             if tied:
-                wins[row] = (wins[row] + weights @ below.take(self.upper)) / 2
+                upper = weights @ below.take(self.upper).astype(np.float64)
+                wins[row] = (wins[row] + upper) / 2
             pairs[row] = weights.sum() * below[-1]
         return ratio(wins, pairs)
 

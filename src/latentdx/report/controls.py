@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.seeds import derive_seed, numpy_generator
@@ -52,7 +53,7 @@ def shuffled_labels(head: Head, control: ControlScans, seed: int) -> dict[str, E
     scans, no copies) and its calibration are fitted again. Nothing is left to be learnt but who
     the patient is: an AUROC far from .5 means that test holds patients of train (a slice-level
     split scored .96 that way: Yagis et al., Scientific Reports 11, 2021), or another leak. One
-    shuffle says little; the interval is that of the mean of 20 (1.96 standard errors).
+    shuffle says little; the interval is Student's of the mean of 20.
     """
     found = [one for one in shuffles(head, control, seed) if one is not None]
     test = control.part("test").scans
@@ -130,4 +131,5 @@ def _mean(estimates: list[Estimate], n_scans: int, n_patients: int) -> Estimate:
     if len(values) < 2:
         return Estimate(None, None, None, n_scans, n_patients)
     mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
-    return Estimate(mean, mean - 1.96 * error, mean + 1.96 * error, n_scans, n_patients)
+    half = float(stdtrit(len(values) - 1, 0.975)) * error
+    return Estimate(mean, mean - half, mean + half, n_scans, n_patients)
