@@ -4,11 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from report_scans import binary, predictions_of, result_of, scans_of, table_for
-from sklearn.metrics import roc_auc_score
+from report_scans import binary, predictions_of, result_of, scans_of
 
 from latentdx.report.abstention import abstention
-from latentdx.report.evaluate import evaluate_test, reconstruction, subgroups
+from latentdx.report.evaluate import evaluate_test, reconstruction
 from latentdx.report.predictions import as_json
 
 SINGLE_NO, SINGLE_YES, BOTH, NEITHER = [1, 0], [0, 1], [1, 1], [0, 0]
@@ -76,44 +75,6 @@ def test_a_perfect_reconstruction():
     found = reconstruction(result_of(scans_of([0, 1], pixels=pixels), [0.5, 0.5]), seed=0)
     assert found["mse"]["value"] == 0
     assert found["ssim"]["value"] == pytest.approx(1, abs=1e-5)
-
-
-def test_subgroups_by_hand():
-    """North 25 scans, south 30 of two a patient, east too few; five scans of no known site."""
-    rng = np.random.default_rng(0)
-    sites = ["north"] * 25 + ["south"] * 30 + ["east"] * 19 + [None] * 5
-    labels = rng.integers(0, 2, len(sites))
-    scores = np.clip(0.4 * labels + rng.uniform(0, 0.6, len(sites)), 0, 1)
-    patients = [f"s{i // 2}" if site == "south" else f"p{i}" for i, site in enumerate(sites)]
-    scans = scans_of(labels, patients=patients)
-    found = subgroups(result_of(scans, scores), table_for(scans, site=sites), seed=0)
-    by_value = {item["value"]: item for item in found}
-    assert set(by_value) == {"north", "south"}
-    assert {item["column"] for item in found} == {"site"}
-    for value, rows in (("north", slice(0, 25)), ("south", slice(25, 55))):
-        expected = roc_auc_score(labels[rows], scores[rows])
-        assert by_value[value]["auroc"]["value"] == pytest.approx(expected)
-    assert by_value["south"]["n_scans"] == 30
-    assert by_value["south"]["n_patients"] == len(set(patients[25:55]))
-
-
-def test_the_table_may_hold_other_scans_in_another_order():
-    sites = (["a"] * 20 + ["b"] * 20) * 2
-    scans = scans_of([0, 1] * 40)
-    table = table_for(scans, site=sites)
-    scores = np.linspace(0, 1, 80)
-    tested = scans.take(np.arange(40))
-    whole = subgroups(result_of(tested, scores[:40]), table, seed=0)
-    turned = subgroups(result_of(tested, scores[:40]), table.take(np.arange(80)[::-1]), seed=0)
-    assert whole == turned
-    assert [item["n_scans"] for item in whole] == [20, 20]
-
-
-def test_a_column_of_one_value_or_of_many_is_no_grouping():
-    scans = scans_of([0, 1] * 100)
-    covariates = [{"ward": f"w{i % 9}", "scanner": "one"} for i in range(200)]
-    table = table_for(scans, covariates=covariates)
-    assert subgroups(result_of(scans, np.full(200, 0.5)), table, seed=0) == []
 
 
 def test_predictions_as_json_and_the_paired_difference():

@@ -65,6 +65,7 @@ FULL = {
     "risk": 0.1,
     "target": "sensitivity>=0.9",
     "gate_rate": 0.03,
+    "prevalence": 0.02,
 }
 
 

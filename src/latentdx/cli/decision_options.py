@@ -51,6 +51,14 @@ TargetOption = Annotated[
         "'specificity>=0.9', or 'cost:FN/FP=5' (a miss costs 5 false alarms). Two classes only.",
     ),
 ]
+PrevalenceOption = Annotated[
+    float | None,
+    typer.Option(
+        "--prevalence",
+        help="Share of the positive class, such as 0.02, for which predictive values are told "
+        "beside those of the test part. Two classes only. Default: that of the test part.",
+    ),
+]
 CovariatesOption = Annotated[
     str | None,
     typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latentdx.cli import options
+from latentdx.cli import decision_options, options
 
 HELP = """Evaluate a bundle on the labelled scans of a collection.
 
@@ -16,6 +16,8 @@ Of the collection that it was made from only the test part is used; of any other
 Example:
 
   latentdx evaluate study/bundle other_hospital --out validation
+
+  latentdx evaluate study/bundle other_hospital --prevalence 0.02 --out validation
 """
 
 
@@ -28,6 +30,7 @@ def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
     collection: Annotated[Path, typer.Argument(help="Folder of the collection.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")],
+    prevalence: decision_options.PrevalenceOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
     """See `HELP`."""
@@ -35,8 +38,15 @@ def evaluate(
 
     from latentdx.cli.console import ConsoleReporter
     from latentdx.cli.summary import summary
+    from latentdx.core.errors import StopError
     from latentdx.study.external import evaluate_bundle
 
+    if prevalence is not None and not 0 < prevalence < 1:
+        raise StopError(
+            "E_OPTION", f"--prevalence {prevalence:g}", fix="give a share, such as 0.02"
+        )
     with ConsoleReporter() as reporter:
-        metrics, sentence = evaluate_bundle(bundle, collection, out, reporter)
+        metrics, sentence = evaluate_bundle(
+            bundle, collection, out, reporter, prevalence=prevalence
+        )
     typer.echo(json.dumps(metrics) if as_json else summary(metrics, sentence))

@@ -110,6 +110,7 @@ def run(
     coverage: decision_options.CoverageOption = None,
     risk: decision_options.RiskOption = None,
     target: decision_options.TargetOption = None,
+    prevalence: decision_options.PrevalenceOption = None,
     gate_rate: decision_options.GateRateOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
@@ -130,7 +131,8 @@ def run(
         **{"patient_pattern": patient_pattern, "positive": positive, "overlap": overlap},
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
-        **{"risk": risk, "target": target, "semi_supervised": semi_supervised},
+        **{"risk": risk, "target": target, "prevalence": prevalence},
+        "semi_supervised": semi_supervised,
         **{"gate_rate": gate_rate, "covariates": options.names(covariates), "decide_by": decide_by},
         **{"fine_tune": fine_tune, "loss": loss},
         **{"class_weights": class_weights, "sampling": sampling},

@@ -22,7 +22,8 @@ RECALIBRATION_NAMES = ("calibration_slope", "calibration_intercept", "calibratio
 NEAREST = 1e-6
 """Probabilities nearer to 0 or 1 count as that: their log odds would be infinite."""
 
-_STEPS, _CLOSE, _STEEPEST = 30, 1e-9, 200.0
+_STEPS, _CLOSE, _STEEPEST = 30, 1e-5, 200.0
+# Newton doubles the right digits with every step: the last one, below 1e-5, leaves about 1e-10.
 
 
 @metric

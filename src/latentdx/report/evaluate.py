@@ -4,35 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.labelled import LabelledScans
-from latentdx.collection.table import CollectionTable
 from latentdx.core.seeds import numpy_generator
 from latentdx.diagnosis.model import DiagnosticModel, Outputs
 from latentdx.features.extract import batches_of
-from latentdx.features.metadata import metadata_columns
 from latentdx.metrics.bootstrap import bootstrap
 from latentdx.metrics.estimate import Estimate
-from latentdx.report.predictions import Predictions, Scored
-
-_GROUP_SCANS = 20
-_MOST_GROUPS = 8
-
-
-class Tested(Protocol):
-    """What a model said of the test part, whatever the task."""
-
-    @property
-    def scans(self) -> LabelledScans:
-        """The test scans."""
-
-    @property
-    def predictions(self) -> Scored:
-        """What is scored of them."""
+from latentdx.report.predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -97,31 +80,6 @@ def rebuilt_measures(
         ]
     )
     return np.stack([squared, -10 * np.log10(squared + 1e-12), similar], axis=1)
-
-
-def subgroups(result: Tested, table: CollectionTable, seed: int) -> list[dict[str, Any]]:
-    """AUROC within each site, sex, view or other group with at least 20 test scans."""
-    rows = {name: index for index, name in enumerate(table.scan_id.tolist())}
-    columns = metadata_columns(table.take([rows[name] for name in result.scans.scan_ids.tolist()]))
-    found = []
-    for name, values in columns.items():
-        groups = np.array(values)
-        levels = [str(level) for level in np.unique(groups) if level]
-        if not 2 <= len(levels) <= _MOST_GROUPS:
-            continue
-        for level in levels:
-            mask = groups == level
-            if int(mask.sum()) >= _GROUP_SCANS:
-                found.append(
-                    _subgroup(result.predictions.take(mask), seed, column=name, value=level)
-                )
-    return found
-
-
-def _subgroup(part: Scored, seed: int, *, column: str, value: str) -> dict[str, Any]:
-    estimate = part.metrics(seed, 500)["auroc"]
-    counts = {"n_scans": estimate.n_scans, "n_patients": estimate.n_patients}
-    return {"column": column, "value": value, **counts, "auroc": estimate.as_json()}
 
 
 def _bootstrapped(statistic: Any, patients: NDArray[np.str_], seed: int) -> list[Estimate]:

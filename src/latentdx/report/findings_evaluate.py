@@ -14,7 +14,8 @@ from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.report.abstention import abstention_of, ratios
 from latentdx.report.evaluate import TestResult, reconstruction
 from latentdx.report.findings_predictions import FindingPredictions
-from latentdx.report.predictions import Predictions, as_json
+from latentdx.report.model_metrics import finding_metrics
+from latentdx.report.predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,13 @@ def evaluate_findings(
 
 def findings_as_json(result: FindingsResult, seed: int) -> dict[str, Any]:
     """All metrics of each finding, and its ``prevalence`` in the test part."""
-    metrics = result.predictions.by_finding(seed)
+    each = result.predictions.each
+    metrics = {name: finding_metrics(one, seed) for name, one in each.items()}
     positive = result.tested.targets.astype(np.float64)
     every = np.ones(len(positive))
     columns = {name: (positive[:, k], every) for k, name in enumerate(metrics)}
     shares = ratios(columns, result.scans.patients, seed)
-    return {name: {"prevalence": shares[name], **as_json(found)} for name, found in metrics.items()}
+    return {name: {"prevalence": shares[name], **found} for name, found in metrics.items()}
 
 
 def findings_abstention(

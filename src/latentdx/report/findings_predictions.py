@@ -46,6 +46,16 @@ class FindingPredictions:
         found = self._bootstrapped(mean, seed, n_resamples)
         return dict(zip(NAMES, found, strict=True))
 
+    @property
+    def group_metric(self) -> str:
+        """The metric by which groups of scans are compared."""
+        return "auroc"
+
+    def compared(self, weights: Floats) -> Floats:
+        """The mean AUROC (B,) from weights (B, N)."""
+        found: Floats = np.mean([_area(item, weights) for item in self.each.values()], axis=0)
+        return found
+
     def by_finding(
         self, seed: int, n_resamples: int = N_RESAMPLES
     ) -> dict[str, dict[str, Estimate]]:
@@ -56,11 +66,7 @@ class FindingPredictions:
         """This mean AUROC minus the other's, on the same scans and resamples."""
 
         def difference(weights: NDArray[Any]) -> Floats:
-            both = [
-                np.mean([_area(item, weights) for item in model.each.values()], axis=0)
-                for model in (self, other)
-            ]
-            found: Floats = (both[0] - both[1])[:, None]
+            found: Floats = (self.compared(weights) - other.compared(weights))[:, None]
             return found
 
         return self._bootstrapped(difference, seed, N_RESAMPLES)[0]

@@ -27,6 +27,8 @@ from latentdx.report.card import (
     number,
 )
 from latentdx.report.content import ReportContent
+from latentdx.report.decision_figure import decision_curve
+from latentdx.report.further_words import further_titles
 from latentdx.report.pictures import Triple, brightest, triple
 from latentdx.report.template import template
 
@@ -98,7 +100,11 @@ def render(content: ReportContent) -> str:
         content=content,
         figures={name: Markup(svg) for name, svg in _figures(content, compared).items()},
         headline=[_measure(content, name) for name in headline],
-        others=[_measure(content, name) for name in titles if name not in headline],
+        others=[_measure(content, name) for name in titles if name not in headline]
+        + [
+            measure_of(field_of(content.metrics, "test", name), title)
+            for name, title in further_titles(content.metrics).items()
+        ],
         part_labels=(*content.classes, ""),
         compared=compared,
         compared_titles=[titles[name] for name in columns],
@@ -184,6 +190,7 @@ def _figures(content: ReportContent, compared: Sequence[Compared]) -> dict[str, 
         "roc": figures.roc(list(_curves(content)), first_strong=len(classes) == 2),
         "distributions": figures.distributions(labels, probabilities, classes, content.threshold),
         "reliability": figures.reliability(labels, probabilities),
+        "benefit": decision_curve(field_of(content.metrics, "decision_curve"), classes[-1]),
         "map": figures.embedding_map(content.map_points, content.map_labels, classes),
         "training": figures.training(content.history),
     }

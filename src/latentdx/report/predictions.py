@@ -13,7 +13,9 @@ from latentdx.core.seeds import numpy_generator
 from latentdx.metrics.bootstrap import N_RESAMPLES, paired_difference
 from latentdx.metrics.discrimination import auroc
 from latentdx.metrics.estimate import Estimate
+from latentdx.metrics.further import summarise_further
 from latentdx.metrics.grades import quadratic_kappa
+from latentdx.metrics.ranks import auroc_difference
 from latentdx.metrics.summary import summarise
 
 
@@ -63,17 +65,25 @@ class Predictions:
             ordered=self.ordered,
         )
 
-    def auroc_over(self, other: Predictions, seed: int) -> Estimate:
-        """This AUROC minus the other's on the same scans, with its interval."""
-        first, second = self._ranking(), other._ranking()
-        return paired_difference(
-            auroc,
+    def further(
+        self, seed: int, n_resamples: int = N_RESAMPLES, prevalence: float | None = None
+    ) -> dict[str, Estimate]:
+        """What is told of a model alone, over those resamples too; see `summarise_further`."""
+        return summarise_further(
             self.labels,
-            first,
-            second,
+            self.probabilities,
+            self.decisions,
             self.patients,
             generator=numpy_generator(seed, "bootstrap"),
+            n_resamples=n_resamples,
+            prevalence=prevalence,
         )
+
+    def auroc_over(self, other: Predictions, seed: int) -> Estimate:
+        """This AUROC minus the other's on the same scans, with its interval."""
+        generator = numpy_generator(seed, "bootstrap")
+        both = self._ranking(), other._ranking()
+        return auroc_difference(self.labels, *both, self.patients, generator=generator)
 
     def kappa_over(self, other: Predictions, seed: int) -> Estimate:
         """This quadratic weighted kappa minus the other's, likewise."""
@@ -94,6 +104,15 @@ class Predictions:
     def lead_over(self, other: Predictions, seed: int) -> Estimate:
         """That metric minus the other's."""
         return (self.kappa_over if self.ordered else self.auroc_over)(other, seed)
+
+    @property
+    def group_metric(self) -> str:
+        """The metric by which groups of scans are compared."""
+        return "auroc"
+
+    def compared(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The AUROC (B,) from weights (B, N)."""
+        return auroc(self.labels, self._ranking(), weights=weights)
 
     def take(self, rows: NDArray[Any]) -> Predictions:
         """The scans at these numbers, or where a mask is True."""

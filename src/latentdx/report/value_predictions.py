@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from latentdx.core.seeds import numpy_generator
 from latentdx.metrics.bootstrap import N_RESAMPLES
 from latentdx.metrics.estimate import Estimate
-from latentdx.metrics.values import error_difference, summarise_values
+from latentdx.metrics.values import error_difference, mean_absolute_error, summarise_values
 from latentdx.report.card import number
 from latentdx.report.verdict import RIVALS, judgement
 
@@ -46,6 +46,15 @@ class ValuePredictions:
             self.patients,
             generator=numpy_generator(seed, "bootstrap"),
         )
+
+    @property
+    def group_metric(self) -> str:
+        """The metric by which groups of scans are compared."""
+        return "mae"
+
+    def compared(self, weights: Values) -> Values:
+        """The mean absolute error (B,) from weights (B, N)."""
+        return mean_absolute_error(self.values, self.predicted, weights)
 
     def take(self, rows: NDArray[Any]) -> ValuePredictions:
         """The scans at these numbers, or where a mask is True."""

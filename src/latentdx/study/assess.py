@@ -16,15 +16,13 @@ from latentdx.features.table import put_beside
 from latentdx.metrics.estimate import Estimate
 from latentdx.report.abstention import abstention_of
 from latentdx.report.baselines import Rivals, metadata_baseline, run_baselines
+from latentdx.report.cautions import size_warnings
 from latentdx.report.controls import ControlScans, shuffled_labels
 from latentdx.report.decided import how_it_decides
-from latentdx.report.evaluate import (
-    TestResult,
-    evaluate_test,
-    reconstruction,
-    subgroups,
-)
+from latentdx.report.evaluate import TestResult, evaluate_test, reconstruction
+from latentdx.report.model_metrics import model_metrics
 from latentdx.report.predictions import Predictions, as_json
+from latentdx.report.subgroups import gap_warnings, subgroups
 from latentdx.report.verdict import WITHOUT, verdict
 from latentdx.study.covariates import covariates_told, missing_warnings, worth_sentence
 from latentdx.study.decide import aim_for, notes_of
@@ -64,12 +62,15 @@ def assess_step(
     shuffled = ControlScans(scans.decided(), scans.pooled(features))
     control = shuffled_labels(model.head, shuffled, settings.seed)
     clock.step("report", "Computing intervals and writing the report")
-    metrics = _metrics(prepared, result, rivals, control, settings.seed)
+    metrics = _metrics(prepared, result, rivals, control, settings)
     if prepared.decide_by != "scan":
         metrics["decide_by"] = prepared.decide_by
     metrics["abstention"] = abstention_of(model, result, groups, settings.seed)
     notes = warnings_of(notes_of(model.sets, model.risk), metrics, settings)
-    metrics["warnings"] = [*audit_warnings(prepared), *notes, *told_columns(told)]
+    sizes = size_warnings(result.predictions, prepared.classes, metrics["test"])
+    metrics["warnings"] = [
+        *audit_warnings(prepared), *notes, *told_columns(told), *sizes, *gap_warnings(metrics),
+    ]  # fmt: skip
     decided = how_it_decides(model)
     if prepared.covariates is not None:
         decided = (*decided, _tell_covariates(prepared, result, rivals, metrics, settings.seed))
@@ -143,13 +144,14 @@ def _metrics(
     result: TestResult,
     rivals: Mapping[str, Predictions],
     control: Mapping[str, Estimate],
-    seed: int,
+    settings: RunSettings,
 ) -> dict[str, Any]:
+    seed, scan_ids = settings.seed, result.scans.scan_ids.tolist()
     return {
-        "test": as_json(result.predictions.metrics(seed)),
+        **model_metrics(result.predictions, seed, settings.prevalence),
         "baselines": {name: as_json(rival.metrics(seed)) for name, rival in rivals.items()},
         "controls": {"shuffled-labels": as_json(control)},
-        "subgroups": subgroups(result, prepared.table, seed),
+        **subgroups(result.predictions, scan_ids, prepared.table, seed),
         "reconstruction": reconstruction(result, seed),
     }
 

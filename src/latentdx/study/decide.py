@@ -31,9 +31,9 @@ Table = NDArray[np.float64]
 def check_choices(prepared: Prepared, settings: RunSettings) -> None:
     """Before anything is trained, refuse what cannot be done with these scans.
 
-    Raises `StopError`: ``E_CLASSIFIER``; ``E_OPTION``: a unit of classes, a target for more than
-    two of them, an unknown column, an order of classes that have none, a positive one of grades,
-    fine-tuning for grades, what only fine-tuning can do where it is off.
+    Raises `StopError`: ``E_CLASSIFIER``; ``E_OPTION``: a unit of classes, a target or a prevalence
+    for more than two of them, an unknown column, an order of classes that have none, a positive
+    one of grades, fine-tuning for grades, what only fine-tuning can do where it is off.
     """
     check_fine_tuning(settings, prepared.task)
     class_name(settings.classifier)
@@ -44,7 +44,17 @@ def check_choices(prepared: Prepared, settings: RunSettings) -> None:
     if prepared.task != "ordinal" and settings.order:
         raise StopError("E_OPTION", "--order without --task ordinal", fix="add --task ordinal")
     require_two_classes(settings.target, len(prepared.classes))
+    require_prevalence_of_two(settings.prevalence, len(prepared.classes))
     require_column(prepared.table, parse_sets(settings.prediction_sets)[1])
+
+
+def require_prevalence_of_two(prevalence: float | None, n_classes: int) -> None:
+    """Raise `StopError` ``E_OPTION`` where a prevalence is given and there are not two classes."""
+    if prevalence is not None and n_classes != 2:
+        fix = (
+            "leave --prevalence out: one share says nothing of several findings, grades or classes"
+        )
+        raise StopError("E_OPTION", "--prevalence of other than two classes", fix=fix)
 
 
 def decide_by(

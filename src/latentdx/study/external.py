@@ -30,16 +30,19 @@ from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.diagnosis.scan_groups import groups_in
 from latentdx.report.abstention import abstention_of
+from latentdx.report.cautions import size_warnings
 from latentdx.report.decided import how_it_decides
-from latentdx.report.evaluate import evaluate_test, reconstruction, subgroups
+from latentdx.report.evaluate import evaluate_test, reconstruction
 from latentdx.report.findings_evaluate import evaluate_findings
 from latentdx.report.findings_page import render_findings
+from latentdx.report.model_metrics import model_metrics
 from latentdx.report.page import render
-from latentdx.report.predictions import as_json
+from latentdx.report.subgroups import gap_warnings, subgroups
 from latentdx.study.assess import Assessment, audit_warnings
 from latentdx.study.covariates import covariates_told, missing_warnings
+from latentdx.study.decide import require_prevalence_of_two
 from latentdx.study.external_part import check_collection, own_test_part, what_was_tested
-from latentdx.study.findings_assess import FindingsAssessment, tested_metrics
+from latentdx.study.findings_assess import FindingsAssessment, finding_warnings, tested_metrics
 from latentdx.study.findings_publish import FindingsMade, findings_content, write_findings
 from latentdx.study.prepare import Prepared
 from latentdx.study.publish import Made, content_of, write_predictions
@@ -57,12 +60,15 @@ def evaluate_bundle(
     reporter: Reporter,
     *,
     autoencoder: nn.Module | None = None,
+    prevalence: float | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Score a bundle on the labelled scans of a collection; writes the report to `out`.
 
-    Returns the metrics and a sentence on what was tested. Raises `StopError`: ``E_CLASSES`` (the
-    collection has labels that the bundle does not know), ``E_SIZE``, ``E_NO_LABELS``,
-    ``E_STUDY_LABELS``, ``E_DESTINATION`` (other things than an earlier evaluation lie at `out`).
+    `prevalence`: the share of the positive class for which predictive values are told; None: that
+    of the scans tested. Returns the metrics and a sentence on what was tested. Raises `StopError`:
+    ``E_CLASSES`` (the collection has labels that the bundle does not know), ``E_SIZE``,
+    ``E_NO_LABELS``, ``E_STUDY_LABELS``, ``E_OPTION`` (a prevalence of other than two classes),
+    ``E_DESTINATION`` (other things than an earlier evaluation lie at `out`).
     """
     reporter.step("evaluate", "Evaluating the bundle")
     _check_destination(out)
@@ -72,6 +78,7 @@ def evaluate_bundle(
     if isinstance(model, RegressionModel) or isinstance(told, ValueDescription):
         assert isinstance(model, RegressionModel)
         assert isinstance(told, ValueDescription)
+        require_prevalence_of_two(prevalence, 0)
         return evaluate_values(model, told, collection, out)
     table = collection.metadata()
     _check(model, collection, table)
@@ -88,7 +95,9 @@ def evaluate_bundle(
         covariates=model.covariates,
         decide_by=model.decide_by,
     )
-    opened = Opened(prepared, _settings(told, path))
+    require_prevalence_of_two(prevalence, 0 if several else len(model.classes))
+    settings = _settings(told, path).model_copy(update={"prevalence": prevalence})
+    opened = Opened(prepared, settings)
     sentence = what_was_tested(is_own)
     if isinstance(model, FindingsModel):
         return _evaluate_findings(model, opened, out, sentence), sentence
@@ -117,12 +126,14 @@ def _evaluate_classes(
     result = evaluate_test(model, test, groups)
     metrics = opened.metrics(
         {
-            "test": as_json(result.predictions.metrics(seed)),
-            "subgroups": subgroups(result, prepared.table, seed),
+            **model_metrics(result.predictions, seed, opened.settings.prevalence),
+            **subgroups(result.predictions, result.scans.scan_ids.tolist(), prepared.table, seed),
             "abstention": abstention_of(model, result, groups, seed),
             "reconstruction": reconstruction(result, seed),
         }
     )
+    metrics["warnings"] += size_warnings(result.predictions, model.classes, metrics["test"])
+    metrics["warnings"] += gap_warnings(metrics)
     if model.decide_by != "scan":
         metrics["decide_by"] = model.decide_by
     if model.covariates is not None:
@@ -151,9 +162,10 @@ def _evaluate_findings(
     metrics = opened.metrics(
         {
             **tested_metrics(model, result, groups, seed),
-            "subgroups": subgroups(result, prepared.table, seed),
+            **subgroups(result.predictions, result.scans.scan_ids.tolist(), prepared.table, seed),
         }
     )
+    metrics["warnings"] += finding_warnings(result, metrics)
     assessment = FindingsAssessment(model, result, {}, metrics, sentence)
     out.mkdir(parents=True, exist_ok=True)
     made = FindingsMade(opened.settings, prepared, assessment)

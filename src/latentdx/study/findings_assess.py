@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from latentdx.collection.finding_scans import FindingScans
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.scan_groups import groups_in
 from latentdx.report.baselines import run_baselines
-from latentdx.report.evaluate import subgroups
+from latentdx.report.cautions import few_patients, wide_intervals
 from latentdx.report.findings_evaluate import (
     FindingsResult,
     evaluate_findings,
@@ -23,6 +25,7 @@ from latentdx.report.findings_evaluate import (
 from latentdx.report.findings_predictions import FindingPredictions
 from latentdx.report.findings_rivals import FindingRivals, shuffled_findings
 from latentdx.report.predictions import as_json
+from latentdx.report.subgroups import gap_warnings, subgroups
 from latentdx.report.verdict import verdict
 from latentdx.study.assess import audit_warnings, told_columns, warnings_of
 from latentdx.study.findings_learn import aim_findings, load_asked, notes_by_finding
@@ -65,7 +68,7 @@ def assess_findings(
         **tested_metrics(model, result, groups, seed),
         "baselines": {name: as_json(rival.metrics(seed)) for name, rival in rivals.items()},
         "controls": {"shuffled-labels": as_json(control)},
-        "subgroups": subgroups(result, prepared.table, seed),
+        **subgroups(result.predictions, result.scans.scan_ids.tolist(), prepared.table, seed),
     }
     notes = notes_by_finding(model)
     metrics["warnings"] = [
@@ -73,6 +76,7 @@ def assess_findings(
         *model.findings.notes(),
         *warnings_of(notes, metrics, settings),
         *told_columns(told),
+        *finding_warnings(result, metrics),
     ]
     sentence = verdict(result.predictions, rivals, seed)
     return FindingsAssessment(model, result, rivals, metrics, sentence)
@@ -90,6 +94,16 @@ def tested_metrics(
         "abstention": findings_abstention(model, result, groups, seed),
         "reconstruction": rebuilt_as_json(result, seed),
     }
+
+
+def finding_warnings(result: FindingsResult, metrics: Mapping[str, Any]) -> list[str]:
+    """What the size of the test part lets nobody know, and gaps between groups."""
+    found = []
+    for number, name in enumerate(result.tested.names):
+        patients = result.scans.patients[result.tested.targets[:, number] == 1]
+        found += [few_patients(len(np.unique(patients)), f"with {name!r}")]
+    found += wide_intervals(metrics["test"])
+    return [text for text in [*found, *gap_warnings(metrics)] if text]
 
 
 def _rivals(

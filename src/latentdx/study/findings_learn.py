@@ -26,6 +26,7 @@ from latentdx.study.decide import (
     decide_by,
     notes_of,
     parts_of_tune,
+    require_prevalence_of_two,
     with_threshold,
 )
 from latentdx.study.learn import gate_of, head_settings, policy_of
@@ -54,6 +55,7 @@ def check_findings_choices(prepared: Prepared, settings: RunSettings) -> None:
     if settings.features == "auto":
         text = "--features auto with several findings a scan: not supported yet"
         raise StopError("E_OPTION", text, fix="name the features, or leave the option out")
+    require_prevalence_of_two(settings.prevalence, 0)
     check_choices(replace(prepared, classes=question_classes("finding")), settings)
 
 

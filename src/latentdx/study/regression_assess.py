@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.labelled_values import ValuedScans, load_values
-from latentdx.collection.table import CollectionTable
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.regression_model import RegressionModel, RegressionOutputs
 from latentdx.diagnosis.regressors import regressor_name
-from latentdx.features.metadata import metadata_columns
 from latentdx.metrics.bootstrap import bootstrap
 from latentdx.metrics.estimate import Estimate
+from latentdx.report.cautions import few_patients
 from latentdx.report.evaluate import rebuilt_estimates
 from latentdx.report.predictions import as_json
+from latentdx.report.subgroups import subgroups
 from latentdx.report.value_baselines import ValueRivals, value_baselines
 from latentdx.report.value_control import shuffled_values
 from latentdx.report.value_predictions import ValuePredictions, value_verdict
@@ -32,7 +32,6 @@ from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
 from latentdx.study.unlabelled import MOST_FOR_SCALE, unlabelled_table
 
-_GROUP_SCANS, _MOST_GROUPS = 20, 8
 _CONTROL_FAR = 0.1
 
 
@@ -111,7 +110,7 @@ def value_metrics(
         "test": as_json(told.metrics(seed)),
         "baselines": {},
         "controls": {},
-        "subgroups": _subgroups(told, test, prepared.table, seed),
+        **subgroups(told, test.scans.scan_ids.tolist(), prepared.table, seed),
         "intervals": {
             "target_coverage": rule.coverage,
             "half_width": rule.half_width if math.isfinite(rule.half_width) else None,
@@ -120,7 +119,11 @@ def value_metrics(
         },
         "reconstruction": rebuilt_estimates(test.scans, outputs.look.reconstructions, seed),
         "seconds": {},
-        "warnings": [*audit_warnings(prepared), *interval_notes(rule)],
+        "warnings": [
+            *audit_warnings(prepared),
+            *interval_notes(rule),
+            *filter(None, [few_patients(len(np.unique(test.scans.patients)))]),
+        ],
     }
 
 
@@ -150,27 +153,6 @@ def _coverage(outputs: RegressionOutputs, test: ValuedScans, seed: int) -> Estim
 
     generator = numpy_generator(seed, "bootstrap")
     return bootstrap(statistic, test.scans.patients, generator=generator)[0]
-
-
-def _subgroups(
-    told: ValuePredictions, test: ValuedScans, table: CollectionTable, seed: int
-) -> list[dict[str, Any]]:
-    """Mean absolute error within each group of at least 20 test scans."""
-    rows = {name: index for index, name in enumerate(table.scan_id.tolist())}
-    ids = test.scans.scan_ids.tolist()
-    columns = metadata_columns(table.take([rows[name] for name in ids]))
-    found = []
-    for name, values in columns.items():
-        groups = np.array(values)
-        levels = [str(level) for level in np.unique(groups) if level]
-        if not 2 <= len(levels) <= _MOST_GROUPS:
-            continue
-        for level in levels:
-            if (groups == level).sum() >= _GROUP_SCANS:
-                error = told.take(groups == level).metrics(seed, 500)["mae"]
-                counts = {"n_scans": error.n_scans, "n_patients": error.n_patients}
-                found.append({"column": name, "value": level, **counts, "mae": error.as_json()})
-    return found
 
 
 def _warnings(control: Mapping[str, Estimate], settings: RunSettings) -> list[str]:

@@ -29,7 +29,16 @@ from latentdx.study.settings import RunSettings
 from latentdx.study.unlabelled import MOST_FOR_SCALE, unlabelled_table
 
 _OF_CLASSES = (
-    *("target", "risk", "prediction_sets", "calibration", "semi_supervised", "positive", "order"),
+    *(
+        "target",
+        "prevalence",
+        "risk",
+        "prediction_sets",
+        "calibration",
+        "semi_supervised",
+        "positive",
+        "order",
+    ),
     "covariates",
 )
 
