@@ -13,6 +13,8 @@ from latentdx_command import QUICK, RESULTS, Ended, latentdx, metrics, table, vi
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from latentdx.metrics.further import further_names
+
 Call = Callable[..., Ended]
 FINDINGS = ("bar", "disc", "frame")
 
@@ -66,7 +68,8 @@ def test_it_leaves_the_files_of_the_contract_and_every_number_its_five_fields(st
     names = set(found["test"])
     assert all(set(scores) == names for scores in scored)
     each = found["findings"].values()
-    assert all(set(scores) == names | {"prevalence"} for scores in each)
+    told = names | {"prevalence", *further_names(2)}
+    assert all(set(scores) == told for scores in each)
     abstention = ("coverage", "answered_fraction", "accuracy_when_answered")
     numbers = [number for scores in (*scored, *each) for number in scores.values()]
     numbers += [found["abstention"][name] for name in abstention]

@@ -26,6 +26,8 @@ from phantom_hospital import LETTERS, MISSING, PLANTED, SHORT, Study
 from sklearn.metrics import roc_auc_score
 
 from latentdx.collection.store import Collection
+from latentdx.metrics.further import further_names
+from latentdx.metrics.summary import NAMES
 
 pytestmark = pytest.mark.slow
 
@@ -59,15 +61,22 @@ def test_metrics_have_every_part_and_each_number_its_five_fields(study: Study) -
     found = json.loads((study.out / "metrics.json").read_text())
     assert set(found) == {
         *("test", "baselines", "controls", "subgroups", "abstention", "reconstruction"),
-        *("seconds", "warnings"),
+        *("seconds", "warnings", "prevalence", "decision_curve", "subgroup_gaps"),
     }
     assert set(found["test"]) >= TEST_METRICS
     assert set(found["baselines"]) == BASELINES
     assert set(found["controls"]) == {"shuffled-labels"}
-    scored = [found["test"], *found["baselines"].values(), *found["controls"].values()]
-    assert all(set(scores) == set(found["test"]) for scores in scored)
+    rivals = [*found["baselines"].values(), *found["controls"].values()]
+    scored = [found["test"], *rivals]
+    assert all(set(NAMES) == set(scores) for scores in rivals)
+    assert set(found["test"]) == {*NAMES, *further_names(2)}
+    assert found["prevalence"]["source"] == "of the test part"
     numbers = [number for scores in scored for number in scores.values()]
     numbers += found["reconstruction"].values()
+    numbers += [
+        point[of] for point in found["decision_curve"] for of in ("model", "treat_all", "gain")
+    ]
+    numbers += [told["gap"] for told in found["subgroup_gaps"]]
     abstention = found["abstention"]
     assert (abstention["sets"], abstention["target_coverage"]) == ("marginal", 0.9)
     answering = ("coverage", "answered_fraction", "accuracy_when_answered")
