@@ -105,6 +105,28 @@ def test_predictions_are_those_of_the_test_part_and_give_the_metrics_again(study
     assert all(label_of[row["path"].removeprefix("'")] == row["label"] for row in rows)
 
 
+def test_a_run_read_back_has_its_own_numbers_and_does_not_differ_from_itself(
+    study: Study, tmp_path: Path
+) -> None:
+    ended = latentdx("diff", study.out, study.out, "--out", tmp_path / "diff", "--json")
+    assert ended.code == 0, ended.err
+    test = metrics(study.out)["test"]
+    for name, both in ended.json["metrics"].items():
+        told, again = (
+            [np.nan if end is None else end for end in each.values()]
+            for each in (test[name], both["first"])
+        )
+        np.testing.assert_allclose(again, told, rtol=1e-6, err_msg=name)
+        assert both["first"] == both["second"]
+        assert both["difference"]["value"] in (0, None)
+    assert set(ended.json["metrics"]) == set(test)
+    assert ended.json["notes"] == []
+    page = (tmp_path / "diff" / "diff.html").read_text()
+    assert "AUROC" in page
+    shown = latentdx("diff", study.out, study.out)
+    assert "Matthews correlation" in shown.out
+
+
 def test_files_that_cannot_be_used_are_listed_with_their_codes(study: Study) -> None:
     rows = {row["path"]: row["code"] for row in table(study.out / "quarantine.csv")}
     assert rows == {

@@ -12,6 +12,7 @@ from latentdx.cli import (
     compare,
     deidentify,
     demo,
+    diff,
     doctor,
     evaluate,
     fit,
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 BEFORE, STUDY = (demo, run_command, doctor, deidentify, ingest), (audit, pretrain, fit, evaluate)
-for command in (*BEFORE, *STUDY, suggest, search, compare, predict, sample):
+for command in (*BEFORE, *STUDY, diff, suggest, search, compare, predict, sample):
     command.register(app)
 
 
