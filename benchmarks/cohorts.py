@@ -17,8 +17,8 @@ from scipy.special import expit, ndtri
 
 from latentdx.metrics.bootstrap import cluster_weights, left_out, patient_groups, spread
 from latentdx.metrics.further import further_names, further_of
-from latentdx.metrics.intervals import corrected_interval, percentile_interval
-from latentdx.metrics.summary import NAMES, statistic_of
+from latentdx.metrics.intervals import centred_interval, corrected_interval, percentile_interval
+from latentdx.metrics.summary import NAMES, raised_in, statistic_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -102,8 +102,14 @@ def _ends(
         return np.array([percentile_interval(each) for each in resampled], np.float64)
     without = np.concatenate(list(_without(cohort, groups))).T
     count = int(groups.max()) + 1
-    pairs = zip(value, resampled, without, strict=True)
-    return np.array([corrected_interval(*each, count) for each in pairs], np.float64)
+    raised = raised_in(ALL_NAMES)
+    found = [
+        centred_interval(value[place], resampled[place])
+        if place in raised
+        else corrected_interval(value[place], resampled[place], without[place], count)
+        for place in range(len(value))
+    ]
+    return np.array(found, np.float64)
 
 
 def _without(cohort: Cohort, groups: Ints) -> Iterator[Floats]:

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import norm, t
 
-from latentdx.metrics.intervals import corrected_interval, percentile_interval
+from latentdx.metrics.intervals import centred_interval, corrected_interval, percentile_interval
 
 
 def resampled_means(values, generator, n_resamples=20_000):
@@ -58,6 +58,18 @@ def test_resamples_that_all_lie_on_one_side_do_not_break_it():
     resampled = np.linspace(0.2, 0.4, 1001)  # a value that resampling raises, as the ECE
     low, high = corrected_interval(0.1, resampled, np.empty(0), 200)
     assert 0.2 <= low < high < 0.3
+
+
+def test_errors_that_resampling_raises_are_moved_back_and_hold_their_value():
+    value = 0.1
+    chance = np.random.default_rng(0).normal(0, 0.05, 5000) ** 2  # adds .0025 to the square
+    low, high = centred_interval(value, np.sqrt(value**2 + chance))
+    assert low < value < high
+    plain = percentile_interval(np.sqrt(value**2 + chance))
+    assert plain[0] >= value
+    assert centred_interval(0.0, np.sqrt(chance))[0] == 0
+    assert centred_interval(np.nan, chance) == (None, None)
+    assert centred_interval(0.1, np.full(9, np.nan)) == (None, None)
 
 
 def test_undefined_values_are_left_out_until_they_are_most():

@@ -7,7 +7,7 @@ brings all their scans (Field and Welsh, JRSS B 69, 2007). Intervals come from t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from latentdx.core.errors import StopError
 from latentdx.metrics.estimate import Estimate, defined
-from latentdx.metrics.intervals import corrected_interval
+from latentdx.metrics.intervals import centred_interval, corrected_interval
 from latentdx.metrics.metric import Floats, Ints, Metric
 
 N_RESAMPLES = 2000
@@ -98,12 +98,14 @@ def bootstrap(
     *,
     generator: np.random.Generator,
     n_resamples: int = N_RESAMPLES,
+    raised: Collection[int] = (),
 ) -> list[Estimate]:
     """Estimates of all M values of ``statistic``, over the same resamples of patients.
 
     A resample in which a value is undefined is left out of that value's interval; where more than
     half are, or where there are fewer than two patients, the interval is None. ``n_resamples=0``
-    asks for values alone.
+    asks for values alone. `raised`: the numbers of those values that are errors which resampling
+    raises (see `centred_interval`).
 
     Examples
     --------
@@ -119,7 +121,9 @@ def bootstrap(
         return statistic(spread(drawn, groups))
 
     counts = (len(groups), _count(groups))
-    return over_patients(of_drawn, counts, generator=generator, n_resamples=n_resamples)
+    return over_patients(
+        of_drawn, counts, generator=generator, n_resamples=n_resamples, raised=raised
+    )
 
 
 def over_patients(
@@ -128,6 +132,7 @@ def over_patients(
     *,
     generator: np.random.Generator,
     n_resamples: int = N_RESAMPLES,
+    raised: Collection[int] = (),
 ) -> list[Estimate]:
     """`bootstrap` of a statistic that takes how often each patient was drawn, (B, P).
 
@@ -143,9 +148,14 @@ def over_patients(
     resampled, lacking = (
         np.concatenate([none, *map(statistic, each)]).T for each in (chunks, without)
     )
+    ends = [
+        centred_interval(value, one)
+        if number in raised
+        else corrected_interval(value, one, other, n_patients)
+        for number, (value, one, other) in enumerate(zip(values, resampled, lacking, strict=True))
+    ]
     return [
-        Estimate(defined(value), *corrected_interval(value, one, other, n_patients), *counts)
-        for value, one, other in zip(values, resampled, lacking, strict=True)
+        Estimate(defined(value), *both, *counts) for value, both in zip(values, ends, strict=True)
     ]
 
 

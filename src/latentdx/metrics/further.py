@@ -17,7 +17,7 @@ from latentdx.metrics.estimate import Estimate
 from latentdx.metrics.metric import Floats, Ints, as_rows
 from latentdx.metrics.operating import OPERATING_NAMES, operating_points
 from latentdx.metrics.recalibration import RECALIBRATION_NAMES, recalibration
-from latentdx.metrics.summary import checked
+from latentdx.metrics.summary import checked, raised_in
 
 OF_ALL = (*OPERATING_NAMES, "matthews", "balanced_brier", "ece_debiased")
 OF_TWO = ("ppv_at_prevalence", "npv_at_prevalence", *RECALIBRATION_NAMES)
@@ -63,8 +63,15 @@ def summarise_further(  # noqa: PLR0913 - what is scored, and how
     truth, table, decided = checked(labels, probabilities, decisions, patients)
     share = float((truth == 1).mean()) if prevalence is None and len(truth) else prevalence or 0.0
     statistic = further_of(truth, table, decided, share)
-    found = bootstrap(statistic, patients, generator=generator, n_resamples=n_resamples)
-    return dict(zip(further_names(table.shape[1]), found, strict=True))
+    names = further_names(table.shape[1])
+    found = bootstrap(
+        statistic,
+        patients,
+        generator=generator,
+        n_resamples=n_resamples,
+        raised=raised_in(names),
+    )
+    return dict(zip(names, found, strict=True))
 
 
 def further_of(

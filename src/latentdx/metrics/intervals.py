@@ -4,8 +4,8 @@ The percentile interval takes the 2.5 and 97.5 percentiles (Efron and Tibshirani
 patients it is too short, and it lies wrongly where resamples are skewed, as those of a high AUROC
 are. BCa moves both quantiles by the resamples' bias and by how fast the spread changes with the
 value (Efron, JASA 82, 1987); here they are moved outwards too, as Student's t is from the normal
-(Hesterberg, The American Statistician 69, 2015). How often each holds the truth is measured:
-``benchmarks/statistics.py``.
+(Hesterberg, The American Statistician 69, 2015). Calibration errors, which resampling raises, are
+moved back instead. How often each holds the truth is measured: ``benchmarks/statistics.py``.
 """
 
 from __future__ import annotations
@@ -67,6 +67,26 @@ def corrected_interval(
     half = factor * float(stdtrit(n_patients - 1, (1 + level) / 2))
     low, high = np.quantile(known, [_moved(end, bias, speed) for end in (-half, half)])
     return float(low), float(high)
+
+
+def centred_interval(value: float, resampled: Floats, level: float = LEVEL) -> Ends:
+    """The percentile interval of errors that resampling raises, as it does calibration errors.
+
+    A resample repeats scans, which makes its bins rougher than the cohort's: what chance adds to
+    the error's square, it adds once more. So the squares are moved back until their mean is that of
+    the value; where one falls below 0 it is 0. Arguments are those of `corrected_interval`.
+
+    Examples
+    --------
+    >>> low, high = centred_interval(0.1, np.sqrt(np.linspace(0.01, 0.05, 1001)))
+    >>> round(low, 4), round(high, 4)
+    (0.0, 0.1703)
+    """
+    known = resampled[~np.isnan(resampled)]
+    if math.isnan(value) or not known.size or 2 * known.size < resampled.size:
+        return None, None
+    squares = np.maximum(0, known**2 - (np.mean(known**2) - value**2))
+    return percentile_interval(np.sqrt(squares), level)
 
 
 def _moved(end: float, bias: float, speed: float) -> float:

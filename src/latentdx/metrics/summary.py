@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ FROM_PROBABILITIES: dict[str, Metric] = {
     "ece": ece,
     "log_loss": log_loss,
 }
+RAISED = ("ece", "ece_debiased")
 NAMES = (
     "auroc", "average_precision", *FROM_COUNTS, "brier", "ece", "log_loss",
 )  # fmt: skip
@@ -67,8 +69,25 @@ def summarise(  # noqa: PLR0913 - what is scored, and how
     """
     names = (*FROM_GRADES, *NAMES) if ordered else NAMES
     statistic = statistic_of(*checked(labels, probabilities, decisions, patients), ordered=ordered)
-    found = bootstrap(statistic, patients, generator=generator, n_resamples=n_resamples)
+    found = bootstrap(
+        statistic,
+        patients,
+        generator=generator,
+        n_resamples=n_resamples,
+        raised=raised_in(names),
+    )
     return dict(zip(names, found, strict=True))
+
+
+def raised_in(names: Sequence[str]) -> tuple[int, ...]:
+    """The places of errors that resampling raises; see `centred_interval`.
+
+    Examples
+    --------
+    >>> raised_in(["auroc", "ece"])
+    (1,)
+    """
+    return tuple(place for place, name in enumerate(names) if name in RAISED)
 
 
 def statistic_of(

@@ -13,7 +13,7 @@ from latentdx.core.seeds import numpy_generator
 from latentdx.metrics.bootstrap import N_RESAMPLES, Statistic, bootstrap
 from latentdx.metrics.discrimination import auroc
 from latentdx.metrics.estimate import Estimate
-from latentdx.metrics.summary import NAMES, statistic_of
+from latentdx.metrics.summary import NAMES, raised_in, statistic_of
 from latentdx.report.predictions import Predictions
 
 Floats = NDArray[np.float64]
@@ -43,7 +43,7 @@ class FindingPredictions:
             found: Floats = np.mean([of(weights) for of in statistics], axis=0)
             return found
 
-        found = self._bootstrapped(mean, seed, n_resamples)
+        found = self._bootstrapped(mean, seed, n_resamples, raised_in(NAMES))
         return dict(zip(NAMES, found, strict=True))
 
     @property
@@ -81,9 +81,17 @@ class FindingPredictions:
             for item in self.each.values()
         ]
 
-    def _bootstrapped(self, statistic: Statistic, seed: int, n_resamples: int) -> list[Estimate]:
+    def _bootstrapped(
+        self, statistic: Statistic, seed: int, n_resamples: int, raised: tuple[int, ...] = ()
+    ) -> list[Estimate]:
         generator = numpy_generator(seed, "bootstrap")
-        return bootstrap(statistic, self.patients, generator=generator, n_resamples=n_resamples)
+        return bootstrap(
+            statistic,
+            self.patients,
+            generator=generator,
+            n_resamples=n_resamples,
+            raised=raised,
+        )
 
 
 def _area(item: Predictions, weights: NDArray[Any]) -> Floats:

@@ -17,7 +17,7 @@ from latentdx.metrics.estimate import Estimate
 from latentdx.metrics.further import further_names, further_of
 from latentdx.metrics.grades import FROM_GRADES
 from latentdx.metrics.metric import as_rows
-from latentdx.metrics.summary import NAMES, statistic_of
+from latentdx.metrics.summary import NAMES, raised_in, statistic_of
 from latentdx.metrics.values import METRICS
 from latentdx.study.told_run import PROBABILITY, Task, ToldRun
 
@@ -95,9 +95,15 @@ def differences(pair: Pair, n_resamples: int) -> dict[str, Difference]:
         return np.concatenate([first, second, second - first], axis=1)
 
     generator = numpy_generator(pair.first.seed, "bootstrap")
-    found = bootstrap(statistic, pair.patients, generator=generator, n_resamples=n_resamples)
     told = names(pair)
-    count = len(told)
+    count, raised = len(told), raised_in(told)
+    found = bootstrap(
+        statistic,
+        pair.patients,
+        generator=generator,
+        n_resamples=n_resamples,
+        raised=(*raised, *(count + place for place in raised)),
+    )
     parts = (found[start : start + count] for start in range(0, 3 * count, count))
     return dict(zip(told, map(Difference, *parts), strict=True))
 
