@@ -133,6 +133,10 @@ def test_it_is_evaluated_on_its_own_test_part_and_elsewhere(
     before = metrics(out)
     for name in ("test", "findings", "thresholds", "abstention"):
         assert own.json[name] == before[name]
+    rare = ("--prevalence", "0.1")
+    refused = here("evaluate", out / "bundle", out / "collection", "--out", tmp_path / "r", *rare)
+    assert refused.code == 2
+    assert "E_OPTION" in refused.err
     other = write_cohort(tmp_path / "other", 30, first=200)
     assert here(
         *("ingest", other / "scans", "--labels", other / "labels.csv", "--size", 16),

@@ -55,6 +55,11 @@ def test_a_study_of_grades(here: Callable[..., Ended], tmp_path: Path) -> None:
     again = here("evaluate", out / "bundle", out / "collection", "--out", tmp_path / "e", "--json")
     value = again.json["test"]["quadratic_kappa"]["value"]
     assert value == pytest.approx(test["quadratic_kappa"]["value"])
+    rare = ("--prevalence", "0.1")
+    refused = here("evaluate", out / "bundle", out / "collection", "--out", tmp_path / "r", *rare)
+    assert refused.code == 2
+    assert "E_OPTION: --prevalence of other than two classes" in refused.err
+    assert not (tmp_path / "r").exists()
     line = here("predict", out / "bundle", source / "mild" / "p001.png", "--json").json
     assert line["status"] in ("ok", "not_evaluated")
     assert line["label"] in (*WORDS, None)

@@ -128,6 +128,7 @@ def test_step_by_step_the_collection_knows_its_task(
         ((), "E_TASK", "--task regression"),
         (("--task", "regression", "--classifier", "boosting"), "E_CLASSIFIER", "ridge"),
         (("--task", "regression", "--target", "cost:FN/FP=2"), "E_OPTION", "--target"),
+        (("--task", "regression", "--prevalence", "0.1"), "E_OPTION", "--prevalence"),
         (("--task", "regression", "--order", "1,2"), "E_OPTION", "--order"),
         (("--task", "regression", "--covariates", "sex"), "E_OPTION", "--covariates"),
         (("--task", "regression", "--features", "auto"), "E_OPTION", "name the features"),

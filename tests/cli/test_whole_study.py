@@ -246,6 +246,19 @@ def test_fewer_labels_and_more_unlabelled_scans_leave_the_test_part_alone(
     for name in ("auroc", "brier", "sensitivity"):
         # Weights that were stored lie otherwise in memory: sums differ in the last bits.
         assert scored[name]["value"] == pytest.approx(before[name]["value"], abs=1e-5)
+    rare = here(
+        *("evaluate", bundle, collection, "--out", tmp_path / "own", "--json"),
+        *("--prevalence", "0.02"),
+    ).json
+    assert rare["prevalence"] == {"value": 0.02, "source": "given"}
+    found, cleared = (scored[name]["value"] for name in ("sensitivity", "specificity"))
+    true, false = 0.02 * found, 0.98 * (1 - cleared)
+    assert rare["test"]["ppv_at_prevalence"]["value"] == pytest.approx(true / (true + false))
+    # A run and its bundle's evaluation lie side by side, as far as there is something to compare.
+    beside = here("diff", tmp_path / "few", tmp_path / "own", "--json").json
+    assert beside["scans"]["shared"] == counts["test"]
+    assert abs(beside["metrics"]["auroc"]["difference"]["value"]) < 1e-5
+    assert any("no settings of its own" in note for note in beside["notes"])
 
 
 def test_another_seed_gives_other_parts(
@@ -260,6 +273,9 @@ def test_another_seed_gives_other_parts(
     ]
     assert scan_ids[0] != scan_ids[1]
     assert differences(metrics(study.out)["test"], metrics(tmp_path / "o")["test"])
+    refused = here("diff", study.out, tmp_path / "o")
+    assert (refused.code, refused.out) == (2, "")
+    assert "E_DIFF" in refused.err
 
 
 @pytest.mark.parametrize(
