@@ -253,7 +253,8 @@ def test_fewer_labels_and_more_unlabelled_scans_leave_the_test_part_alone(
     assert rare["prevalence"] == {"value": 0.02, "source": "given"}
     found, cleared = (scored[name]["value"] for name in ("sensitivity", "specificity"))
     true, false = 0.02 * found, 0.98 * (1 - cleared)
-    assert rare["test"]["ppv_at_prevalence"]["value"] == pytest.approx(true / (true + false))
+    expected = pytest.approx(true / (true + false)) if found else None  # none was called diseased
+    assert rare["test"]["ppv_at_prevalence"]["value"] == expected
     # A run and its bundle's evaluation lie side by side, as far as there is something to compare.
     beside = here("diff", tmp_path / "few", tmp_path / "own", "--json").json
     assert beside["scans"]["shared"] == counts["test"]
