@@ -11,6 +11,7 @@ from torch import Tensor
 
 from latentdx.collection.augment import AugmentSettings, Draw, apply, draw
 from latentdx.collection.augment_fields import smooth_field
+from latentdx.collection.augment_geometry import from_view_to_view, moved
 
 NOTHING = AugmentSettings(rotation=0.0, shift=0.0, zoom=(1.0, 1.0), flip=0.0)
 
@@ -180,3 +181,29 @@ def test_a_draw_is_for_its_own_number_and_kind_of_scans() -> None:
         apply(noise(4, 1, 8, 8), draw(3, NOTHING, seeded()))
     with pytest.raises(ValueError, match="found 3 scans of 3 axes"):
         apply(noise(3, 1, 8, 8, 8), draw(3, NOTHING, seeded()))
+
+
+def test_places_in_one_view_are_found_in_the_other() -> None:
+    """A spot of the scan, seen in both views: where the first has it the second is looked up."""
+    size = (48, 32)
+    scan = torch.zeros(1, 1, *size)
+    scan[0, 0, 28:31, 12:15] = 1.0
+    settings = AugmentSettings(rotation=20.0, shift=0.1, zoom=(0.9, 1.3), flip=0.5)
+    for seed in range(20):
+        drawn = draw(2, settings, seeded(seed))
+        first, second = moved(scan.repeat(2, 1, 1, 1), drawn).split(1)
+        there, in_scan = from_view_to_view(drawn.theta, size)
+        place = _centre(first)
+        assert there.shape == in_scan.shape == (1, 2, 3)
+        for theta, picture in ((there, second), (in_scan, scan)):
+            found = theta[0, :, :2] @ place + theta[0, :, 2]
+            torch.testing.assert_close(found, _centre(picture), atol=0.04, rtol=0)
+
+
+def _centre(picture: torch.Tensor) -> torch.Tensor:
+    """Of the brightness of (1, 1, H, W): x and y in -1..1."""
+    weights = picture[0, 0] / picture.sum()
+    height, width = weights.shape
+    rows = (torch.arange(height) + 0.5) * 2 / height - 1
+    columns = (torch.arange(width) + 0.5) * 2 / width - 1
+    return torch.stack([weights.sum(0) @ columns, weights.sum(1) @ rows])

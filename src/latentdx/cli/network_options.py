@@ -10,7 +10,7 @@ ObjectiveOption = Annotated[
     list[str] | None,
     typer.Option(
         "--objective",
-        help="Learn this beside reconstruction, too: vicreg, barlow, contrastive, "
+        help="Learn this beside reconstruction, too: vicreg, local-vicreg, barlow, contrastive, "
         "latent-prediction, rotation, position, perceptual or adversarial; NAME or NAME=WEIGHT. "
         "Repeatable.",
     ),

@@ -90,6 +90,25 @@ def moved(pixels: Tensor, drawn: Draw) -> Tensor:
     return functional.grid_sample(pixels, grid, align_corners=False)
 
 
+def from_view_to_view(theta: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Of views i and N + i of scan i: affine maps (N, dims, dims + 1) of places in the first view.
+
+    To the same places in the second view, and in the scan; `theta` (2N, dims, dims + 1) is that of
+    a `Draw`, the maps those of `torch.nn.functional.affine_grid` for scans of `size`.
+
+    Examples
+    --------
+    >>> theta = torch.tensor([[[1.0, 0, 0.5], [0, 1, 0]], [[-1.0, 0, 0], [0, 1, 0]]])
+    >>> from_view_to_view(theta, (8, 8))[0].tolist()
+    [[[-1.0, 0.0, -0.5], [0.0, 1.0, 0.0]]]
+    """
+    dims = theta.shape[1]
+    first, second = _for_sides(theta, size).chunk(2)
+    back = torch.linalg.inv(second[:, :, :dims])
+    shift = back @ (first[:, :, dims:] - second[:, :, dims:])
+    return torch.cat([back @ first[:, :, :dims], shift], dim=2), first
+
+
 def _stays(theta: Tensor) -> bool:
     return torch.equal(theta, torch.eye(*theta.shape[1:]).expand_as(theta))
 
@@ -98,6 +117,6 @@ def _for_sides(theta: Tensor, size: Sequence[int]) -> Tensor:
     """In units of each axis' own half side, so that rotation does not shear where sides differ."""
     if len(set(size)) == 1:
         return theta
-    sides = torch.tensor(list(reversed(size)), dtype=theta.dtype)
-    ratios = torch.cat([sides[None, :] / sides[:, None], torch.ones(len(size), 1)], dim=1)
+    sides = theta.new_tensor(list(reversed(size)))
+    ratios = torch.cat([sides[None, :] / sides[:, None], theta.new_ones(len(size), 1)], dim=1)
     return theta * ratios

@@ -13,6 +13,7 @@ from latentdx.autoencoder.objectives.barlow import BarlowTwins
 from latentdx.autoencoder.objectives.base import Objective
 from latentdx.autoencoder.objectives.contrastive import Contrastive
 from latentdx.autoencoder.objectives.latent_prediction import LatentPrediction
+from latentdx.autoencoder.objectives.local_vicreg import LocalVicReg
 from latentdx.autoencoder.objectives.perceptual import Perceptual
 from latentdx.autoencoder.objectives.position import Position
 from latentdx.autoencoder.objectives.rotation import Rotation
@@ -22,6 +23,7 @@ from latentdx.core.seeds import derive_seed
 
 ObjectiveName = Literal[
     "vicreg",
+    "local-vicreg",
     "barlow",
     "contrastive",
     "latent-prediction",
@@ -33,6 +35,7 @@ ObjectiveName = Literal[
 
 OBJECTIVES: dict[ObjectiveName, type[Objective]] = {
     "vicreg": VicReg,
+    "local-vicreg": LocalVicReg,
     "barlow": BarlowTwins,
     "contrastive": Contrastive,
     "latent-prediction": LatentPrediction,

@@ -36,8 +36,12 @@ class VicReg(Objective):
         return {"vicreg": vicreg(first, second)}
 
 
+WEIGHTS = (25.0, 25.0, 1.0)
+"""Of the invariance, variance and covariance terms, as the source has them."""
+
+
 def vicreg(
-    first: Vectors, second: Vectors, *, weights: tuple[float, float, float] = (25.0, 25.0, 1.0)
+    first: Vectors, second: Vectors, *, weights: tuple[float, float, float] = WEIGHTS
 ) -> Tensor:
     """VICReg: two views of a scan agree, each dimension varies, no two dimensions repeat.
 
@@ -57,9 +61,14 @@ def vicreg(
         first, second = first.float(), second.float()
         loss = invariance * functional.mse_loss(first, second)
         for vectors in (first, second):
-            loss = loss + variance / 2 * _variance_hinge(vectors)
-            loss = loss + covariance * _redundancy(vectors)
+            varied, repeated = spread(vectors)
+            loss = loss + variance / 2 * varied + covariance * repeated
     return loss
+
+
+def spread(vectors: Vectors) -> tuple[Tensor, Tensor]:
+    """The terms against collapse: each dimension varies, no two dimensions repeat each other."""
+    return _variance_hinge(vectors), _redundancy(vectors)
 
 
 def _variance_hinge(vectors: Tensor) -> Tensor:
