@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from latentdx_command import Ended, class_folders, png
+from PIL import Image
 
 from latentdx.cli import errors
 from latentdx.core.errors import StopError
@@ -109,7 +110,21 @@ def test_audit_of_a_sound_collection(here: Call, tmp_path: Path, scans: Path) ->
         set(item) == {"code", "severity", "count", "text", "examples"}
         for item in ended.json["findings"]
     )
+    assert set(ended.json["shortcuts"]) == {"metadata", "pixels"}
     assert here("audit", tmp_path / "c").out.startswith("valid\n")
+
+
+def test_audit_of_classes_from_two_scanners(here: Call, tmp_path: Path) -> None:
+    class_folders(tmp_path / "s", 25)
+    for path in (tmp_path / "s" / "yes").iterdir():
+        with Image.open(path) as picture:
+            picture.resize((40, 24)).save(path)
+    here("ingest", tmp_path / "s", "--to", tmp_path / "c", *PATIENTS, "--size", "24")
+    ended = here("audit", tmp_path / "c", "--json")
+    assert ended.code == 0
+    told = [item["text"] for item in ended.json["findings"]]
+    assert any("the column 'width' alone tells the label: AUROC 1.000" in text for text in told)
+    assert any(each["name"] == "corners" for each in ended.json["shortcuts"]["pixels"])
 
 
 def test_audit_of_parts_that_share_patients_and_pictures(here: Call, tmp_path: Path) -> None:
@@ -127,7 +142,8 @@ def test_audit_of_parts_that_share_patients_and_pictures(here: Call, tmp_path: P
     in_words = here("audit", tmp_path / "c")
     assert in_words.code == 2
     assert [line.split("] ")[1] for line in in_words.err.splitlines()] == [
-        "Looking for near-duplicates"
+        "Looking for near-duplicates",
+        "Looking for shortcuts",
     ]
     assert in_words.out.startswith("INVALID")
     assert "test/no/p000b.png" in in_words.out

@@ -18,6 +18,7 @@ MODULES = (
     "crossed",
     "delong",
     "grades",
+    "permutation",
     "summary",
     "values",
 )

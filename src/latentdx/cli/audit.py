@@ -15,6 +15,9 @@ HELP = """Look for leakage, duplicates, contradictions, imbalance and odd scans 
 Also for near-duplicates: scans of different patients that are copies, mirrored, cropped,
 recompressed, resized or of other grey levels.
 
+And for shortcuts: whether the label can be told from what is not anatomy, such as site, view, size,
+the order of patients, borders, corners or burned-in letters (docs/audit.md).
+
 Looks at the parts that the source gave; exit code 2 where a score would be invalid.
 
 Example:
@@ -35,22 +38,29 @@ def audit(
     """See `HELP`."""
     import json
 
+    import numpy as np
+
     from latentdx.cli.console import ConsoleReporter
     from latentdx.collection.audit import NEAR, NEAR_ACROSS
     from latentdx.collection.audit import audit as look
     from latentdx.collection.near_kept import kept_near_duplicates
     from latentdx.collection.quality import review
     from latentdx.collection.store import Collection
+    from latentdx.features.shortcut_findings import with_shortcuts
+    from latentdx.features.shortcuts import find_shortcuts
 
     stored = Collection.open(collection)
     table = stored.metadata()
     with ConsoleReporter() as reporter:
         reporter.step("audit", "Looking for near-duplicates")
         near = kept_near_duplicates(stored, table, reporter.progress)
-    found, odd = look(table, near=near), review(stored)
+        reporter.step("audit", "Looking for shortcuts")
+        shortcuts = find_shortcuts(stored, table, np.flatnonzero(table.is_labelled))
+    found, odd = with_shortcuts(look(table, near=near), shortcuts), review(stored)
     if as_json:
         told = found.as_json()
         told["findings"] += [item.as_json() for item in odd]
+        told["shortcuts"] = shortcuts.as_json()
         typer.echo(json.dumps(told))
     else:
         typer.echo("valid" if found.valid else "INVALID: scores on test would mean nothing")

@@ -54,9 +54,11 @@ class LabelProbe:
 
     def scores(self, features: Floats) -> Floats:
         """(N, K) what each held-out scan is given by a model of the others' features (N, D)."""
-        found = self._told(self._models(features), self.targets.T[None])[0].T.astype(np.float64)
+        (told,) = self._told(self._models(features), self.targets.T[None])
+        found = told.T.astype(np.float64)
         # Scans with the same features in one fold are equal, whatever rounding says.
-        return np.round(found / max(1e-9, float(np.abs(found).max(initial=0))), 5)
+        scores: Floats = np.round(found / max(1e-9, float(np.abs(found).max(initial=0))), 5)
+        return scores
 
     def estimate(self, scores: Floats, generator: np.random.Generator) -> Estimate:
         """The AUROC of scores (N, K), the mean over targets, with its interval over patients."""

@@ -39,7 +39,7 @@ def shortcut_findings(shortcuts: Shortcuts) -> Iterator[Finding]:
     told = [_finding(each) for each in strongest_first(shortcuts.probed)]
     yield from sorted(told, key=lambda finding: finding.severity != "warning")
     for name in shortcuts.same:
-        text = f"the column {name!r} is the label in other words: a model that reads it knows it"
+        text = f"the column {name!r} is the label in other words: no model may read it"
         yield Finding(CONFOUND, "info", 1, text)
 
 

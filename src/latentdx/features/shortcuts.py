@@ -45,6 +45,12 @@ LEVEL, LEAST = 0.05, 0.55
 """The chance of any false alarm in a collection, and the AUROC below which none is worth one."""
 
 _MOST_COLUMNS = 60
+_OF_GATHERING = re.compile(
+    r"site|hospital|cent(er|re)|ward|view|projection|position|manufacturer|scanner|device|model|"
+    r"protocol|sequence|portable|kvp|exposure|detector|follow.?up"
+)
+"""Columns that stay shortcuts where they are the label in other words: others hold it."""
+
 _OF_PERSON = re.compile(r"(^|_|patient)(age|sex|gender|bmi|weight|race|ethnicity)(_|s?$)")
 _OF_PIXELS: Mapping[str, Nature] = {
     probe_pixels.BORDER: "outside",
@@ -84,8 +90,8 @@ class Probed:
 class Shortcuts:
     """All that was asked of a collection.
 
-    `same`: columns that are the label in other words, of which nothing more is asked. Without
-    `probed` and `same` there were too few patients.
+    `same`: columns of a table that are the label in other words, of which nothing more is asked.
+    Without `probed` and `same` there were too few patients.
     """
 
     probed: tuple[Probed, ...] = ()
@@ -170,7 +176,7 @@ def _features_of_columns(
     found: dict[str, tuple[Nature, Floats]] = {}
     same = []
     for name, values in list(probed_columns(table).items())[:_MOST_COLUMNS]:
-        if names_the_label(values, labels):
+        if names_the_label(values, labels) and _may_hold_the_label(name, table):
             same.append(name)
         elif (features := of_column(values)) is not None:
             found[name] = (_nature(name, days=are_days(values)), features)
@@ -182,6 +188,12 @@ def _features_of_columns(
         if (features := of_words(each)) is not None:
             found[name] = (nature, features)
     return found, same
+
+
+def _may_hold_the_label(column: str, table: CollectionTable) -> bool:
+    """Whether it is a column of a table, and its name says nothing of how scans were gathered."""
+    is_given = any(column in told for told in table.covariates)
+    return is_given and _OF_GATHERING.search(column.lower()) is None
 
 
 def _nature(column: str, *, days: bool) -> Nature:
