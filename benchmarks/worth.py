@@ -8,7 +8,9 @@ its own training part).
 Fitted with all labels, and with 10 % of the training patients (three draws). Differences are
 averaged over folds and draws; intervals resample patients, paired.
 
-``--variants`` names ways to train, for ablations (see `VARIANTS`). Finished parts are kept in
+``--variants`` names ways to train, for ablations (see `VARIANTS`), ``--features`` kinds of what is
+read from the encoder, trained or not; the first is told under its variant's name, the others under
+``VARIANT, KIND``. Finished parts are kept in
 build/worth, so an interrupted benchmark goes on where it stopped.
 """
 
@@ -19,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +43,7 @@ from latentdx.core.hashing import hash_json
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.head import HeadSettings, fit_head, score_scans
 from latentdx.features.extract import embed
-from latentdx.features.kinds import DEFAULT
+from latentdx.features.kinds import DEFAULT, KINDS, FeatureKind
 from latentdx.features.pixels import flat_pixels, hog
 from latentdx.features.table import Extract, FeatureTable, augmented, extract_table
 from latentdx.metrics.bootstrap import bootstrap
@@ -86,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sets", nargs="*", choices=list(CASES), default=list(CASES), help="those to be tested on"
     )
+    parser.add_argument("--features", nargs="*", choices=list(KINDS), default=[DEFAULT])
     parser.add_argument("--folds", type=int, default=FOLDS)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--quick", action="store_true", help="one fold, one epoch: does it work?")
@@ -95,22 +99,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: dict[str, Any] = {}
     out = asked.out or (TRIALS if asked.quick else RESULTS) / "worth.json"
     made = {"quick": asked.quick, **provenance(), "folds": folds, "draws": DRAWS}
-    for name in asked.variants:
+    for name, kind in product(asked.variants, asked.features):
         variant = VARIANTS[name]
         if asked.quick:
             variant = Variant(variant.name, variant.network, {**variant.fit, "epochs": 1})
-        results[name] = {
-            data: compared(sets[data], _ways(sets, data, variant, folds), folds)
+        told = name if kind == asked.features[0] else f"{name}, {kind}"
+        results[told] = {
+            data: compared(sets[data], _ways(sets, data, variant, folds, kind), folds)
             for data in sets
             if data in asked.sets
         }
-        _show(name, results[name])
-        write(out, {**made, "results": results})
+        _show(told, results[told])
+        write(out, {**made, "features": asked.features, "results": results})
     return 0
 
 
 def _ways(
-    sets: dict[str, Scans], data: str, variant: Variant, folds: int
+    sets: dict[str, Scans], data: str, variant: Variant, folds: int, kind: FeatureKind
 ) -> dict[str, Callable[[int], Scores]]:
     """For each way the scores of a fold: (1 + DRAWS, n tested)."""
     scans, size = sets[data], CASES[data].size
@@ -119,8 +124,8 @@ def _ways(
     def of_network(fold: int, *, trained: bool) -> Scores:
         network = encoder(sets, pool, variant, fold, trained=trained)
         fit = repr(FitSettings(**{"epochs": EPOCHS, **variant.fit}))
-        key = [variant.name, network.settings(), fit if trained else "untrained", pool, DEFAULT]
-        return scored(scans, fold, lambda pixels: embed(network, pixels), key)
+        key = [variant.name, network.settings(), fit if trained else "untrained", pool, kind]
+        return scored(scans, fold, lambda pixels: embed(network, pixels, kind), key)
 
     return {
         "trained": lambda fold: of_network(fold, trained=True),
