@@ -128,7 +128,7 @@ def test_one_bad_file_where_strict(refused: Callable[..., str], scans: Path) -> 
     [
         ("--autoencoder", "diffusion", "'invariant', 'convolutional'"),
         ("--classifier", "random-forest", "'forest', 'mlp'"),
-        ("--features", "deep", "'grid', 'pooled', 'latent'"),
+        ("--features", "deep", "'fine-grid', 'grid', 'pooled'"),
         ("--overlap", "ignore", "'stop', 'drop' or 'allow'"),
         ("--labelled", "1", "greater than or equal to 2"),
         ("--minutes", "0", "greater than 0"),

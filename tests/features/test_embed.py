@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.family import build
 from latentdx.autoencoder.pooling import mean_and_deviation
+from latentdx.features.cells import cell_contrasts
 from latentdx.features.extract import embed, reconstruct
 from latentdx.features.pixels import flat_pixels, hog
 
@@ -122,3 +123,25 @@ def test_hog_tells_directions_and_not_brightness() -> None:
     assert found.dtype == np.float32
     np.testing.assert_allclose(found[0], found[2], atol=1e-3)
     assert np.abs(found[0] - found[1]).max() > 0.2
+
+
+@every_member
+def test_fine_grid_adds_contrasts_that_do_not_follow_the_strength_of_a_layer(name: str) -> None:
+    network, pixels = small(name, 24).eval(), noise(2, 24)
+    coarse, found = embed(network, pixels, "grid"), embed(network, pixels, "fine-grid")
+    assert found.shape == (2, (9 + 25) * (8 + 16))
+    np.testing.assert_allclose(found[:, : 9 * 24], coarse, atol=1e-6)
+    with torch.no_grad():
+        first = network.layers(torch.from_numpy(pixels))[0]
+    contrasts = found[:, 9 * 24 : 9 * 24 + 25 * 8]
+    np.testing.assert_allclose(contrasts, cell_contrasts(first), atol=1e-5)
+    np.testing.assert_allclose(contrasts, cell_contrasts(7 * first), atol=2e-2)
+    assert np.abs(contrasts).mean() > 0.02
+
+
+def test_the_contrast_of_a_cell_is_its_share_of_its_neighbourhood() -> None:
+    """By hand, for a corner cell: two channels, the mean over the four cells around."""
+    maps = torch.rand(1, 2, 5, 5, generator=torch.Generator().manual_seed(0))
+    around = maps[:, :, :2, :2].square().sum(dim=1).mean().sqrt()
+    expected = maps[0, :, 0, 0] / (around + 1e-3)
+    torch.testing.assert_close(cell_contrasts(maps).reshape(2, 25)[:, 0], expected)

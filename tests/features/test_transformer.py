@@ -46,7 +46,7 @@ def test_a_clone_has_the_parameters_and_nothing_learnt(fitted: AutoencoderFeatur
     assert fitted.get_params() == {
         "autoencoder": "convolutional",
         "latent_dim": None,
-        "features": "grid",
+        "features": "fine-grid",
         "epochs": 1,
         "random_state": 0,
         "shape": None,
@@ -63,9 +63,9 @@ def test_the_constructor_keeps_what_it_is_given_and_checks_nothing() -> None:
 @pytest.mark.parametrize(
     ("settings", "width"),
     [
-        ({"autoencoder": "convolutional"}, 9 * (32 + 64 + 128)),
+        ({"autoencoder": "convolutional"}, 9 * (32 + 64 + 128) + 25 * (32 + 64)),
         ({"autoencoder": "convolutional", "features": "latent", "latent_dim": 5}, 5),
-        ({"autoencoder": "invariant"}, 9 * (48 + 96 + 192)),
+        ({"autoencoder": "invariant"}, 9 * (48 + 96 + 192) + 25 * (48 + 96)),
         ({"autoencoder": "invariant", "features": "pooled"}, 2 * (48 + 96 + 192)),
         ({"autoencoder": "invariant", "features": "latent", "latent_dim": 3}, 3 * 2 * 2),
     ],
@@ -182,8 +182,8 @@ def test_images_of_any_sides_and_volumes_are_learned_from(sides: tuple[int, ...]
     scans = np.random.default_rng(0).random((24, 1, *sides)).astype(np.float32)
     model = AutoencoderFeatures(**SMALL).fit(scans)
     assert model.network_.shape == (1, *sides)
-    cells = 9 if len(sides) == 2 else 8
-    assert model.transform(scans[:3]).shape == (3, cells * (32 + 64 + 128))
+    coarse, fine = (9, 25) if len(sides) == 2 else (8, 27)
+    assert model.transform(scans[:3]).shape == (3, coarse * (32 + 64 + 128) + fine * (32 + 64))
     assert model.reconstruct(scans[:3]).shape == (3, 1, *sides)
     assert code_of(model.transform, np.swapaxes(scans, 2, 3)) == "E_SHAPE"
 

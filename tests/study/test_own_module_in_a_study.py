@@ -137,7 +137,7 @@ def test_as_a_transformer_of_scikit_learn_it_is_cloned_and_left_alone(module: Mi
     model = AutoencoderFeatures(autoencoder=module, epochs=1)
     assert model.get_params()["autoencoder"] is module
     features = model.fit_transform(images)
-    assert features.shape == (24, 9 * (8 + 16))
+    assert features.shape == (24, (9 + 25) * (8 + 16))
     assert all(torch.equal(before[key], value) for key, value in module.state_dict().items())
     np.testing.assert_array_equal(clone(model).fit(images).transform(images), features)
     assert clone(model).autoencoder is not module

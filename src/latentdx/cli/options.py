@@ -156,8 +156,9 @@ SemiSupervisedOption = Annotated[
         "--fine-tune, consistency (what a network is sure of holds for changed scans, too).",
     ),
 ]
-FEATURE_KINDS = ("grid", "pooled", "latent", "multi-scale", "second-order")
+FEATURE_KINDS = ("fine-grid", "grid", "pooled", "latent", "multi-scale", "second-order")
 FEATURES = (
+    "fine-grid (grid, and contrasts of the first layers in 5 x 5 cells), "
     "grid (means of every layer in 3 x 3 cells), pooled (mean and deviation of every layer), "
     "latent (the bottleneck), multi-scale (pooled at full and half size) or second-order (pooled, "
     "and which channels rise together)"
@@ -165,7 +166,7 @@ FEATURES = (
 FeaturesOption = Annotated[str, typer.Option("--features", help=f"{FEATURES}.")]
 FeaturesChoiceOption = Annotated[
     str | None,
-    typer.Option("--features", help=f"{FEATURES}; or auto: chosen on tune. Default: grid."),
+    typer.Option("--features", help=f"{FEATURES}; or auto: chosen on tune. Default: fine-grid."),
 ]
 ModalityOption = Annotated[
     str | None,

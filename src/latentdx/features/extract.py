@@ -23,7 +23,8 @@ _MOST_SCANS, _MOST_PIXELS = 256, 1 << 22  # of a batch; a pixel of a volume is a
 def embed(network: Autoencoder, pixels: Pixels, kind: FeatureKind = DEFAULT) -> Embeddings:
     """Embeddings (N, D) of pixels (N, C, *spatial), in the network's own device, in 32 bits.
 
-    ``grid``: means of every layer in the cells of a coarse grid, joined. ``pooled``: mean and
+    ``grid``: means of every layer in the cells of a coarse grid, joined; ``fine-grid``: beside them
+    the contrasts of the first two layers in finer cells. ``pooled``: mean and
     standard deviation of every layer over the scan; they do not depend on where in it something
     lies. ``latent``: the bottleneck, flattened. ``multi-scale`` and ``second-order``: ``pooled``,
     and more: see `latentdx.features.kinds`.
@@ -33,7 +34,7 @@ def embed(network: Autoencoder, pixels: Pixels, kind: FeatureKind = DEFAULT) -> 
     >>> from latentdx.autoencoder.family import build
     >>> network = build("invariant", {"channels": 1, "size": 28, "widths": (8, 16)})
     >>> embed(network, np.zeros((2, 1, 28, 28), np.float32)).shape
-    (2, 216)
+    (2, 816)
     """
     describe = KINDS[kind]
     network.eval()

@@ -10,17 +10,27 @@ from torch import Tensor
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.pooling import mean_and_deviation
-from latentdx.features.cells import cell_means
+from latentdx.features.cells import cell_contrasts, cell_means
 from latentdx.features.scales import repeated_half
 from latentdx.features.second_order import covariance_root
 
-FeatureKind = Literal["grid", "pooled", "latent", "multi-scale", "second-order"]
-FeatureChoice = Literal["grid", "pooled", "latent", "multi-scale", "second-order", "auto"]
-DEFAULT: FeatureKind = "grid"
+FeatureKind = Literal["fine-grid", "grid", "pooled", "latent", "multi-scale", "second-order"]
+FeatureChoice = Literal[
+    "fine-grid", "grid", "pooled", "latent", "multi-scale", "second-order", "auto"
+]
+DEFAULT: FeatureKind = "fine-grid"
 
 Describe: TypeAlias = Callable[[Autoencoder, Tensor], Tensor]
 
+_FIRST = 2  # layers whose contrasts are taken: edges and their small patterns
 _LAST = 2  # layers whose covariance is taken
+
+
+def fine_grid(network: Autoencoder, pixels: Tensor) -> Tensor:
+    """`grid`, and the first two layers in finer cells by their contrast: `cell_contrasts`."""
+    layers = network.layers(pixels)
+    coarse = [cell_means(maps) for maps in layers]
+    return torch.cat([*coarse, *(cell_contrasts(maps) for maps in layers[:_FIRST])], dim=1)
 
 
 def grid(network: Autoencoder, pixels: Tensor) -> Tensor:
@@ -53,6 +63,7 @@ def second_order(network: Autoencoder, pixels: Tensor) -> Tensor:
 
 
 KINDS: dict[FeatureKind, Describe] = {
+    "fine-grid": fine_grid,
     "grid": grid,
     "pooled": pooled,
     "latent": latent,

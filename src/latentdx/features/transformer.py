@@ -35,8 +35,9 @@ class AutoencoderFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         (see `OwnModule`); the module itself is left as it is, a copy is trained.
     latent_dim: length of the latent (convolutional), channels of the latent map (invariant);
         None for the network's own.
-    features: ``"grid"`` (means of every layer in 3 x 3 cells), ``"pooled"`` (mean and deviation
-        of every layer), ``"latent"``, ``"multi-scale"`` or ``"second-order"``: see
+    features: ``"fine-grid"`` (``"grid"`` and contrasts of the first layers in 5 x 5 cells),
+        ``"grid"`` (means of every layer in 3 x 3 cells), ``"pooled"`` (mean and deviation of every
+        layer), ``"latent"``, ``"multi-scale"`` or ``"second-order"``: see
         `latentdx.features.kinds`.
     epochs: passes over the images, None to choose by their number and size.
     random_state: seed of the weights and of the training, or as scikit-learn takes it.
