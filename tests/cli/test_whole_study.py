@@ -62,6 +62,7 @@ def test_metrics_have_every_part_and_each_number_its_five_fields(study: Study) -
     assert set(found) == {
         *("test", "baselines", "controls", "subgroups", "abstention", "reconstruction"),
         *("seconds", "warnings", "prevalence", "decision_curve", "subgroup_gaps"),
+        "shortcuts",
     }
     assert set(found["test"]) >= TEST_METRICS
     assert set(found["baselines"]) == BASELINES
@@ -77,6 +78,13 @@ def test_metrics_have_every_part_and_each_number_its_five_fields(study: Study) -
         point[of] for point in found["decision_curve"] for of in ("model", "treat_all", "gain")
     ]
     numbers += [told["gap"] for told in found["subgroup_gaps"]]
+    shortcuts = found["shortcuts"]
+    assert set(shortcuts) == {"metadata", "pixels", "embedding", "score_at_equal_label"}
+    assert {told["name"] for told in shortcuts["metadata"]} >= {"manufacturer", "sex", "view"}
+    assert {told["name"] for told in shortcuts["embedding"]} >= {"manufacturer", "sex"}
+    numbers += [told["auroc"] for of in ("metadata", "pixels") for told in shortcuts[of]]
+    numbers += [told["told"] for told in shortcuts["embedding"]]
+    numbers += [told["auroc"] for told in shortcuts["score_at_equal_label"]]
     abstention = found["abstention"]
     assert (abstention["sets"], abstention["target_coverage"]) == ("marginal", 0.9)
     answering = ("coverage", "answered_fraction", "accuracy_when_answered")

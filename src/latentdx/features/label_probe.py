@@ -9,23 +9,25 @@ permutation costs two products of matrices and no fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentdx.metrics.bootstrap import over_patients
+from latentdx.metrics.bootstrap import bootstrap, over_patients
 from latentdx.metrics.estimate import Estimate
+from latentdx.metrics.metric import as_rows
 from latentdx.metrics.permutation import permuted_p
 from latentdx.metrics.ranks import PatientRanks
+from latentdx.metrics.values import explained_variance
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 FOLDS = 5
-PERMUTATIONS, RESAMPLES = 999, 1000
+PERMUTATIONS, RESAMPLES = 999, 500
 RIDGE = 0.1
 """Added to the variance of each column, which is 1; more where columns are many for the scans."""
 
@@ -54,7 +56,7 @@ class LabelProbe:
 
     def scores(self, features: Floats) -> Floats:
         """(N, K) what each held-out scan is given by a model of the others' features (N, D)."""
-        (told,) = self._told(self._models(features), self.targets.T[None])
+        (told,) = _held_out(_models(features, self.folds), self.targets.T[None])
         found = told.T.astype(np.float64)
         # Scans with the same features in one fold are equal, whatever rounding says.
         scores: Floats = np.round(found / max(1e-9, float(np.abs(found).max(initial=0))), 5)
@@ -80,43 +82,59 @@ class LabelProbe:
 
         `most` permutations are drawn at most: of fewer than 1 / p, none can be as small as p.
         """
-        models = self._models(features)
+        models = _models(features, self.folds)
 
         def draw(count: int) -> Floats:
             orders = np.stack([generator.permutation(len(features)) for _ in range(count)])
             shuffled = self.targets.T[:, orders].swapaxes(0, 1)
-            return macro_areas(self._told(models, shuffled), shuffled)
+            return macro_areas(_held_out(models, shuffled), shuffled)
 
-        observed = macro_areas(self._told(models, self.targets.T[None]), self.targets.T[None])
+        observed = macro_areas(_held_out(models, self.targets.T[None]), self.targets.T[None])
         return permuted_p(float(observed[0]), draw, most)
 
-    def _models(self, features: Floats) -> list[_Model]:
-        """Of each fold: which scans are held out, their features, and what maps labels to weights.
 
-        Columns are centred over all scans, held-out ones too: no label is needed for that.
-        """
-        spread = features.std(axis=0)
-        features = features[:, spread > 1e-9]
-        scaled = (features - features.mean(axis=0)) / features.std(axis=0)
-        return list(self._solved(scaled.astype(np.float32)))
+def explained(
+    features: Floats, values: Floats, folds: NDArray[np.int64], generator: np.random.Generator
+) -> Estimate:
+    """R2 of numbers (N,) by the same model of features (N, D), held out, with its interval."""
+    scale = max(1e-9, float(values.std()))
+    found = _held_out(_models(features, folds), ((values - values.mean()) / scale)[None, None])
+    predicted = values.mean() + scale * found[0, 0].astype(np.float64)
 
-    def _solved(self, scaled: NDArray[np.float32]) -> Iterator[_Model]:
-        for fold in range(FOLDS):
-            held_out = self.folds == fold
-            rows = scaled[~held_out]
-            strength = RIDGE + rows.shape[1] / len(rows)
-            inner = rows.T @ rows / len(rows) + strength * np.eye(rows.shape[1], dtype=np.float32)
-            yield held_out, scaled[held_out], np.linalg.solve(inner, rows.T / len(rows))
+    def statistic(weights: NDArray[Any]) -> Floats:
+        return explained_variance(values, predicted, as_rows(weights, len(values)))[:, None]
 
-    def _told(self, models: Sequence[_Model], targets: Mask) -> NDArray[np.float32]:
-        """Scores (B, K, N) by models of targets (B, K, N), which are centred in each fold."""
-        found = np.empty(targets.shape, np.float32)
-        for held_out, features, weigh in models:
-            known = targets[..., ~held_out].astype(np.float32)
-            known -= known.mean(axis=-1, keepdims=True)
-            flat = known.reshape(-1, known.shape[-1]) @ weigh.T @ features.T
-            found[..., held_out] = flat.reshape(*targets.shape[:2], -1)
-        return found
+    everyone = np.arange(len(values))
+    return bootstrap(statistic, everyone, generator=generator, n_resamples=RESAMPLES)[0]
+
+
+def _models(features: Floats, folds: NDArray[np.int64]) -> list[_Model]:
+    """Of each fold: which scans are held out, their features, and what maps labels to weights.
+
+    Columns are centred over all scans, held-out ones too: no label is needed for that.
+    """
+    spread = features.std(axis=0)
+    features = features[:, spread > 1e-9]
+    scaled = (features - features.mean(axis=0)) / features.std(axis=0)
+    return [_model(scaled.astype(np.float32), folds == fold) for fold in range(FOLDS)]
+
+
+def _model(scaled: NDArray[np.float32], held_out: Mask) -> _Model:
+    rows = scaled[~held_out]
+    strength = RIDGE + rows.shape[1] / len(rows)
+    inner = rows.T @ rows / len(rows) + strength * np.eye(rows.shape[1], dtype=np.float32)
+    return held_out, scaled[held_out], np.linalg.solve(inner, rows.T / len(rows))
+
+
+def _held_out(models: Sequence[_Model], answers: NDArray[Any]) -> NDArray[np.float32]:
+    """Scores (B, K, N) by models of answers (B, K, N), which are centred in each fold."""
+    found = np.empty(answers.shape, np.float32)
+    for held_out, features, weigh in models:
+        known = answers[..., ~held_out].astype(np.float32)
+        known -= known.mean(axis=-1, keepdims=True)
+        flat = known.reshape(-1, known.shape[-1]) @ weigh.T @ features.T
+        found[..., held_out] = flat.reshape(*answers.shape[:2], -1)
+    return found
 
 
 def macro_areas(scores: NDArray[np.float32], targets: Mask) -> Floats:

@@ -40,7 +40,7 @@ Nature = Literal["gathering", "person", "day", "path", "outside", "marks", "whol
 About = Literal["metadata", "pixels"]
 
 MOST_SCANS = 1000
-FEWEST_SCANS, FEWEST_OF_A_CLASS = 40, 8
+FEWEST_SCANS, FEWEST_OF_A_CLASS = 24, 5
 LEVEL, LEAST = 0.05, 0.55
 """The chance of any false alarm in a collection, and the AUROC below which none is worth one."""
 
@@ -111,7 +111,7 @@ def find_shortcuts(
     """Ask everything but the picture's middle for the labels of the scans at `rows`.
 
     One scan a patient is drawn, of at most 1,000 patients. Numbers are asked whether they are
-    above their median. Nothing is asked of fewer than 40 patients, nor for classes of fewer than 8.
+    above their median. Nothing is asked of fewer than 24 patients, nor for classes of fewer than 5.
 
     Examples
     --------

@@ -15,6 +15,7 @@ from latentdx.report.card import (
     number,
     table_of,
 )
+from latentdx.report.shortcut_card import shortcut_section
 from latentdx.report.value_content import ValueContent
 from latentdx.report.value_words import METRIC_NAMES, VALUE_LIMITS, with_unit
 
@@ -46,6 +47,7 @@ def render_value_card(content: ValueContent, bundle: Mapping[str, Any]) -> str:
         _training_data(content),
         _evaluation(content),
         _baselines(content),
+        shortcut_section(content.metrics),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in VALUE_LIMITS),
         how_made(bundle),
     ]

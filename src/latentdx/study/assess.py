@@ -19,6 +19,7 @@ from latentdx.report.baselines import Rivals, metadata_baseline, run_baselines
 from latentdx.report.cautions import size_warnings
 from latentdx.report.controls import ControlScans, shuffled_labels
 from latentdx.report.decided import how_it_decides
+from latentdx.report.equal_label import equal_label_warnings, scores_at_equal_label
 from latentdx.report.evaluate import TestResult, evaluate_test, reconstruction
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.predictions import Predictions, as_json
@@ -30,6 +31,7 @@ from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
+from latentdx.study.shortcuts import shortcuts_told
 from latentdx.study.unlabelled import MOST_FOR_SCALE, unlabelled_table
 
 _CONTROL_FAR = 0.1
@@ -58,7 +60,8 @@ def assess_step(
     result = evaluate_test(model, test, groups)
     rivals, told = _rivals(prepared, model, scans, settings, clock)
     clock.step("control", "Running the control: shuffled labels")
-    features = model.head.reduced(put_beside(model.extract(scans.pixels), scans.beside))
+    embeddings = model.extract(scans.pixels)
+    features = model.head.reduced(put_beside(embeddings, scans.beside))
     shuffled = ControlScans(scans.decided(), scans.pooled(features))
     control = shuffled_labels(model.head, shuffled, settings.seed)
     clock.step("report", "Computing intervals and writing the report")
@@ -66,10 +69,15 @@ def assess_step(
     if prepared.decide_by != "scan":
         metrics["decide_by"] = prepared.decide_by
     metrics["abstention"] = abstention_of(model, result, groups, settings.seed)
+    scored = scores_at_equal_label(
+        result.predictions, result.scans.scan_ids.tolist(), prepared.table, seed=settings.seed
+    )
+    metrics["shortcuts"] = shortcuts_told(prepared, scans, embeddings, settings.seed, scored)
     notes = warnings_of(notes_of(model.sets, model.risk), metrics, settings)
     sizes = size_warnings(result.predictions, prepared.classes, metrics["test"])
     metrics["warnings"] = [
         *audit_warnings(prepared), *notes, *told_columns(told), *sizes, *gap_warnings(metrics),
+        *equal_label_warnings(scored),
     ]  # fmt: skip
     decided = how_it_decides(model)
     if prepared.covariates is not None:

@@ -33,6 +33,7 @@ from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
+from latentdx.study.shortcuts import shortcuts_told
 from latentdx.study.unlabelled import MOST_FOR_SCALE, unlabelled_table
 
 
@@ -69,6 +70,7 @@ def assess_findings(
         "baselines": {name: as_json(rival.metrics(seed)) for name, rival in rivals.items()},
         "controls": {"shuffled-labels": as_json(control)},
         **subgroups(result.predictions, result.scans.scan_ids.tolist(), prepared.table, seed),
+        "shortcuts": shortcuts_told(prepared, scans.scans, embeddings, seed),
     }
     notes = notes_by_finding(model)
     metrics["warnings"] = [

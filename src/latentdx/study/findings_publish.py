@@ -20,6 +20,7 @@ from latentdx.report.decided import how_findings_decide
 from latentdx.report.findings_card import findings_section
 from latentdx.report.findings_content import FindingExamples, FindingsContent
 from latentdx.report.findings_page import render_findings
+from latentdx.report.shortcut_card import shortcut_section
 from latentdx.study.findings_assess import FindingsAssessment
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.learn import Pretrained, history_rows
@@ -50,10 +51,11 @@ def publish_findings(folder: RunFolder, made: FindingsMade, pretrained: Pretrain
     prepared, assessment = made.prepared, made.assessment
     content = findings_content(made, provenance_of(prepared, pretrained), pretrained.history)
     write_findings(folder.root / "predictions.csv", made)
+    more = f"{findings_section(content)}\n\n{shortcut_section(content.metrics)}".rstrip()
     bundle = save_bundle(
         assessment.model,
         folder.bundle,
-        card=render_card(content, _bundle_facts(made), findings_section(content)),
+        card=render_card(content, _bundle_facts(made), more),
         split_hash=prepared.split.hash,
         counts={name: count for name, count in prepared.split.counts().items() if count},
         seed=made.settings.seed,

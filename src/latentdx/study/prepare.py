@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,8 @@ from latentdx.core.errors import LatentdxError, LeakageError, StopError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed
 from latentdx.features.covariates import Covariates
+from latentdx.features.shortcut_findings import with_shortcuts
+from latentdx.features.shortcuts import Shortcuts, find_shortcuts
 from latentdx.study.covariates import fit_covariates, told_of
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.reporter import Clock
@@ -40,8 +42,8 @@ class Prepared:
 
     `classes` are negative first, grades the lowest first, of several findings a scan (`findings`)
     their names, none of numbers; `task` is what the labels are; `covariates` is what the
-    classifier reads beside the picture, or None; `decide_by` is what is decided; `invalid` says
-    why scores would mean nothing, or is None.
+    classifier reads beside the picture, or None; `decide_by` is what is decided; `shortcuts` are
+    looked for by `prepare` alone; `invalid` says why scores would mean nothing, or is None.
     """
 
     collection: Collection
@@ -54,6 +56,7 @@ class Prepared:
     covariates: Covariates | None = None
     findings: Findings | None = None
     decide_by: DecideBy = "scan"
+    shortcuts: Shortcuts = field(default_factory=Shortcuts)
 
     def load(self, *names: Part) -> LabelledScans:
         """The labelled scans of some parts (see `load_parts`), with covariates and cases."""
@@ -116,9 +119,17 @@ def _prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared
         near = kept_near_duplicates(collection, table)
         write_json(folder.root / "audit.json", audit(table, near=near).as_json())
         raise
+    prepared = _with_shortcuts(prepared, settings.seed)
     write_atomic(folder.config, settings.to_toml())
     write_json(folder.root / "audit.json", prepared.audit.as_json())
     return replace(prepared, n_quarantined=len(report.quarantine))
+
+
+def _with_shortcuts(prepared: Prepared, seed: int) -> Prepared:
+    """The audit with what is found in the learned part: no scan of test is looked at."""
+    learned = prepared.split.rows("train", "tune", "calibrate")
+    found = find_shortcuts(prepared.collection, prepared.table, learned, seed=seed)
+    return replace(prepared, audit=with_shortcuts(prepared.audit, found), shortcuts=found)
 
 
 def open_prepared(path: Path, settings: RunSettings, clock: Clock | None = None) -> Prepared:

@@ -29,6 +29,7 @@ from latentdx.report.alike import alike_paths
 from latentdx.report.card import render_card
 from latentdx.report.content import Examples, ReportContent
 from latentdx.report.page import render
+from latentdx.report.shortcut_card import shortcut_section
 from latentdx.study.assess import Assessment
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.learn import Pretrained, history_rows
@@ -58,7 +59,7 @@ def publish(folder: RunFolder, made: Made, pretrained: Pretrained, model: Diagno
     bundle = save_bundle(
         model,
         folder.bundle,
-        card=render_card(content, _bundle_facts(model, made)),
+        card=render_card(content, _bundle_facts(model, made), shortcut_section(content.metrics)),
         split_hash=made.prepared.split.hash,
         counts={name: count for name, count in made.prepared.split.counts().items() if count},
         seed=made.settings.seed,

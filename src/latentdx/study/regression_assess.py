@@ -30,6 +30,7 @@ from latentdx.study.prepare import Prepared
 from latentdx.study.regression_fit import interval_notes, value_settings
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
+from latentdx.study.shortcuts import shortcuts_told
 from latentdx.study.unlabelled import MOST_FOR_SCALE, unlabelled_table
 
 _CONTROL_FAR = 0.1
@@ -60,7 +61,8 @@ def assess_values_step(
     clock.step("baselines", "Running the baselines")
     rivals, same = _rivals(prepared, model, valued, settings, clock)
     clock.step("control", "Running the control: shuffled labels")
-    features = model.head.reduced(model.extract(valued.scans.pixels))
+    embeddings = model.extract(valued.scans.pixels)
+    features = model.head.reduced(embeddings)
     control = shuffled_values(model.head, valued, features, settings.seed)
     clock.step("report", "Computing intervals and writing the report")
     metrics = value_metrics(prepared, model, test, outputs, settings.seed)
@@ -68,6 +70,7 @@ def assess_values_step(
         name: as_json(one.metrics(settings.seed)) for name, one in rivals.items()
     }
     metrics["controls"] = {"shuffled-labels": as_json(control)}
+    metrics["shortcuts"] = shortcuts_told(prepared, valued.scans, embeddings, settings.seed)
     metrics["warnings"] += [*_warnings(control, settings), *told_columns(same)]
     verdict = value_verdict(told, rivals, settings.seed, model.units)
     return assessment_of(model, test, outputs, metrics, verdict)
