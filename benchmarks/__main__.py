@@ -17,6 +17,7 @@ BENCHMARKS = {
     "svm_scale": "an SVM on a thousand to a million rows (half an hour)",
     "coverage": "promises of sets, risk, thresholds and probabilities, counted (ten minutes)",
     "statistics": "the bootstrap's speed, and how often intervals hold the truth (half an hour)",
+    "planted_faults": "leaks and shortcuts planted in small cohorts, counted (half an hour)",
     "resume": "trainings killed a hundred times (five minutes)",
     "speed": "members by layout and precision, ingest, bootstrap (a few minutes)",
     "ingest": "files into a collection, against pydicom and MONAI; peak memory (20 minutes)",

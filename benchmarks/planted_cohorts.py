@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentdx.collection.audit import Audit, audit
+from latentdx.collection.audit import Finding, audit
 from latentdx.collection.near_duplicates import near_duplicates
 from latentdx.collection.phantom_draw import expose
 from latentdx.collection.phantom_patient import PhantomPatient
@@ -27,6 +28,14 @@ from latentdx.scans.geometry import fit_square
 SIZE, PATIENTS, DISEASED, TESTED = 48, 300, 0.4, 0.3
 
 Rows = list[ScanRow]
+Change = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+class Look(NamedTuple):
+    """What is looked for beside leaks: near-duplicates, shortcuts."""
+
+    copies: bool = True
+    shortcuts: bool = True
 
 
 def clean(seed: int, n_patients: int = PATIENTS) -> Rows:
@@ -42,14 +51,17 @@ def patients(seed: int, n_patients: int = PATIENTS) -> list[PhantomPatient]:
     return [settings.describe(number) for number in range(n_patients)]
 
 
-def row_of(patient: PhantomPatient, seed: int) -> ScanRow:
-    """The patient's first scan, as an ingest would store it."""
-    drawn = expose(patient, 0, seed=seed, size=SIZE).pixels
+def row_of(
+    patient: PhantomPatient, seed: int, *, scan: int = 0, change: Change | None = None
+) -> ScanRow:
+    """One of the patient's scans, as an ingest would store it; `change` its picture before that."""
+    drawn = expose(patient, scan, seed=seed, size=SIZE).pixels
+    drawn = drawn if change is None else np.ascontiguousarray(change(drawn), np.float32)
     site = SITES[patient.site]
     part = numpy_generator(seed, "part", patient.number).random() < TESTED
     row = ScanRow(
         "",
-        f"{patient.name}-1.dcm",
+        f"{patient.name}-{scan + 1}.dcm",
         fit_square(drawn[None], SIZE),
         "",
         patient=f"p{patient.number}",
@@ -71,12 +83,18 @@ def renamed(row: ScanRow) -> ScanRow:
     return replace(row, content_hash=content, scan_id=name)
 
 
-def audited(rows: Sequence[ScanRow], seed: int) -> Audit:
-    """All that ``latentdx audit`` looks for in a collection of these rows."""
+def codes_of(rows: Sequence[ScanRow], seed: int, look: Look) -> list[Finding]:
+    """What ``latentdx audit`` finds in a collection of these rows, as far as it is asked to look.
+
+    What it says of thin classes is left out.
+    """
     with tempfile.TemporaryDirectory() as folder:
         stored = Collection.create(Path(folder) / "c", SIZE, 1)
         stored.append(rows)
         table = stored.metadata()
-        found = audit(table, near=near_duplicates(stored, table))
-        labelled: NDArray[np.int64] = np.flatnonzero(table.is_labelled)
-        return with_shortcuts(found, find_shortcuts(stored, table, labelled, seed=seed))
+        near = near_duplicates(stored, table) if look.copies else None
+        found = audit(table, near=near)
+        if look.shortcuts:
+            labelled = np.flatnonzero(table.is_labelled)
+            found = with_shortcuts(found, find_shortcuts(stored, table, labelled, seed=seed))
+    return [each for each in found.findings if each.code not in ("imbalance", "small-class")]

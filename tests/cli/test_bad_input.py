@@ -242,6 +242,10 @@ def test_leaking_parts_go_on_where_told(
     again = here("evaluate", out / "bundle", out / "collection", "--out", tmp_path / "e", "--json")
     assert again.json["test"]["auroc"]["n_scans"] == ended.json["test"]["auroc"]["n_scans"]
     assert any(text.startswith("INVALID") for text in again.json["warnings"]) != valid
+    for name in ("report.html", "metrics.json"):
+        told = (tmp_path / "e" / name).read_text()
+        assert ("INVALID" not in told) == valid
+        assert ("1 patients have scans in test and in another part" not in told) == valid
 
 
 @pytest.mark.slow

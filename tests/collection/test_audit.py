@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from latentdx.collection.audit import Finding, audit
+from latentdx.collection.near_duplicates import NearPairs
+from latentdx.collection.split import split_by_patient
 from latentdx.collection.table import CollectionTable
 
 Make = Callable[..., CollectionTable]
@@ -41,6 +43,34 @@ def test_a_patient_in_test_and_elsewhere_is_an_error(table: Make) -> None:
 def test_pretraining_on_a_test_patient_is_an_error(table: Make) -> None:
     scans = table(["no", None], patients=["A", "A"])
     assert found(scans, ["test", "pretrain"])["patient-across-parts"][0].severity == "error"
+
+
+def test_scans_for_pretraining_that_test_knows_are_named(table: Make) -> None:
+    scans = table(
+        ["no", None, None, None, "yes"],
+        patients=["A", "A", "B", "C", "D"],
+        pictures=[1, 2, 1, 3, 4],
+    )
+    parts = ["test", "excluded", "excluded", "pretrain", "train"]
+    (told,) = found(scans, parts)["pretraining-overlap"]
+    assert (told.severity, told.count) == ("info", 2)
+    assert told.examples == (("1.png", "0.png"), ("2.png", "0.png"))
+    near = NearPairs(np.array([[0, 3]]), np.array([0.99], np.float32))
+    pool = audit(scans, np.array(parts), near)
+    (error, _) = (item for item in pool.findings if item.code == "pretraining-overlap")
+    assert (error.severity, error.examples) == ("error", (("3.png", "0.png"),))
+    assert not pool.valid
+
+
+def test_a_run_keeps_them_out_of_the_pool(table: Make) -> None:
+    labels = ["no", "yes"] * 10 + [None] * 10
+    patients = [f"P{n}" for n in range(20)] * 2
+    scans = table(labels, patients=patients[:30])
+    split = split_by_patient(scans, seed=0)
+    (told,) = found(scans, split.parts.tolist())["pretraining-overlap"]
+    assert told.severity == "info"
+    learned = set(scans.patient[split.rows("pretrain")].tolist())
+    assert not learned & set(scans.patient[split.rows("test")].tolist())
 
 
 def test_given_parts_are_audited_without_a_split(table: Make) -> None:

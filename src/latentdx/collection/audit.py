@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from latentdx.collection.near_duplicates import NearPairs
 from latentdx.collection.table import CollectionTable, StrArray
-from latentdx.collection.units import groups_of
+from latentdx.collection.units import groups_of, unit_ids
 
 Severity = Literal["error", "warning", "info"]
 
@@ -86,7 +86,8 @@ def audit(
         _small_classes,
     )
     found = [finding for check in checks for finding in check(table, parts)]
-    return Audit((*found, *_near(table, parts, near or NearPairs.none())))
+    near = near or NearPairs.none()
+    return Audit((*found, *_near(table, parts, near), *_pretraining(table, parts, near)))
 
 
 def _patients_across(table: CollectionTable, parts: StrArray) -> list[Finding]:
@@ -147,6 +148,32 @@ def _near(table: CollectionTable, parts: StrArray, near: NearPairs) -> list[Find
         text += "patients: copies, mirrored, cropped or of other grey levels?"
         found.append(Finding(NEAR, "warning", len(inside), text, _paths(inside, table.path)))
     return found
+
+
+def _pretraining(table: CollectionTable, parts: StrArray, near: NearPairs) -> list[Finding]:
+    """Scans without a label that are of what test holds: a split leaves them out."""
+    if not ((parts != "test") & (parts != "")).any():
+        return []  # nothing is learned from these scans
+    units = unit_ids(table, near.rows)
+    tested = {unit: row for row, unit in enumerate(units.tolist()) if parts[row] == "test"}
+    rows = np.flatnonzero(np.isin(units, list(tested)) & ~table.is_labelled & (parts != "test"))
+    kinds: tuple[tuple[Severity, NDArray[np.int64], str], ...] = (
+        ("error", rows[parts[rows] == "pretrain"], "in the pool for pretraining: scores on test "
+         "are invalid"),
+        ("info", rows[parts[rows] != "pretrain"], "left out of pretraining"),
+    )  # fmt: skip
+    return [
+        Finding(
+            "pretraining-overlap",
+            severity,
+            len(own),
+            f"{len(own)} scans without a label are of patients of test, or equal or nearly equal "
+            f"scans of test: {ending}",
+            _paths([np.array([row, tested[int(units[row])]]) for row in own], table.path),
+        )
+        for severity, own, ending in kinds
+        if len(own)
+    ]
 
 
 def _conflicts(table: CollectionTable, _: StrArray) -> list[Finding]:

@@ -20,6 +20,7 @@ from latentdx.bundle.schema import (
 from latentdx.collection.audit import audit
 from latentdx.collection.cases import require_one_label
 from latentdx.collection.finding_scans import load_findings
+from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split import split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
@@ -91,7 +92,7 @@ def evaluate_bundle(
         table,
         split,
         model.classes,
-        audit(table, split.parts),
+        audit(table, split.parts, kept_near_duplicates(collection, table) if is_own else None),
         covariates=model.covariates,
         decide_by=model.decide_by,
     )

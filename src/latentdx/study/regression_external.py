@@ -8,6 +8,7 @@ from typing import Any
 from latentdx.bundle.schema import ValueDescription
 from latentdx.collection.audit import audit
 from latentdx.collection.labelled_values import load_values
+from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split_values import split_by_value
 from latentdx.collection.store import Collection
 from latentdx.collection.tasks import resolve_task
@@ -36,7 +37,8 @@ def evaluate_values(
     resolve_task(labels, "regression")
     check_values(labels)
     split, is_own = own_test_part(told, collection, table, split_by_value)
-    found = audit(table, split.parts).of_values()
+    near = kept_near_duplicates(collection, table) if is_own else None
+    found = audit(table, split.parts, near).of_values()
     prepared = Prepared(collection, table, split, (), found, task="regression")
     test = load_values(collection, split, "test")
     outputs, _ = run_on_test(model, test)
