@@ -56,15 +56,19 @@ def features(names: list[str]) -> dict[str, tuple[Features, Features]]:
     network = encoder(sets, list(sets), VARIANTS["default"], 0, trained=True)
     return {
         name: (
-            _features(network, sets[name].scans(sets[name].learned(0)), HeadSettings().most_copies),
-            _features(network, sets[name].scans(sets[name].tested(0)), 0),
+            features_of(
+                network, sets[name].scans(sets[name].learned(0)), HeadSettings().most_copies
+            ),
+            features_of(network, sets[name].scans(sets[name].tested(0)), 0),
         )
         for name in names
         if name in sets
     }
 
 
-def _features(network: Autoencoder, scans: LabelledScans, n_copies: int) -> Features:
+def features_of(network: Autoencoder, scans: LabelledScans, n_copies: int) -> Features:
+    """Scans under an encoder, with augmented copies."""
+
     def table(found: LabelledScans) -> FeatureTable:
         return extract_table(found, lambda pixels: embed(network, pixels), extractor_hash="")
 

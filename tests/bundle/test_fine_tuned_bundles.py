@@ -76,8 +76,9 @@ def test_both_halves_have_the_same_say() -> None:
     parts = alone / model.head.scales[0], own / model.head.scales[1]
     np.testing.assert_allclose([part.std() for part in parts], 1, rtol=1e-3)
     np.testing.assert_allclose(model.compute(pixels).scores, sum(parts), rtol=1e-4, atol=1e-5)
-    zero = np.zeros((1, 1), np.float32)
-    assert model.head.threshold == model.head.probabilities(zero)[0, 1]
+    boundary = np.full((1, 1), model.head.boundary, np.float32) / model.head.scales[0]
+    assert model.head.boundary != 0  # of the classifier; the network's own is 0
+    assert model.head.threshold == model.head.probabilities(boundary)[0, 1]
 
 
 def test_only_weights_that_were_trained_are_written(tmp_path: Path) -> None:

@@ -15,10 +15,12 @@ from latentdx.diagnosis.calibration_cumulative import median_class
 from latentdx.diagnosis.calibrations import Calibration, CalibrationChoice
 from latentdx.diagnosis.classifiers import choose, fit_classifier, sigmoid_for
 from latentdx.diagnosis.fit_gaussian_process import MOST_ROWS
+from latentdx.diagnosis.head_held_out import held_out
 from latentdx.diagnosis.machine import Machine
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.machines_cumulative import Cumulative, scores_by_class
 from latentdx.diagnosis.own_classifier import OWN, Classifier, Own, OwnMachine
+from latentdx.diagnosis.scaling import fit_scaling
 from latentdx.diagnosis.semi_supervised import GUESSING, SHARE, SemiSupervised, guess
 from latentdx.diagnosis.threshold import BALANCED
 from latentdx.diagnosis.views import Viewed, score_views, views_of
@@ -26,8 +28,6 @@ from latentdx.features.table import Extract, FeatureTable, augmented, extract_ta
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
 Floats = NDArray[np.float32]
-
-_MANY = 4  # scans a component
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ class Head:
     `strength` is the chosen C (or k, ...: see `CHOICES`); `name` is "own" of a classifier
     that was given as an object. `threshold`, for two classes, is the probability of the
     second from which it is decided, `threshold_target` what it is to reach, in words.
+    `boundary` is the score at which the two are held for equally likely: see `boundary_of`.
     `scales` (2, Q), of a model with a fine-tuned network: see `fine_tuned`.
     """
 
@@ -94,6 +95,7 @@ class Head:
     threshold: float | None = None
     threshold_target: str = BALANCED
     scales: Floats | None = None
+    boundary: float = 0.0
 
     @property
     def ordered(self) -> bool:
@@ -149,14 +151,15 @@ class Head:
     ) -> Head:
         """This head, calibrated on scores (N, Q) of ``calibrate``; by default a sigmoid is fitted.
 
-        The threshold targets balanced accuracy: the probability at score 0, which is where the
-        classifier, fitted with every class weighing the same, holds both for equally likely. It
-        is not searched on the few scans of `calibrate`, where it would be erratic.
+        The threshold targets balanced accuracy: the probability at the `boundary`. It is not
+        searched on the few scans of `calibrate` alone, where it would be erratic.
         """
         calibration = calibration or sigmoid_for(scores, labels, ordered=self.ordered)
         binary = scores.shape[1] == 1 and not self.ordered
-        zero = np.zeros((1, scores.shape[1]), np.float32)
-        threshold = float(calibration.probabilities(zero)[0, 1]) if binary else None
+        where = np.full((1, 1), self.boundary, np.float32)
+        if self.scales is not None:
+            where = where / self.scales[0]
+        threshold = float(calibration.probabilities(where)[0, 1]) if binary else None
         return replace(self, calibration=calibration, threshold=threshold)
 
 
@@ -174,16 +177,10 @@ def fit_head(
     scans span too little, so that their copies join them. Its form and the classifier's strength
     are chosen by patient-grouped cross-validation on the scans themselves.
     """
-    image = table.image()
-    basis = image.embeddings[:n_scans]
-    if unlabelled is not None and len(unlabelled):
-        basis = np.concatenate([basis, unlabelled.image().embeddings])
-    if len(basis) < _MANY * settings.components:
-        basis = np.concatenate([basis, image.embeddings[n_scans:]])
-    standardiser = Standardiser.fit(basis)
-    scaled, spanned = standardiser(image.embeddings), standardiser(basis)
-    most = min(settings.components, len(basis) if unlabelled is not None else n_scans)
-    forms = PrincipalComponents.fit_forms(spanned, most, settings.whitenings)
+    image = table.image().embeddings
+    others = None if unlabelled is None else unlabelled.image().embeddings
+    standardiser, forms = fit_scaling(image, settings, n_scans=n_scans, others=others)
+    scaled = standardiser(image[:n_scans])
     choice = partial(
         choose,
         settings.classifier,
@@ -192,7 +189,7 @@ def fit_head(
         seed=seed,
         ordered=settings.ordered,
     )
-    form, strength = choice([components(scaled[:n_scans]) for components in forms])
+    form, strength = choice([components(scaled) for components in forms])
     components = forms[form]
     if count := table.n_beside:
         standardiser = standardiser.beside(count)
@@ -263,16 +260,17 @@ def fit_calibrated(
     if others is not None and len(others) and settings.semi_supervised in GUESSING:
         fitted = _with_guesses(table, others, settings, n_scans=n_scans, seed=seed)
     head = fit_head(fitted, settings, n_scans=n_scans, seed=seed, unlabelled=others)
-    scores, held = calibrate.scores(head), calibrate.decided
+    held = held_out(head, table, calibrate, others, n_scans=n_scans, seed=seed)
     calibration = fit_calibration(
         settings.calibration,
-        scores,
+        held.scores,
         held.labels,
         held.patients.tolist(),
         seed=seed,
         ordered=settings.ordered,
     )
-    return head.calibrated(scores, held.labels, calibration)
+    head = replace(head, boundary=held.boundary)
+    return head.calibrated(held.scores, held.labels, calibration)
 
 
 def _with_guesses(

@@ -12,13 +12,12 @@ from latentdx.collection.labelled_values import ValuedScans
 from latentdx.diagnosis.head import HeadSettings
 from latentdx.diagnosis.machine import Floats, Machine
 from latentdx.diagnosis.regressors import RegressorName, choose_regressor, fit_regressor
+from latentdx.diagnosis.scaling import fit_scaling
 from latentdx.diagnosis.views import score_views
 from latentdx.features.table import Extract, FeatureTable, augmented, extract_table
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
 Values = NDArray[np.float64]
-
-_MANY = 4  # scans a component
 
 
 @dataclass(frozen=True)
@@ -95,15 +94,9 @@ def train_regression_head(
     )
     target = Target.fit(train.values)
     values = target.standardised(train.values)
-    basis = table.embeddings[:n_scans]
-    if unlabelled is not None and len(unlabelled):
-        basis = np.concatenate([basis, unlabelled.embeddings])
-    if len(basis) < _MANY * settings.components:
-        basis = np.concatenate([basis, table.embeddings[n_scans:]])
-    standardiser = Standardiser.fit(basis)
-    scaled, spanned = standardiser(table.embeddings), standardiser(basis)
-    most = min(settings.components, len(basis) if unlabelled is not None else n_scans)
-    forms = [PrincipalComponents.fit(spanned, most, power) for power in settings.whitenings]
+    others = None if unlabelled is None else unlabelled.embeddings
+    standardiser, forms = fit_scaling(table.embeddings, settings, n_scans=n_scans, others=others)
+    scaled = standardiser(table.embeddings)
     form, strength = choose_regressor(
         name,
         [components(scaled[:n_scans]) for components in forms],
