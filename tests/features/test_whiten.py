@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from latentdx.features import whiten
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
 
@@ -97,3 +98,20 @@ def test_a_constant_column_is_only_centred() -> None:
     found = standardiser(features)
     np.testing.assert_allclose(found[:, 0], 0, atol=1e-6)
     np.testing.assert_allclose(standardiser(features + 1)[:, 0], 1, atol=1e-6)
+
+
+def test_many_columns_of_many_scans_are_reduced_by_a_sketch_that_finds_the_same(
+    monkeypatch: pytest.MonkeyPatch, generator: np.random.Generator
+) -> None:
+    """The deviations fall as those of features do."""
+    monkeypatch.setattr(whiten, "_MOST_EXACT", 200)
+    falling = generator.standard_normal((300, 250)) / np.arange(1, 251) ** 0.7
+    table = (falling @ np.linalg.qr(generator.standard_normal((250, 250)))[0]).astype(np.float32)
+    found = PrincipalComponents.fit(table, 32, 0.0)
+    centred = table.astype(np.float64) - table.mean(axis=0)
+    spread = np.linalg.svd(centred, compute_uv=False)[:32] / np.sqrt(299)
+    expected = spread / np.sqrt((spread**2).mean())
+    np.testing.assert_allclose(found(table).std(axis=0, ddof=1), expected, rtol=5e-3)
+    exact = PrincipalComponents.fit(table[:199], 32, 0.0)  # few enough to be exact
+    assert not np.array_equal(exact.axes, found.axes)
+    np.testing.assert_array_equal(PrincipalComponents.fit(table, 32, 0.0).axes, found.axes)

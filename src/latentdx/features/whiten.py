@@ -105,23 +105,51 @@ class PrincipalComponents:
         return found
 
 
+_MOST_EXACT = 2000  # scans or columns, the fewer of the two
+
+
 def _axes(
     centred: NDArray[np.float64], n_components: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Directions (D, M) of largest variance of (N, D), largest first, and deviations (M,)."""
+    n_scans, width = centred.shape
+    kept = min(n_components, max(1, n_scans - 1), width)
+    found = _sketched if min(n_scans, width) > max(_MOST_EXACT, 4 * kept) else _exact
+    vectors, lengths = found(centred, kept)
+    spread = lengths / np.sqrt(max(1, n_scans - 1))
+    usable = spread > max(1e-4 * float(spread[0]), 1e-9)
+    usable[0] = True
+    return _signed(vectors[:, usable]), np.maximum(spread[usable], 1e-9)
+
+
+def _exact(
+    centred: NDArray[np.float64], kept: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Right singular vectors (D, kept) and values of (N, D), the largest first."""
     from scipy.linalg import eigh
 
     n_scans, width = centred.shape
-    kept = min(n_components, max(1, n_scans - 1), width)
     side = min(n_scans, width)
     gram = centred @ centred.T if n_scans < width else centred.T @ centred
     values, vectors = eigh(gram, subset_by_index=(side - kept, side - 1))
     if n_scans < width:
         vectors = centred.T @ vectors / np.sqrt(np.clip(values, 1e-12, None))
-    spread: NDArray[np.float64] = np.sqrt(np.clip(values[::-1], 0, None) / max(1, n_scans - 1))
-    usable = spread > max(1e-4 * float(spread[0]), 1e-9)
-    usable[0] = True
-    return _signed(vectors[:, ::-1][:, usable]), np.maximum(spread[usable], 1e-9)
+    return vectors[:, ::-1], np.sqrt(np.clip(values[::-1], 0, None))
+
+
+def _sketched(
+    centred: NDArray[np.float64], kept: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same by subspace iteration from random directions, in 32 bits: many times as fast.
+
+    Halko, Martinsson & Tropp, SIAM Review 2011; scikit-learn's implementation.
+    """
+    from sklearn.utils.extmath import randomized_svd
+
+    _, lengths, axes = randomized_svd(
+        centred.astype(np.float32), kept, n_oversamples=kept // 4 + 10, n_iter=6, random_state=0
+    )
+    return axes.T.astype(np.float64), lengths.astype(np.float64)
 
 
 def _signed(axes: NDArray[np.float64]) -> NDArray[np.float64]:
