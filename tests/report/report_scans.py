@@ -6,7 +6,7 @@ import numpy as np
 
 from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.table import ScanRow, table_of
-from latentdx.diagnosis.model import Outputs
+from latentdx.diagnosis.outputs import Outputs
 from latentdx.report.evaluate import TestResult
 from latentdx.report.predictions import Predictions
 

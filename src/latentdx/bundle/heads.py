@@ -16,6 +16,7 @@ from latentdx.bundle.schema import (
     RiskDescription,
     SetsDescription,
 )
+from latentdx.diagnosis.attention_pool import AttentionPool
 from latentdx.diagnosis.calibrations import calibration_from
 from latentdx.diagnosis.calibrations import name_of as calibration_of
 from latentdx.diagnosis.fine_tuned import FineTuned
@@ -52,6 +53,7 @@ def describe_head(model: DiagnosticModel) -> HeadDescription:
         sets=None if rule.kind == "marginal" else _sets(rule),
         risk=None if model.risk is None else RiskDescription(**asdict(model.risk)),
         decide_by=model.decide_by,
+        pool="mean" if head.attention is None else "attention",
         covariates=[] if model.covariates is None else _covariates(model.covariates),
         fine_tune=None if model.tuned is None else _fine_tune(model.tuned),
     )
@@ -89,6 +91,8 @@ def head_parts(head: Head) -> dict[str, dict[str, NDArray[Any]]]:
         "calibration": head.calibration,
     }
     found = {part: to_arrays(item) for part, item in parts.items()}
+    if head.attention is not None:
+        found["attention"] = to_arrays(head.attention)
     return found if head.scales is None else {**found, "scales": {"both": head.scales}}
 
 
@@ -102,6 +106,8 @@ def part_of(arrays: Arrays, name: str) -> dict[str, NDArray[Any]]:
 
 def head_from(told: HeadDescription, arrays: Arrays, *, ordered: bool = False) -> Head:
     """Undo `head_parts`; `ordered` of grades. Raises KeyError or TypeError where one is missing."""
+    pools = told.pool == "attention"
+    joins = pools or told.fine_tune is not None
     return Head(
         told.classifier,
         told.strength,
@@ -111,7 +117,8 @@ def head_from(told: HeadDescription, arrays: Arrays, *, ordered: bool = False) -
         calibration_from(told.calibration, part_of(arrays, "calibration"), ordered=ordered),
         told.threshold,
         told.threshold_target,
-        None if told.fine_tune is None else part_of(arrays, "scales")["both"],
+        part_of(arrays, "scales")["both"] if joins else None,
+        attention=AttentionPool(**part_of(arrays, "attention")) if pools else None,
     )
 
 

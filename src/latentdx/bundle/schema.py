@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from latentdx.autoencoder.family import AnyName
-from latentdx.collection.cases import DecideBy
+from latentdx.collection.cases import DecideBy, Pool
 from latentdx.core.errors import IntegrityError
 from latentdx.diagnosis.calibrations import CalibrationName
 from latentdx.diagnosis.fine_tune_blocks import FineTune
@@ -130,6 +130,7 @@ class HeadDescription(_Strict):
     sets: SetsDescription | None = None
     risk: RiskDescription | None = None
     decide_by: DecideBy = "scan"
+    pool: Pool = "mean"
     covariates: list[CovariateDescription] = Field(default_factory=list)
     fine_tune: FineTuneDescription | None = None
 

@@ -18,8 +18,15 @@ DecideByOption = Annotated[
     str | None,
     typer.Option(
         "--decide-by",
-        help="What is decided: each scan (default), or all scans of a study or patient together, "
-        "by the mean of their scores.",
+        help="What is decided: each scan (default), or all scans of a study or patient together.",
+    ),
+]
+PoolOption = Annotated[
+    str | None,
+    typer.Option(
+        "--pool",
+        help="With --decide-by: how the scores of a study's scans are joined: mean (default), or "
+        "attention (a small network learns which scans count).",
     ),
 ]
 SetsOption = Annotated[

@@ -17,6 +17,9 @@ from latentdx.scans.scan import Scan
 DecideBy = Literal["scan", "study", "patient"]
 Kind = TypeVar("Kind", np.float32, np.float64)
 
+Pool = Literal["mean", "attention"]
+"""How the scores of a case's scans are joined."""
+
 PLURALS: dict[DecideBy, str] = {"scan": "scans", "study": "studies", "patient": "patients"}
 
 
@@ -54,6 +57,47 @@ class Cases:
         np.add.at(total, self.number, values)
         counts = np.bincount(self.number, minlength=len(self.first))
         return (total / counts.reshape(-1, *[1] * (values.ndim - 1))).astype(values.dtype)
+
+    def weighed(self, values: NDArray[Kind], weights: NDArray[np.float64]) -> NDArray[Kind]:
+        """The sum (M, Q) over each case's scans of values (N, Q) by their weights (N,).
+
+        Examples
+        --------
+        >>> cases = Cases.of(["b", "a", "b"])
+        >>> weights = np.array([0.25, 1.0, 0.75])
+        >>> cases.weighed(np.array([[1.0], [5.0], [2.0]]), weights).ravel().tolist()
+        [1.75, 5.0]
+        """
+        total = np.zeros((len(self.first), *values.shape[1:]), np.float64)
+        np.add.at(total, self.number, values * weights[:, None])
+        return total.astype(values.dtype)
+
+    def weights(self, importance: NDArray[np.float32] | None) -> NDArray[np.float64]:
+        """Weights (N,) of scans, of each case a softmax of their importance (N,): they sum to 1.
+
+        All scans of a case weigh the same where nothing is said.
+
+        Examples
+        --------
+        >>> cases = Cases.of(["a", "b", "a"])
+        >>> cases.weights(np.array([0, 5, np.log(3)], np.float32)).round(3).tolist()
+        [0.25, 1.0, 0.75]
+        """
+        count = len(self.first)
+        wide = np.zeros(len(self.number)) if importance is None else importance.astype(np.float64)
+        largest = np.full(count, -np.inf)
+        np.maximum.at(largest, self.number, wide)
+        raised = np.exp(wide - largest[self.number])
+        total = np.bincount(self.number, raised, count)
+        return np.asarray(raised / total[self.number])
+
+    def pooled(
+        self, scores: NDArray[Kind], importance: NDArray[np.float32] | None
+    ) -> NDArray[Kind]:
+        """Scores (M, Q) of the cases: the mean of their scans', or weighed by importance."""
+        if importance is None:
+            return self.mean(scores)
+        return self.weighed(scores, self.weights(importance))
 
     def rows(self) -> list[NDArray[np.int64]]:
         """The rows of each case's scans."""

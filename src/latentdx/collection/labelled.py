@@ -63,9 +63,11 @@ class LabelledScans:
         names = self.scan_ids if self.cases is None else np.char.add(self.parts, self.cases)
         return Cases.of(names)
 
-    def pooled(self, scores: NDArray[Kind]) -> NDArray[Kind]:
-        """Scores (N, Q) of the scans as scores (M, Q) of the cases, their mean."""
-        return scores if self.cases is None else self.together().mean(scores)
+    def pooled(
+        self, scores: NDArray[Kind], importance: NDArray[np.float32] | None = None
+    ) -> NDArray[Kind]:
+        """Scores (N, Q) of the scans as scores (M, Q) of the cases: see `Cases.pooled`."""
+        return scores if self.cases is None else self.together().pooled(scores, importance)
 
 
 def ordered_rows(table: CollectionTable, split: Split, *names: Part) -> NDArray[np.int64]:

@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 class Glance:
     """What a model made of one scan, before its case is decided.
 
-    `scores` (Q,); `foreign` says why the scan is none that the model knows; `group` is its value of
-    the column of the prediction sets.
+    `scores` (Q,); `importance` within its case, None where all scans count alike; `foreign` says
+    why the scan is none that the model knows; `group` is its value of the column of the prediction
+    sets.
     """
 
     path: str
     scan_id: str
     case: str
     scores: NDArray[np.float32]
+    importance: float | None
     anomaly: float
     foreign: Reason | None
     group: str
@@ -50,6 +52,7 @@ def glances(model: DiagnosticModel, paths: Sequence[str], scans: Sequence[Scan])
                 scan.content_hash[:16],
                 case_of(scan, model.decide_by, f"file:{path}"),
                 outputs.scores[row],
+                None if outputs.importance is None else float(outputs.importance[row]),
                 round(float(outputs.anomaly[row]), 6),
                 why_foreign(scan, model.gate, measure),
                 group_of(scan, model.sets.column),
@@ -104,6 +107,18 @@ def _decided(model: DiagnosticModel, scans: Sequence[Glance], *, abstain: bool) 
     )
     if not used:
         return replace(base, status="not_evaluated", reason=first.foreign)
-    mean = np.mean([scan.scores.astype(np.float64) for scan in used], axis=0)
-    told = model.conclude(mean[None].astype(np.float32), [first.group])
-    return model.answer(base, told, 0, abstain=abstain)
+    scores, weights = _pooled(used)
+    told = model.conclude(scores, [first.group])
+    return model.answer(replace(base, weights=weights), told, 0, abstain=abstain)
+
+
+def _pooled(used: Sequence[Glance]) -> tuple[NDArray[np.float32], tuple[float, ...] | None]:
+    """Scores (1, Q) of a case, and how much each of its scans counts, where that differs."""
+    cases = Cases.of(["one"] * len(used))
+    scores = np.stack([scan.scores for scan in used])
+    told = [scan.importance for scan in used if scan.importance is not None]
+    if len(told) < len(used):
+        return cases.pooled(scores, None), None
+    importance = np.array(told, np.float32)
+    weights = tuple(round(float(each), 6) for each in cases.weights(importance))
+    return cases.pooled(scores, importance), weights

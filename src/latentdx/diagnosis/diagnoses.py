@@ -46,6 +46,7 @@ class Diagnosis:
     missing: of a model that reads covariates, the names of those that were not known.
     case, paths, left_out: of a model that decides by study or patient, which of them (a pseudonym),
         the scans it was decided by, and those that are of another kind. `path` is the first.
+    weights: how much each scan of `paths` counts, in all 1, of a model that weighs them.
     value, interval: of a model that predicts numbers, the value and what holds it at the bundle's
         coverage (None where it has no end), in `units`; there is no label then.
     units: None of a model of classes, ``""`` where numbers have none.
@@ -64,6 +65,7 @@ class Diagnosis:
     case: str | None = None
     paths: tuple[str, ...] | None = None
     left_out: tuple[str, ...] | None = None
+    weights: tuple[float, ...] | None = None
     value: float | None = None
     interval: tuple[float, float] | None = None
     units: str | None = None
@@ -74,7 +76,7 @@ class Diagnosis:
         if self.units is None:
             value = {name: each for name, each in value.items() if name not in _OF_NUMBERS}
         value["missing_covariates"] = value.pop("missing")
-        optional = ("missing_covariates", "case", "paths", "left_out")
+        optional = ("missing_covariates", "case", "paths", "left_out", "weights")
         value = {
             name: told for name, told in value.items() if not (told is None and name in optional)
         }

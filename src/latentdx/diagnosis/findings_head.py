@@ -8,7 +8,8 @@ import numpy as np
 
 from latentdx.collection.finding_scans import FindingScans
 from latentdx.collection.findings import question_classes
-from latentdx.diagnosis.head import Head, HeadSettings, fit_calibrated, training_table
+from latentdx.diagnosis.head import Head, HeadSettings, fit_calibrated
+from latentdx.diagnosis.training_table import training_table
 from latentdx.diagnosis.views import Viewed
 from latentdx.features.table import Extract, FeatureTable
 

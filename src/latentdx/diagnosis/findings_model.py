@@ -22,7 +22,8 @@ from latentdx.diagnosis.diagnoses import (
     request_for,
     why_foreign,
 )
-from latentdx.diagnosis.model import DiagnosticModel, Outputs, Pixels
+from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.outputs import Outputs, Pixels
 from latentdx.diagnosis.scan_groups import group_of
 from latentdx.features.covariates import Covariates
 from latentdx.scans.policy import Policy

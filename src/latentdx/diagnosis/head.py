@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.augment import GEOMETRIC, AugmentSettings
+from latentdx.collection.cases import Pool
 from latentdx.collection.labelled import LabelledScans
+from latentdx.diagnosis.attention_pool import AttentionPool
 from latentdx.diagnosis.calibration_choice import fit_calibration
 from latentdx.diagnosis.calibration_cumulative import median_class
 from latentdx.diagnosis.calibrations import Calibration, CalibrationChoice
 from latentdx.diagnosis.classifiers import choose, fit_classifier, sigmoid_for
 from latentdx.diagnosis.fit_gaussian_process import MOST_ROWS
+from latentdx.diagnosis.head_attention import with_attention
 from latentdx.diagnosis.head_held_out import held_out
 from latentdx.diagnosis.machine import Machine
 from latentdx.diagnosis.machines import ClassifierName
@@ -23,8 +26,9 @@ from latentdx.diagnosis.own_classifier import OWN, Classifier, Own, OwnMachine
 from latentdx.diagnosis.scaling import fit_scaling
 from latentdx.diagnosis.semi_supervised import GUESSING, SHARE, SemiSupervised, guess
 from latentdx.diagnosis.threshold import BALANCED
+from latentdx.diagnosis.training_table import training_table
 from latentdx.diagnosis.views import Viewed, score_views, views_of
-from latentdx.features.table import Extract, FeatureTable, augmented, extract_table
+from latentdx.features.table import Extract, FeatureTable
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
 Floats = NDArray[np.float32]
@@ -36,8 +40,7 @@ class HeadSettings:
 
     Attributes
     ----------
-    classifier: by name; in Python also a scikit-learn classifier, for study in memory: a clone of
-        it is fitted, and a bundle cannot hold it.
+    classifier: by name; in Python also a scikit-learn one: a bundle cannot hold it.
     rows: wanted with augmented copies, `fewest_copies` to `most_copies` of them a scan.
     components: principal components kept of the features.
     whitenings: forms in which they may come (see `PrincipalComponents.fit`), the preferred first;
@@ -47,6 +50,7 @@ class HeadSettings:
         and right are the diagnosis.
     calibration: by name, or ``auto``.
     semi_supervised: how unlabelled scans of the training side get labels (``consistency``: none).
+    pool: how the scans of a case are joined, where cases are decided.
     ordered: the classes are grades, in their order.
     """
 
@@ -60,6 +64,7 @@ class HeadSettings:
     flip: bool = True
     calibration: CalibrationChoice = "sigmoid"
     semi_supervised: SemiSupervised = "none"
+    pool: Pool = "mean"
     ordered: bool = False
 
     def n_copies(self, n_scans: int) -> int:
@@ -83,7 +88,8 @@ class Head:
     that was given as an object. `threshold`, for two classes, is the probability of the
     second from which it is decided, `threshold_target` what it is to reach, in words.
     `boundary` is the score at which the two are held for equally likely: see `boundary_of`.
-    `scales` (2, Q), of a model with a fine-tuned network: see `fine_tuned`.
+    `attention` weighs the scans of a case, and scores them beside the classifier. `scales` (2, Q),
+    with it or a fine-tuned network, divide the two scores: see `fine_tuned`.
     """
 
     name: ClassifierName | Own
@@ -96,6 +102,7 @@ class Head:
     threshold_target: str = BALANCED
     scales: Floats | None = None
     boundary: float = 0.0
+    attention: AttentionPool | None = None
 
     @property
     def ordered(self) -> bool:
@@ -119,10 +126,19 @@ class Head:
 
     def scores(self, embeddings: Floats) -> Floats:
         """Uncalibrated scores (N, Q) of embeddings (N, D), with `scales` (N, D + Q)."""
-        scores = self.machine.scores(self.reduced(embeddings))
-        if self.scales is not None:
-            scores = scores / self.scales[0] + embeddings[:, self.width :] / self.scales[1]
-        return scores
+        reduced = self.reduced(embeddings)
+        scores = self.machine.scores(reduced)
+        if self.scales is None:
+            return scores
+        beside = self.attention.scores(reduced) if self.attention else embeddings[:, self.width :]
+        found: Floats = scores / self.scales[0] + beside / self.scales[1]
+        return found
+
+    def importance(self, embeddings: Floats) -> Floats | None:
+        """How much scans count in their case, (N,); None where all count alike."""
+        if self.attention is None:
+            return None
+        return self.attention.importance(self.reduced(embeddings))
 
     def reduced(self, embeddings: Floats) -> Floats:
         """(N, D) to (N, M): standardised, then principal components of mean variance 1.
@@ -151,8 +167,7 @@ class Head:
     ) -> Head:
         """This head, calibrated on scores (N, Q) of ``calibrate``; by default a sigmoid is fitted.
 
-        The threshold targets balanced accuracy: the probability at the `boundary`. It is not
-        searched on the few scans of `calibrate` alone, where it would be erratic.
+        The threshold targets balanced accuracy: the probability at the `boundary`.
         """
         calibration = calibration or sigmoid_for(scores, labels, ordered=self.ordered)
         binary = scores.shape[1] == 1 and not self.ordered
@@ -230,22 +245,6 @@ def train_head(  # noqa: PLR0913 - two parts, how, and what helps
     return fit_calibrated(table, held, settings, n_scans=len(train), seed=seed, others=unlabelled)
 
 
-def training_table(
-    train: LabelledScans,
-    extract: Extract,
-    settings: HeadSettings,
-    *,
-    seed: int,
-    extractor_hash: str = "",
-) -> FeatureTable:
-    """Features of the scans of `train`, and behind them those of their augmented copies."""
-    n_copies = settings.n_copies(len(train))
-    copies = augmented(train, settings.augmentation(), n_copies=n_copies, seed=seed)
-    return FeatureTable.joined(
-        [extract_table(copy, extract, extractor_hash=extractor_hash) for copy in copies]
-    )
-
-
 def fit_calibrated(
     table: FeatureTable,
     calibrate: Viewed,
@@ -261,6 +260,9 @@ def fit_calibrated(
         fitted = _with_guesses(table, others, settings, n_scans=n_scans, seed=seed)
     head = fit_head(fitted, settings, n_scans=n_scans, seed=seed, unlabelled=others)
     held = held_out(head, table, calibrate, others, n_scans=n_scans, seed=seed)
+    if settings.pool == "attention" and table.cases is not None:
+        head = with_attention(head, table, calibrate, n_scans=n_scans, seed=seed)
+        held = replace(held, scores=calibrate.scores(head))
     calibration = fit_calibration(
         settings.calibration,
         held.scores,
@@ -289,7 +291,7 @@ def _with_guesses(
 
 
 def score_scans(head: Head, scans: LabelledScans, extract: Extract, *, flip: bool) -> Floats:
-    """Scores (M, Q) of the cases, averaged over their scans and, where `flip`, mirror images."""
+    """Scores (M, Q) of the cases, where `flip` averaged over mirror images."""
     return Viewed.of(scans, extract, flip=flip).scores(head)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,88 +25,18 @@ from latentdx.diagnosis.diagnoses import (
     why_foreign,
 )
 from latentdx.diagnosis.fine_tuned import FineTuned
-from latentdx.diagnosis.gate_evidence import gather
 from latentdx.diagnosis.head import Head
+from latentdx.diagnosis.outputs import Conclusion, Look, Outputs, Pixels, look_at
 from latentdx.diagnosis.scan_groups import group_of
 from latentdx.diagnosis.set_rule import SetRule
-from latentdx.diagnosis.views import score_views, views_of
+from latentdx.diagnosis.views import score_views, views_of, weigh_views
 from latentdx.features.covariates import Covariates
-from latentdx.features.extract import embed, reconstruct
+from latentdx.features.extract import embed
 from latentdx.features.kinds import FeatureKind
 from latentdx.features.table import put_beside
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
-
-Pixels = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What the model computes of N scans; row i belongs to scan i.
-
-    `scores` (N, Q), `probabilities` (N, K), `decisions` (N,), `sets` (N, K), `anomaly` (N,),
-    `foreign` (N,), `embeddings` (N, D), `reconstructions` (N, C, *spatial), `strangest` (N,), the
-    name of the gate's measure that lies furthest out.
-    """
-
-    scores: NDArray[np.float32]
-    probabilities: NDArray[np.float64]
-    decisions: NDArray[np.int64]
-    sets: NDArray[np.bool_]
-    anomaly: NDArray[np.float64]
-    foreign: NDArray[np.bool_]
-    embeddings: NDArray[np.float32]
-    reconstructions: Pixels
-    strangest: NDArray[np.str_]
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a model sees in N scans before it judges them; see `Outputs`.
-
-    `views`: embeddings (N, D) of the scans and, where scores are averaged, of their mirror images.
-    """
-
-    views: tuple[NDArray[np.float32], ...]
-    anomaly: NDArray[np.float64]
-    foreign: NDArray[np.bool_]
-    reconstructions: Pixels
-    strangest: NDArray[np.str_]
-
-    def of(self, cases: Cases) -> Look:
-        """Each case as its first scan; as strange as its strangest, foreign where all scans are."""
-        rows, first = cases.rows(), cases.first
-        return Look(
-            tuple(cases.mean(view) for view in self.views),
-            np.array([self.anomaly[each].max() for each in rows]),
-            np.array([self.foreign[each].all() for each in rows]),
-            self.reconstructions[first],
-            self.strangest[first],
-        )
-
-
-class Conclusion(NamedTuple):
-    """What follows from scores: see `Outputs`."""
-
-    probabilities: NDArray[np.float64]
-    decisions: NDArray[np.int64]
-    sets: NDArray[np.bool_]
-
-
-def look_at(
-    pixels: Pixels,
-    views: tuple[NDArray[np.float32], ...],
-    encoder: Autoencoder,
-    gate: AnomalyGate,
-    *,
-    pooled: NDArray[np.float32] | None,
-) -> Look:
-    """What an encoder and a gate make of pixels; `pooled`: its features where views are these."""
-    rebuilt = reconstruct(encoder, pixels)
-    evidence = gather(encoder, pixels, rebuilt, pooled)
-    strange, foreign = gate.scores(evidence), gate.is_foreign(evidence)
-    return Look(views, strange, foreign, rebuilt, gate.strangest(evidence))
 
 
 @dataclass(frozen=True)
@@ -125,7 +54,7 @@ class DiagnosticModel:
     risk: when to abstain so that answers are rarely wrong; None where that was not asked for.
     covariates: what it reads of a scan beside the picture, or None.
     tuned: a copy of the encoder that was trained on labels, which scores beside the head; or None.
-    decide_by: whether scans, studies or patients are decided; scores are means over their scans.
+    decide_by: whether scans, studies or patients are decided, from the scores of their scans.
     """
 
     encoder: Autoencoder
@@ -178,9 +107,10 @@ class DiagnosticModel:
         """What the head and the prediction sets make of a look; the others as in `compute`."""
         if self.covariates is not None and beside is None:
             beside = self.covariates.unknown(len(look.anomaly))
-        scores = score_views(self.head, [put_beside(view, beside) for view in look.views])
+        views = [put_beside(view, beside) for view in look.views]
+        scores, importance = score_views(self.head, views), weigh_views(self.head, views)
         if cases is not None:
-            scores, look = cases.mean(scores), look.of(cases)
+            scores, look = cases.pooled(scores, importance), look.of(cases)
         return Outputs(
             scores,
             *self.conclude(scores, groups),
@@ -189,6 +119,7 @@ class DiagnosticModel:
             look.views[0][:, : self.head.width],
             look.reconstructions,
             look.strangest,
+            importance,
         )
 
     def conclude(

@@ -13,8 +13,9 @@ from latentdx.diagnosis.head import HeadSettings
 from latentdx.diagnosis.machine import Floats, Machine
 from latentdx.diagnosis.regressors import RegressorName, choose_regressor, fit_regressor
 from latentdx.diagnosis.scaling import fit_scaling
+from latentdx.diagnosis.training_table import training_table
 from latentdx.diagnosis.views import score_views
-from latentdx.features.table import Extract, FeatureTable, augmented, extract_table
+from latentdx.features.table import Extract, FeatureTable
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
 Values = NDArray[np.float64]
@@ -87,11 +88,7 @@ def train_regression_head(
     squared error in folds of patients. Values are standardised by those of the scans themselves.
     """
     n_scans = len(train)
-    n_copies = settings.n_copies(n_scans)
-    copies = augmented(train.scans, settings.augmentation(), n_copies=n_copies, seed=seed)
-    table = FeatureTable.joined(
-        [extract_table(copy, extract, extractor_hash="") for copy in copies]
-    )
+    table = training_table(train.scans, extract, settings, seed=seed)
     target = Target.fit(train.values)
     values = target.standardised(train.values)
     others = None if unlabelled is None else unlabelled.embeddings
@@ -104,6 +101,6 @@ def train_regression_head(
         train.scans.patients.tolist(),
         seed=seed,
     )
-    repeated = np.tile(values, 1 + n_copies)
+    repeated = np.tile(values, len(table) // n_scans)
     machine = fit_regressor(name, forms[form](scaled), repeated, strength)
     return RegressionHead(name, strength, standardiser, forms[form], machine, target)

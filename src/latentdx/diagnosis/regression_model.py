@@ -22,7 +22,7 @@ from latentdx.diagnosis.diagnoses import (
     request_for,
     why_foreign,
 )
-from latentdx.diagnosis.model import Look, Pixels, look_at
+from latentdx.diagnosis.outputs import Look, Pixels, look_at
 from latentdx.diagnosis.regression_head import RegressionHead
 from latentdx.diagnosis.views import views_of
 from latentdx.features.extract import embed

@@ -22,6 +22,13 @@ class Scorer(Protocol):
         """Uncalibrated scores (N, Q) of embeddings (N, D)."""
 
 
+class Weighing(Scorer, Protocol):
+    """What also says which scans of a case count."""
+
+    def importance(self, embeddings: Floats) -> Floats | None:
+        """Of scans with embeddings (N, D), (N,); None where all scans of a case count alike."""
+
+
 @dataclass(frozen=True)
 class Viewed:
     """Scans with the embeddings of their `views_of`: extracted once, for as many heads as like."""
@@ -34,9 +41,9 @@ class Viewed:
         """The scans, seen."""
         return cls(scans, views_of(scans.pixels, extract, flip=flip, beside=scans.beside))
 
-    def scores(self, head: Scorer) -> Floats:
+    def scores(self, head: Weighing) -> Floats:
         """Uncalibrated scores (M, Q) of the cases that are decided."""
-        return self.scans.pooled(score_views(head, self.views))
+        return self.scans.pooled(score_views(head, self.views), weigh_views(head, self.views))
 
     @property
     def decided(self) -> LabelledScans:
@@ -61,3 +68,13 @@ def score_views(head: Scorer, views: Sequence[Floats]) -> Floats:
     if len(views) > 1:
         scores = ((scores + head.scores(views[1])) / 2).astype(np.float32)
     return scores
+
+
+def weigh_views(head: Weighing, views: Sequence[Floats]) -> Floats | None:
+    """Importance (N,), averaged over the views of the same scans; None where all count alike."""
+    found = [head.importance(view) for view in views]
+    told = [each for each in found if each is not None]
+    if not told:
+        return None
+    mean: Floats = (sum(told[1:], told[0]) / len(told)).astype(np.float32)
+    return mean

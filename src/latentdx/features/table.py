@@ -32,6 +32,7 @@ class FeatureTable:
     patients, scan_ids, parts: (N,). Augmented copies bear their scan's.
     extractor_hash, split_hash: of what made the embeddings and of the split.
     n_beside: how many columns, the last ones, come from beside the picture.
+    cases: (N,), the names of the cases whose scans are decided together, or None.
     """
 
     embeddings: NDArray[np.float32]
@@ -43,13 +44,15 @@ class FeatureTable:
     extractor_hash: str
     split_hash: str
     n_beside: int = 0
+    cases: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.embeddings)
 
     def take(self, rows: NDArray[Any]) -> FeatureTable:
         """The rows at these numbers, or where a mask is True."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in _FIELDS})
+        names = _FIELDS if self.cases is None else (*_FIELDS, "cases")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def image(self) -> FeatureTable:
         """Without what stands beside the picture."""
@@ -64,6 +67,8 @@ class FeatureTable:
         columns: dict[str, Any] = {
             name: np.concatenate([getattr(table, name) for table in tables]) for name in _FIELDS
         }
+        cases = [table.cases for table in tables if table.cases is not None]
+        columns["cases"] = np.concatenate(cases) if len(cases) == len(tables) else None
         return replace(tables[0], **columns)
 
     def require_same_origin(self, extractor_hash: str, split_hash: str) -> None:
@@ -91,6 +96,7 @@ def extract_table(scans: LabelledScans, extract: Extract, *, extractor_hash: str
         extractor_hash,
         scans.split_hash,
         0 if scans.beside is None else scans.beside.shape[1],
+        scans.cases,
     )
 
 

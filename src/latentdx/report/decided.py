@@ -25,8 +25,11 @@ def how_it_decides(model: DiagnosticModel) -> tuple[str, ...]:
     found += [] if model.covariates is None else [_beside(model.covariates)]
     if model.decide_by != "scan":
         plural = PLURALS[model.decide_by]
+        how = "the mean of their scores"
+        if model.head.attention is not None:
+            how = "their scores, weighed by a network that learned which scans tell (attention)"
         found.append(
-            f"All scans of a {model.decide_by} are decided together, by the mean of their scores: "
+            f"All scans of a {model.decide_by} are decided together, by {how}: "
             f"numbers here count {plural}, each shown by its first scan."
         )
     found += [*_probabilities(model.head), _sets(model.sets)]

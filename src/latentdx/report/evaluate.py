@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.seeds import numpy_generator
-from latentdx.diagnosis.model import DiagnosticModel, Outputs
+from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.outputs import Outputs
 from latentdx.features.extract import batches_of
 from latentdx.metrics.bootstrap import bootstrap
 from latentdx.metrics.estimate import Estimate

@@ -36,6 +36,7 @@ def check_choices(prepared: Prepared, settings: RunSettings) -> None:
     one of grades, fine-tuning for grades, what only fine-tuning can do where it is off.
     """
     check_fine_tuning(settings, prepared.task)
+    check_pool(settings)
     class_name(settings.classifier)
     if settings.unit:
         raise StopError("E_OPTION", "--unit without --task regression", fix="leave --unit out")
@@ -55,6 +56,18 @@ def require_prevalence_of_two(prevalence: float | None, n_classes: int) -> None:
             "leave --prevalence out: one share says nothing of several findings, grades or classes"
         )
         raise StopError("E_OPTION", "--prevalence of other than two classes", fix=fix)
+
+
+def check_pool(settings: RunSettings) -> None:
+    """Raise `StopError` ``E_OPTION`` for attention where there is nothing to weigh."""
+    if settings.pool != "attention":
+        return
+    if settings.decide_by == "scan":
+        found, fix = "--pool attention weighs scans of a study or patient", "add --decide-by study"
+        raise StopError("E_OPTION", found, fix=fix)
+    if settings.fine_tune != "none":
+        found = "--pool attention does not go with --fine-tune: both are a second score"
+        raise StopError("E_OPTION", found, fix="leave one of them out")
 
 
 def decide_by(

@@ -202,6 +202,7 @@ def _settings(told: Description | FindingsDescription, collection: Path) -> RunS
         coverage=head.coverage,
         risk=None if head.risk is None else head.risk.risk,
         decide_by=head.decide_by,
+        pool=head.pool,
         covariates=tuple(column.name for column in head.covariates),
         **tuned,
     )

@@ -72,6 +72,7 @@ def head_settings(settings: RunSettings, task: TaskName = "classes") -> HeadSett
         flip=settings.flip,
         calibration=settings.calibration,
         semi_supervised=settings.semi_supervised,
+        pool=settings.pool,
         ordered=task == "ordinal",
     )
 

@@ -219,12 +219,14 @@ def write_predictions(path: Path, made: Made) -> None:
     scans = assessment.result.scans
     paths = dict(zip(prepared.table.scan_id.tolist(), prepared.table.path.tolist(), strict=True))
     joins = prepared.decide_by != "scan"
-    cases = _cases(prepared) if joins else {}
+    weighs = joins and outputs.importance is not None
+    cases = _cases(prepared, outputs.importance) if joins else {}
     header = (
         *("path", "scan_id", "patient", "label", "decision"),
         *(f"probability:{name}" for name in classes),
         *("prediction_set", "anomaly_score"),
         *(("case", "paths") if joins else ()),
+        *(("weights",) if weighs else ()),
     )
     rows = []
     for row, scan_id in enumerate(scans.scan_ids.tolist()):
@@ -241,14 +243,22 @@ def write_predictions(path: Path, made: Made) -> None:
     write_csv(path, header, sorted(rows))
 
 
-def _cases(prepared: Prepared) -> dict[str, tuple[str, str]]:
-    """Of each test case, by its first scan: what it is called, and the paths of its scans."""
+def _cases(
+    prepared: Prepared, importance: NDArray[np.float32] | None
+) -> dict[str, tuple[str, ...]]:
+    """Of each test case, by its first scan: what it is called, the paths of its scans.
+
+    And their weights, where scans do not count alike.
+    """
     rows = ordered_rows(prepared.table, prepared.split, "test")
     names, by = case_names(prepared.table, prepared.decide_by)[rows], prepared.decide_by
+    cases = Cases.of(names)
+    weights = cases.weights(importance)
     return {
         str(prepared.table.scan_id[rows[own[0]]]): (
             shown_case(str(names[own[0]]), by),
             ";".join(prepared.table.path[rows[own]].tolist()),
+            *([";".join(f"{each:.6f}" for each in weights[own])] if importance is not None else []),
         )
-        for own in Cases.of(names).rows()
+        for own in cases.rows()
     }

@@ -14,7 +14,7 @@ from latentdx.autoencoder.engine.settings import Precision, Schedule, Sharding
 from latentdx.autoencoder.engine.tracking import Tracker
 from latentdx.autoencoder.family import AnyName
 from latentdx.collection.augment_presets import ModalityChoice
-from latentdx.collection.cases import DecideBy
+from latentdx.collection.cases import DecideBy, Pool
 from latentdx.collection.csv_text import column_name
 from latentdx.collection.tasks import TaskChoice
 from latentdx.core.errors import StopError
@@ -98,6 +98,7 @@ class RunSettings(BaseModel):
     sampling: Sampling = "natural"
     calibration: CalibrationChoice = "sigmoid"
     decide_by: DecideBy = "scan"
+    pool: Pool = "mean"
     prediction_sets: str = "marginal"
     coverage: float = Field(default=0.9, gt=0, lt=1)
     risk: float | None = Field(default=None, gt=0, lt=1)
