@@ -112,3 +112,64 @@ def test_the_bundle_says_what_is_decided(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="decide_by"):
         load_bundle(tmp_path / "bundle")
     assert "paths" not in model_of(RECIPES[0]).predict([a_scan(0, "S1")])[0].as_json()
+
+
+@cache
+def weighing() -> DiagnosticModel:
+    """A model that weighs the scans of a study by attention."""
+    model = by_study()
+    train, calibrate = (
+        replace(bars(count, seed=count), cases=np.array([f"C{row % 12}" for row in range(count)]))
+        for count in (48, 36)
+    )
+    settings = HeadSettings(rows=100, components=8, pool="attention")
+    return replace(model, head=train_head(train, calibrate, model.extract, settings, seed=0))
+
+
+def test_attention_goes_into_a_bundle_and_comes_out_alike(tmp_path: Path) -> None:
+    scans = [a_scan(row, study) for row, study in enumerate(STUDIES)]
+    saved(weighing(), tmp_path / "bundle")
+    loaded = load_bundle(tmp_path / "bundle")
+    assert isinstance(loaded, DiagnosticModel)
+    before, after = (
+        decide_cases(model, glances(model, list("abcdef"), scans)) for model in (weighing(), loaded)
+    )
+    for item, same in zip(before, after, strict=True):
+        told = same.as_json()
+        assert told["probabilities"] == pytest.approx(item.as_json()["probabilities"], abs=1e-6)
+        assert told["weights"] == item.as_json()["weights"]
+        assert len(told["weights"]) == len(told["paths"])
+        assert sum(told["weights"]) == pytest.approx(1, abs=1e-5)
+    assert after[0].as_json()["weights"] != [pytest.approx(1 / 3)] * 3
+    assert after[2].as_json()["weights"] == [1.0]  # a study of one scan
+    assert "weights" not in by_study().predict(scans)[0].as_json()
+
+
+def test_what_is_weighed_in_evaluation_is_weighed_in_prediction() -> None:
+    scans = [a_scan(row, study) for row, study in enumerate(STUDIES)]
+    pixels = np.stack([scan.pixels for scan in scans])
+    outputs = weighing().compute(pixels, None, None, Cases.of(STUDIES))
+    told = weighing().predict(scans)
+    assert outputs.importance is not None
+    assert outputs.importance.shape == (6,)
+    for row, item in enumerate(told):
+        assert item.probabilities is not None
+        shown = list(item.probabilities.values())
+        assert shown == pytest.approx(outputs.probabilities[row].tolist(), abs=1e-5)
+    weights = Cases.of(STUDIES).weights(outputs.importance)
+    assert told[0].weights == pytest.approx(weights[[0, 2, 5]].tolist(), abs=1e-4)
+
+
+def test_attention_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    saved(weighing(), tmp_path / "bundle")
+    rewrite(tmp_path / "bundle", head__pool="median")
+    with pytest.raises(IntegrityError, match="pool"):
+        load_bundle(tmp_path / "bundle")
+    saved(by_study(), tmp_path / "bundle")
+    rewrite(tmp_path / "bundle", head__pool="attention")  # whose arrays are not there
+    with pytest.raises(IntegrityError, match="do not fit"):
+        load_bundle(tmp_path / "bundle")
+    torn = replace(weighing().head.attention, mix=np.zeros(3, np.float32))
+    saved(replace(weighing(), head=replace(weighing().head, attention=torn)), tmp_path / "bundle")
+    with pytest.raises(IntegrityError, match="do not fit"):
+        load_bundle(tmp_path / "bundle")

@@ -18,12 +18,13 @@ pytestmark = pytest.mark.slow
 Call = Callable[..., Ended]
 
 
-def test_a_study_of_patients(here: Call, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pool", ["mean", "attention"])
+def test_a_study_of_patients(pool: str, here: Call, tmp_path: Path) -> None:
     drawn = write_phantoms(tmp_path / "p", PhantomSettings(60, labelled_fraction=1, size=32))
     out = tmp_path / "out"
     run = here(
         *("run", drawn.scans, "--labels", drawn.labels, "--out", out, *QUICK),
-        *("--decide-by", "patient", "--target", "sensitivity>=0.8"),
+        *("--decide-by", "patient", "--target", "sensitivity>=0.8", "--pool", pool),
     )
     assert run.code == 0, run.err
     found, rows = metrics(out), table(out / "predictions.csv")
@@ -58,6 +59,23 @@ def test_a_study_of_patients(here: Call, tmp_path: Path) -> None:
         shown = float(row["probability:diseased"])
         assert line["probabilities"]["diseased"] == pytest.approx(shown, abs=1e-5)
         assert line["case"] == row["case"]
+        assert ("weights" in line) == ("weights" in row) == (pool == "attention")
+        if pool == "attention":
+            weights = [float(each) for each in row["weights"].split(";")]
+            assert line["weights"] == pytest.approx(weights, abs=1e-4)
+            assert sum(weights) == pytest.approx(1, abs=1e-4)
+            assert "(attention)" in page
+
+
+def test_attention_needs_cases_and_no_second_score(here: Call, tmp_path: Path) -> None:
+    drawn = write_phantoms(tmp_path / "p", PhantomSettings(30, labelled_fraction=1, size=32))
+    source = ("run", drawn.scans, "--labels", drawn.labels, "--out", tmp_path / "out", *QUICK)
+    alone = here(*source, "--pool", "attention")
+    assert (alone.code, alone.out) == (2, "")
+    assert "--decide-by" in alone.err
+    both = here(*source, "--pool", "attention", "--decide-by", "patient", "--fine-tune", "last")
+    assert both.code == 2
+    assert "--fine-tune" in both.err
 
 
 def test_patients_with_two_labels_stop_the_run(here: Call, tmp_path: Path) -> None:

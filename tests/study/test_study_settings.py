@@ -60,6 +60,7 @@ FULL = {
     "sampling": "square-root",
     "calibration": "isotonic",
     "decide_by": "study",
+    "pool": "attention",
     "prediction_sets": "mondrian:site",
     "coverage": 0.8,
     "risk": 0.1,

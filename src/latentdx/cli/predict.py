@@ -268,10 +268,12 @@ def write_table(path: Path, found: list[Any], model: Any) -> None:
 
     classes, reads = model.classes, model.covariates is not None
     joins = model.decide_by != "scan"
+    weighs = any(item.weights is not None for item in found)
     header = ("path", "scan_id", "status", "label", *(f"probability:{c}" for c in classes),
               "prediction_set", "anomaly_score", "reason",
               *(("missing_covariates",) if reads else ()),
-              *(("case", "paths") if joins else ()))  # fmt: skip
+              *(("case", "paths") if joins else ()),
+              *(("weights",) if weighs else ()))  # fmt: skip
     rows = [
         (
             *(item.path, item.scan_id, item.status, item.label or ""),
@@ -283,6 +285,7 @@ def write_table(path: Path, found: list[Any], model: Any) -> None:
             item.reason.code if item.reason else "",
             *((";".join(item.missing or ()),) if reads else ()),
             *((item.case or "", ";".join(item.paths or ())) if joins else ()),
+            *((";".join(map(str, item.weights or ())),) if weighs else ()),
         )
         for item in found
     ]

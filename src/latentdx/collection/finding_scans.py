@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.findings import Findings, question_classes
-from latentdx.collection.labelled import LabelledScans, ordered_rows
+from latentdx.collection.labelled import LabelledScans, load_with_words
 from latentdx.collection.split import Part, Split
 from latentdx.collection.store import Collection
 
@@ -46,15 +46,5 @@ def load_findings(
     collection: Collection, split: Split, findings: Findings, *names: Part
 ) -> FindingScans:
     """Read the scans of some parts into memory, in the order of `ordered_rows`."""
-    table = collection.metadata()
-    rows = ordered_rows(table, split, *names)
-    scans = LabelledScans(
-        collection.pixels(rows),
-        np.full(len(rows), -1),
-        table.patient_or_scan()[rows],
-        table.scan_id[rows],
-        split.parts[rows],
-        findings.names,
-        split.hash,
-    )
-    return FindingScans(scans, findings.targets(table.label[rows].tolist()), findings.names)
+    scans, words = load_with_words(collection, split, findings.names, *names)
+    return FindingScans(scans, findings.targets(words), findings.names)

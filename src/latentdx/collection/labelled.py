@@ -85,20 +85,28 @@ def load_parts(
     collection: Collection, split: Split, classes: tuple[str, ...], *names: Part
 ) -> LabelledScans:
     """Read the scans of some parts into memory, in the order of `ordered_rows`."""
+    scans, words = load_with_words(collection, split, classes, *names)
+    index = {name: number for number, name in enumerate(classes)}
+    labels = [index[word] if word else -1 for word in words]
+    return replace(scans, labels=np.array(labels, np.int64))
+
+
+def load_with_words(
+    collection: Collection, split: Split, classes: tuple[str, ...], *names: Part
+) -> tuple[LabelledScans, list[str]]:
+    """The scans of `load_parts`, every label -1, and their labels as they are stored.
+
+    `""` where a scan has none.
+    """
     table = collection.metadata()
     rows = ordered_rows(table, split, *names)
-    index = {name: number for number, name in enumerate(classes)}
-    labelled = table.is_labelled[rows]
-    labels = [
-        index[name] if known else -1
-        for name, known in zip(table.label[rows].tolist(), labelled.tolist(), strict=True)
-    ]
-    return LabelledScans(
+    scans = LabelledScans(
         collection.pixels(rows),
-        np.array(labels, np.int64),
+        np.full(len(rows), -1),
         table.patient_or_scan()[rows],
         table.scan_id[rows],
         split.parts[rows],
         classes,
         split.hash,
     )
+    return scans, np.where(table.is_labelled[rows], table.label[rows], "").tolist()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latentdx.collection.labelled import LabelledScans, ordered_rows
+from latentdx.collection.labelled import LabelledScans, load_with_words
 from latentdx.collection.split import Part, Split
 from latentdx.collection.store import Collection
 from latentdx.collection.values import values_of
@@ -35,15 +35,5 @@ class ValuedScans:
 
 def load_values(collection: Collection, split: Split, *names: Part) -> ValuedScans:
     """Read the scans of some labelled parts into memory, in the order of `ordered_rows`."""
-    table = collection.metadata()
-    rows = ordered_rows(table, split, *names)
-    scans = LabelledScans(
-        collection.pixels(rows),
-        np.full(len(rows), -1),
-        table.patient_or_scan()[rows],
-        table.scan_id[rows],
-        split.parts[rows],
-        (),
-        split.hash,
-    )
-    return ValuedScans(scans, values_of(table.label[rows].tolist()))
+    scans, words = load_with_words(collection, split, (), *names)
+    return ValuedScans(scans, values_of(words))
