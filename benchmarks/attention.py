@@ -26,7 +26,6 @@ from benchmarks.few_labels import Features, features_of
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
 from benchmarks.worth import CACHE, POOLS, VARIANTS, encoder
 from benchmarks.worth_sets import load
-from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.cases import Cases
 from latentdx.collection.ingest import ingest
 from latentdx.collection.labelled import LabelledScans, load_parts
@@ -84,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.attention", description=__doc__)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--sets", nargs="*", choices=SETS, default=SETS)
+    parser.add_argument("--short", action="store_true", help="two copies, all labels")
     parser.add_argument("--quick", action="store_true", help="one fold of phantoms: does it work?")
     asked = parser.parse_args(arguments)
     names, folds = (SETS[1:2], 1) if asked.quick else (asked.sets, FOLDS)
@@ -94,7 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: dict[str, Any] = {}
     for name in names:
         scans = _one_of_several() if name == ONE else sets[name].scans(sets[name].learned(0))
-        results[name] = _of(network, scans, name, folds)
+        known = features_of(network, scans, 2 if asked.short else HeadSettings().most_copies)
+        shares = (1.0,) if asked.short else (1.0, FEW)
+        results[name] = _of(known, scans, name, shares, folds)
         print(name, results[name], flush=True)
         write(out, {**made, "results": results})
     return 0
@@ -108,12 +110,13 @@ def _one_of_several() -> LabelledScans:
     return load_parts(collection, split, ("healthy", "diseased"), "train")
 
 
-def _of(network: Autoencoder, scans: LabelledScans, name: str, folds: int) -> dict[str, Any]:
-    known = features_of(network, scans, HeadSettings().most_copies)
+def _of(
+    known: Features, scans: LabelledScans, name: str, shares: Sequence[float], folds: int
+) -> dict[str, Any]:
     names = np.char.add(np.char.add(scans.patients, " "), scans.labels.astype(str))
     counts = np.bincount(Cases.of(names).number)
     told: dict[str, Any] = {"scans": len(scans), "by_patient": np.bincount(counts).tolist()}
-    for share in (1.0, FEW):
+    for share in shares:
         fits = list(_fits(known, names, name, share, folds))
         told[f"{100 * share:g} %"] = {
             way: {
@@ -135,10 +138,10 @@ def _fits(
         for draw in range(DRAWS if share < 1 else 1):
             generator = numpy_generator(0, "attention", name, number, draw)
             train, calibrate, others = _drawn(known, learned, share, generator)
-            yield {
-                way: _judged(known, names, (train, calibrate, others, tested), way, number)
-                for way in WAYS
-            }
+            rows = train, calibrate, others, tested
+            found = {way: _judged(known, names, rows, way, number) for way in WAYS}
+            print(name, share, number, draw, found, flush=True)
+            yield found
 
 
 def _drawn(

@@ -24,8 +24,8 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 _UNITS = 32
-_FOLDS = 5
-_STEPS, _EVERY = 400, 10
+_FOLDS = 3
+_STEPS, _EVERY = 300, 10
 _RATE, _DECAY, _DROPOUT = 2e-3, 0.1, 0.25
 
 
