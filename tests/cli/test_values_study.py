@@ -131,6 +131,7 @@ def test_step_by_step_the_collection_knows_its_task(
         (("--task", "regression", "--prevalence", "0.1"), "E_OPTION", "--prevalence"),
         (("--task", "regression", "--order", "1,2"), "E_OPTION", "--order"),
         (("--task", "regression", "--covariates", "sex"), "E_OPTION", "--covariates"),
+        (("--task", "regression", "--pool", "attention"), "E_OPTION", "--pool"),
         (("--task", "regression", "--features", "auto"), "E_OPTION", "name the features"),
         (("--task", "regression", "--risk", "0.1"), "E_OPTION", "--risk"),
     ],

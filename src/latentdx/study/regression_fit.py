@@ -39,7 +39,7 @@ _OF_CLASSES = (
         "positive",
         "order",
     ),
-    "covariates",
+    *("covariates", "pool"),
 )
 
 
