@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.family import name_of
-from latentdx.bundle.heads import Arrays, describe_head, head_from, head_parts, part_of, sets_from
+from latentdx.bundle.heads import (
+    Arrays,
+    covariates_from,
+    describe_head,
+    head_from,
+    head_parts,
+    part_of,
+    sets_from,
+)
 from latentdx.bundle.schema import (
     EncoderDescription,
     FindingDescription,
@@ -82,6 +90,7 @@ def findings_model(
             gate,
             policy=policy,
             risk=None if head.risk is None else RiskControl(**head.risk.model_dump()),
+            covariates=covariates_from(head),
         )
 
     names = tuple(item.name for item in description.findings)

@@ -36,6 +36,10 @@ class FindingScans:
         """The scans at these numbers, or where a mask is True."""
         return replace(self, scans=self.scans.take(rows), targets=self.targets[rows])
 
+    def put_beside(self, beside: NDArray[np.float32] | None) -> FindingScans:
+        """With what the classifiers read of each scan beside its pixels, (N, K), or nothing."""
+        return replace(self, scans=replace(self.scans, beside=beside))
+
     def question(self, number: int) -> LabelledScans:
         """The scans with labels 0 and 1: without the finding of this number, and with it."""
         classes = question_classes(self.names[number])

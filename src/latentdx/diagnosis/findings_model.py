@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.cases import DecideBy
@@ -52,6 +53,7 @@ class FindingsModel:
             one.encoder is first.encoder
             and one.gate is first.gate
             and (one.kind, one.flip, one.sets.column) == (first.kind, first.flip, first.sets.column)
+            and one.covariates == first.covariates
             for one in self.models
         )
         if not alike or len(self.models) != len(self.findings.names):
@@ -92,13 +94,19 @@ class FindingsModel:
         """Of the prediction sets of each finding."""
         return self.models[0].sets.coverage
 
-    def compute(self, pixels: Pixels, groups: Sequence[str] | None = None) -> tuple[Outputs, ...]:
+    def compute(
+        self,
+        pixels: Pixels,
+        groups: Sequence[str] | None = None,
+        beside: NDArray[np.float32] | None = None,
+    ) -> tuple[Outputs, ...]:
         """For each finding what its model has to say of pixels (N, C, *spatial).
 
-        The encoder looks once. `groups` (N,) are values of the prediction sets' column.
+        The encoder looks once. `groups` (N,) are values of the prediction sets' column; `beside`
+        (N, K) the scans' encoded `covariates`, by default as if none were known.
         """
         look = self.models[0].look(pixels)
-        return tuple(model.judge(look, groups) for model in self.models)
+        return tuple(model.judge(look, groups, beside) for model in self.models)
 
     def request(self, key: bytes) -> Request:
         """What scans must be made into before `compute` takes them."""
@@ -119,7 +127,8 @@ class FindingsModel:
     ) -> list[Diagnosis]:
         """Diagnoses of decoded scans that were fitted by `request`."""
         groups = [group_of(scan, self.models[0].sets.column) for scan in scans]
-        outputs = self.compute(as_stored(np.stack([scan.pixels for scan in scans])), groups)
+        told = None if self.covariates is None else self.covariates.encode_scans(scans)
+        outputs = self.compute(as_stored(np.stack([scan.pixels for scan in scans])), groups, told)
         return [
             self._diagnosis(path, scan, outputs, row, abstain=abstain)
             for row, (path, scan) in enumerate(zip(paths, scans, strict=True))
@@ -139,6 +148,7 @@ class FindingsModel:
             "ok",
             anomaly_score=round(float(seen.anomaly[row]), 6),
             bundle=self.bundle,
+            missing=None if self.covariates is None else self.covariates.missing_in(scan),
         )
         measure = str(seen.strangest[row]) if seen.foreign[row] else None
         if reason := why_foreign(scan, self.gate, measure):

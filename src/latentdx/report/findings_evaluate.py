@@ -42,7 +42,7 @@ def evaluate_findings(
 ) -> FindingsResult:
     """Run the model on every test scan; `groups` as in `evaluate_test`."""
     found = []
-    for number, outputs in enumerate(model.compute(test.scans.pixels, groups)):
+    for number, outputs in enumerate(model.compute(test.scans.pixels, groups, test.scans.beside)):
         scans = test.question(number)
         said = Predictions(scans.labels, scans.patients, outputs.probabilities, outputs.decisions)
         found.append(TestResult(scans, outputs, said))

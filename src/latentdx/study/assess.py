@@ -81,16 +81,16 @@ def assess_step(
     ]  # fmt: skip
     decided = how_it_decides(model)
     if prepared.covariates is not None:
-        decided = (*decided, _tell_covariates(prepared, result, rivals, metrics, settings.seed))
+        decided = (*decided, tell_covariates(prepared, result, rivals, metrics, settings.seed))
     counted = PLURALS[prepared.decide_by]
     sentence = verdict(result.predictions, rivals, settings.seed, counted)
     return Assessment(result, rivals, metrics, sentence, model.head.threshold, decided)
 
 
-def _tell_covariates(
+def tell_covariates(
     prepared: Prepared,
-    result: TestResult,
-    rivals: Mapping[str, Predictions],
+    result: Tested,
+    rivals: Mapping[str, Any],
     metrics: dict[str, Any],
     seed: int,
 ) -> str:

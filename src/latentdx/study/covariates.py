@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from latentdx.collection.findings import Findings
 from latentdx.collection.split import Split
 from latentdx.collection.table import CollectionTable
 from latentdx.core.errors import StopError
@@ -29,13 +31,27 @@ def fit_covariates(table: CollectionTable, split: Split, names: Sequence[str]) -
     # Not by the labels of test: they are looked at once, when the model is finished.
     known = split.rows("train", "tune", "calibrate")
     _, labels = np.unique(table.label[known], return_inverse=True)
-    for name, values in columns_of(table.take(known), names).items():
-        if names_the_label(values, labels.astype(np.int64)):
+    _refuse_labels(columns_of(table.take(known), names), labels.astype(np.int64))
+    train = table.take(split.rows("train"))
+    return Covariates.fit(columns_of(train, names), train.patient_or_scan().tolist())
+
+
+def require_no_finding(
+    table: CollectionTable, split: Split, covariates: Covariates, findings: Findings
+) -> None:
+    """Raise `StopError` ``E_COVARIATE`` where a column is one of several findings in other words."""
+    known = table.take(split.rows("train", "tune", "calibrate"))
+    columns = columns_of(known, covariates.names)
+    for labels in findings.targets(known.label.tolist()).T:
+        _refuse_labels(columns, labels)
+
+
+def _refuse_labels(columns: Mapping[str, Column], labels: NDArray[np.int64]) -> None:
+    for name, values in columns.items():
+        if names_the_label(values, labels):
             found = f"the column {name!r} is the label in other words"
             fix = "leave it out of --covariates: who asks for a diagnosis does not know it yet"
             raise StopError("E_COVARIATE", found, fix=fix)
-    train = table.take(split.rows("train"))
-    return Covariates.fit(columns_of(train, names), train.patient_or_scan().tolist())
 
 
 def told_of(

@@ -157,6 +157,7 @@ def _evaluate_findings(
 ) -> dict[str, Any]:
     prepared, seed = opened.prepared, opened.settings.seed
     test = load_findings(prepared.collection, prepared.split, model.findings, "test")
+    test = test.put_beside(prepared.beside(test.scans.scan_ids.tolist()))
     column = model.models[0].sets.column
     groups = groups_in(prepared.table, test.scans.scan_ids.tolist(), column)
     result = evaluate_findings(model, test, groups)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,9 @@ from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.scan_groups import groups_in
 from latentdx.report.baselines import run_baselines
+from latentdx.features.table import put_beside
 from latentdx.report.cautions import few_patients, wide_intervals
+from latentdx.report.decided import how_findings_decide
 from latentdx.report.findings_evaluate import (
     FindingsResult,
     evaluate_findings,
@@ -26,8 +28,8 @@ from latentdx.report.findings_predictions import FindingPredictions
 from latentdx.report.findings_rivals import FindingRivals, shuffled_findings
 from latentdx.report.predictions import as_json
 from latentdx.report.subgroups import gap_warnings, subgroups
-from latentdx.report.verdict import verdict
-from latentdx.study.assess import audit_warnings, told_columns, warnings_of
+from latentdx.report.verdict import WITHOUT, verdict
+from latentdx.study.assess import audit_warnings, tell_covariates, told_columns, warnings_of
 from latentdx.study.findings_learn import aim_findings, load_asked, notes_by_finding
 from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
@@ -46,6 +48,7 @@ class FindingsAssessment:
     rivals: Mapping[str, FindingPredictions]
     metrics: dict[str, Any]
     verdict: str
+    decided: tuple[str, ...]
 
 
 def assess_findings(
@@ -60,7 +63,7 @@ def assess_findings(
     result = evaluate_findings(model, test, groups)
     rivals, told = _rivals(prepared, model, scans, settings, clock)
     clock.step("control", "Running the control: shuffled labels")
-    embeddings = model.models[0].extract(scans.scans.pixels)
+    embeddings = put_beside(model.models[0].extract(scans.scans.pixels), scans.scans.beside)
     heads = [one.head for one in model.models]
     control = shuffled_findings(heads, scans, embeddings, settings.seed)
     clock.step("report", "Computing intervals and writing the report")
@@ -80,8 +83,11 @@ def assess_findings(
         *told_columns(told),
         *finding_warnings(result, metrics),
     ]
+    decided = how_findings_decide(model)
+    if prepared.covariates is not None:
+        decided = (*decided, tell_covariates(prepared, result, rivals, metrics, seed))
     sentence = verdict(result.predictions, rivals, seed)
-    return FindingsAssessment(model, result, rivals, metrics, sentence)
+    return FindingsAssessment(model, result, rivals, metrics, sentence, decided)
 
 
 def tested_metrics(
@@ -132,4 +138,13 @@ def _rivals(
     def step(name: str) -> None:
         clock.progress(done[name], 3, name)
 
-    return run_baselines(rivals, extra, step, model.models[0].kind), told
+    found = run_baselines(rivals, extra, step, model.models[0].kind)
+    if prepared.covariates is not None:
+        plain = replace(prepared, covariates=None)
+        found[WITHOUT] = replace(
+            rivals,
+            scans=scans.put_beside(None),
+            aim=None if rivals.aim is None else aim_findings(plain, settings),
+            unlabelled=partial(unlabelled_table, plain, seed=seed, most=MOST_FOR_SCALE),
+        ).with_features(model.models[0].extract)
+    return found, told

@@ -43,8 +43,9 @@ def asked_of(prepared: Prepared) -> Findings:
 
 
 def load_asked(prepared: Prepared, *names: Part) -> FindingScans:
-    """The scans of some parts with the findings that are asked for."""
-    return load_findings(prepared.collection, prepared.split, asked_of(prepared), *names)
+    """The scans of some parts with the findings that are asked for, and covariates."""
+    found = load_findings(prepared.collection, prepared.split, asked_of(prepared), *names)
+    return found.put_beside(prepared.beside(found.scans.scan_ids.tolist()))
 
 
 def check_findings_choices(prepared: Prepared, settings: RunSettings) -> None:
@@ -87,7 +88,11 @@ def fit_findings(
     models = []
     for number, head in enumerate(heads):
         classes = question_classes(scans.names[number])
-        model = DiagnosticModel(network, head, classes, kind, flip, every, gate, policy=policy)
+        model = DiagnosticModel(
+            *(network, head, classes, kind, flip, every, gate),
+            policy=policy,
+            covariates=prepared.covariates,
+        )
         asked = replace(seen, scans=tune.question(number))
         models.append(decide_by(model, asked, prepared, settings))
     found = FindingsModel(tuple(models), asked_of(prepared))

@@ -16,7 +16,6 @@ from latentdx.collection.split import LABELLED_PARTS
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import numpy_generator
 from latentdx.report.card import render_card
-from latentdx.report.decided import how_findings_decide
 from latentdx.report.findings_card import findings_section
 from latentdx.report.findings_content import FindingExamples, FindingsContent
 from latentdx.report.findings_page import render_findings
@@ -94,7 +93,7 @@ def findings_content(
         settings=shown_settings(made.settings),
         provenance=provenance,
         invalid=prepared.invalid,
-        decided=how_findings_decide(model),
+        decided=assessment.decided,
     )
 
 

@@ -30,7 +30,7 @@ from latentdx.core.seeds import derive_seed
 from latentdx.features.covariates import Covariates
 from latentdx.features.shortcut_findings import with_shortcuts
 from latentdx.features.shortcuts import Shortcuts, find_shortcuts
-from latentdx.study.covariates import fit_covariates, told_of
+from latentdx.study.covariates import fit_covariates, require_no_finding, told_of
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
@@ -156,6 +156,8 @@ def open_prepared(path: Path, settings: RunSettings, clock: Clock | None = None)
     findings = _findings(table, split, settings) if task == "multi-label" else None
     classes = findings.names if findings else _classes(table, task, settings)
     covariates = fit_covariates(table, split, settings.covariates)
+    if findings and covariates:
+        require_no_finding(table, split, covariates, findings)
     found = audit(table, split.parts, near)
     return Prepared(
         *(collection, table, split, classes, found),
@@ -185,9 +187,6 @@ def _findings(table: CollectionTable, split: Split, settings: RunSettings) -> Fi
     if settings.positive is not None:
         text = f"--positive {settings.positive!r} with several findings a scan"
         raise StopError("E_OPTION", text, fix="leave it out: each finding is a question of its own")
-    if settings.covariates:
-        text = "--covariates with several findings a scan: not supported yet"
-        raise StopError("E_OPTION", text, fix="leave them out")
     return Findings.of(table, split)
 
 
