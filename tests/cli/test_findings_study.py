@@ -201,3 +201,60 @@ def test_what_is_refused(
     here: Call, tmp_path: Path, labels: list[str], more: tuple[str, ...], expected: str
 ) -> None:
     assert expected in refusal(here, tmp_path, labels, *more)
+
+
+def with_age(root: Path, column: str = "age") -> Path:
+    """The table with an age that says something of every finding, or with a finding itself."""
+    rows = table(root / "labels.csv")
+    for number, row in enumerate(rows):
+        names = [name.strip() for name in row["label"].split(";")]
+        row["age"] = str(40 + 9 * ("disc" in names) + 7 * ("bar" in names) + number // 2 % 7)
+        row["disc is there"] = "yes" if "disc" in names else "no"
+    path = root / f"{column}.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(
+            file, ["path", "label", "patient_id", column], extrasaction="ignore"
+        )
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@pytest.mark.slow
+def test_covariates_beside_several_findings(here: Call, tmp_path: Path) -> None:
+    root = write_cohort(tmp_path)
+    source = ("run", root / "scans", "--classifier", "logistic", *QUICK)
+    labels = with_age(root)
+    out = root / "with"
+    run = here(*source, "--labels", labels, "--out", out, "--covariates", "age")
+    assert run.code == 0, run.err
+    found = metrics(out)
+    assert found["covariates"]["columns"] == ["age"]
+    gain = (
+        found["test"]["auroc"]["value"] - found["baselines"]["without-covariates"]["auroc"]["value"]
+    )
+    assert found["covariates"]["gain"]["value"] == pytest.approx(gain, abs=1e-12)
+    page = (out / "report.html").read_text()
+    assert "Beside the picture it reads" in page
+    assert "against the picture alone" in page or "cannot be told" in page
+
+    own = here("evaluate", out / "bundle", out / "collection", "--out", root / "own", "--json")
+    assert own.json["test"]["auroc"]["value"] == pytest.approx(found["test"]["auroc"]["value"])
+    assert own.json["covariates"]["missing"] == {"age": 0}
+
+    row = table(out / "predictions.csv")[0]
+    scan = (out / "bundle", root / "scans" / row["path"], "--json")
+    told = here("predict", *scan, "--table", labels).json
+    alone = here("predict", *scan).json
+    assert (told["missing_covariates"], alone["missing_covariates"]) == ([], ["age"])
+    for name in FINDINGS:
+        shown = float(row[f"probability:{name}"])
+        assert told["probabilities"][name] == pytest.approx(shown, abs=1e-5)
+    assert told["probabilities"] != alone["probabilities"]
+
+    column = with_age(root, "disc is there")
+    refused = here(
+        *source, "--labels", column, "--out", root / "no", "--covariates", "disc is there"
+    )
+    assert refused.code == 2
+    assert "E_COVARIATE" in refused.err

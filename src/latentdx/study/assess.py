@@ -21,6 +21,7 @@ from latentdx.report.controls import ControlScans, shuffled_labels
 from latentdx.report.decided import how_it_decides
 from latentdx.report.equal_label import equal_label_warnings, scores_at_equal_label
 from latentdx.report.evaluate import TestResult, evaluate_test, reconstruction
+from latentdx.report.findings_evaluate import FindingsResult
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.predictions import Predictions, as_json
 from latentdx.report.subgroups import gap_warnings, subgroups
@@ -89,7 +90,7 @@ def assess_step(
 
 def tell_covariates(
     prepared: Prepared,
-    result: Tested,
+    result: TestResult | FindingsResult,
     rivals: Mapping[str, Any],
     metrics: dict[str, Any],
     seed: int,

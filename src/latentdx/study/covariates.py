@@ -39,7 +39,7 @@ def fit_covariates(table: CollectionTable, split: Split, names: Sequence[str]) -
 def require_no_finding(
     table: CollectionTable, split: Split, covariates: Covariates, findings: Findings
 ) -> None:
-    """Raise `StopError` ``E_COVARIATE`` where a column is one of several findings in other words."""
+    """Raise `StopError` ``E_COVARIATE`` where a column is one of the findings in other words."""
     known = table.take(split.rows("train", "tune", "calibrate"))
     columns = columns_of(known, covariates.names)
     for labels in findings.targets(known.label.tolist()).T:

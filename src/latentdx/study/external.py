@@ -20,6 +20,7 @@ from latentdx.bundle.schema import (
 from latentdx.collection.audit import audit
 from latentdx.collection.cases import require_one_label
 from latentdx.collection.finding_scans import load_findings
+from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split import split_by_patient
 from latentdx.collection.store import Collection
@@ -30,9 +31,10 @@ from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.diagnosis.scan_groups import groups_in
+from latentdx.features.covariates import Covariates
 from latentdx.report.abstention import abstention_of
 from latentdx.report.cautions import size_warnings
-from latentdx.report.decided import how_it_decides
+from latentdx.report.decided import how_findings_decide, how_it_decides
 from latentdx.report.evaluate import evaluate_test, reconstruction
 from latentdx.report.findings_evaluate import evaluate_findings
 from latentdx.report.findings_page import render_findings
@@ -138,9 +140,7 @@ def _evaluate_classes(
     if model.decide_by != "scan":
         metrics["decide_by"] = model.decide_by
     if model.covariates is not None:
-        read = covariates_told(model.covariates, prepared.table, test.scan_ids.tolist())
-        metrics["covariates"] = read
-        metrics["warnings"] += missing_warnings(read)
+        _read(model.covariates, prepared, test, metrics)
     assessment = Assessment(
         result, {}, metrics, sentence, model.head.threshold, how_it_decides(model)
     )
@@ -168,7 +168,10 @@ def _evaluate_findings(
         }
     )
     metrics["warnings"] += finding_warnings(result, metrics)
-    assessment = FindingsAssessment(model, result, {}, metrics, sentence)
+    if model.covariates is not None:
+        _read(model.covariates, prepared, test.scans, metrics)
+    decided = how_findings_decide(model)
+    assessment = FindingsAssessment(model, result, {}, metrics, sentence, decided)
     out.mkdir(parents=True, exist_ok=True)
     made = FindingsMade(opened.settings, prepared, assessment)
     write_findings(out / "predictions.csv", made)
@@ -176,6 +179,15 @@ def _evaluate_findings(
     write_atomic(out / "report.html", page)
     write_json(out / "metrics.json", metrics)
     return metrics
+
+
+def _read(
+    covariates: Covariates, prepared: Prepared, scans: LabelledScans, metrics: dict[str, Any]
+) -> None:
+    """What was known of the covariates, into the metrics."""
+    told = covariates_told(covariates, prepared.table, scans.scan_ids.tolist())
+    metrics["covariates"] = told
+    metrics["warnings"] += missing_warnings(told)
 
 
 def _check_destination(out: Path) -> None:

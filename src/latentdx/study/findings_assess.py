@@ -13,8 +13,8 @@ from latentdx.collection.finding_scans import FindingScans
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.scan_groups import groups_in
-from latentdx.report.baselines import run_baselines
 from latentdx.features.table import put_beside
+from latentdx.report.baselines import run_baselines
 from latentdx.report.cautions import few_patients, wide_intervals
 from latentdx.report.decided import how_findings_decide
 from latentdx.report.findings_evaluate import (
