@@ -1,6 +1,6 @@
 # make setup, then make demo; `make` alone lists the rest.
 # Nothing here but `setup` needs a network, and it asks only the index that pip is set up with;
-# `test`, run as root on Debian, installs dcmtk, too.
+# `test`, run as root on Debian, installs dcmtk and Chromium, too, and asks npm's registry for two packages.
 
 # The first of these that is new enough; PYTHON=/path/to/python chooses another.
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
@@ -32,7 +32,7 @@ setup: .make/installed
 demo: setup
 	@$(BIN)/latentdx demo --out demo
 
-test: setup .make/debian
+test: setup .make/debian .make/browser
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 test-fast: setup
@@ -76,4 +76,14 @@ bench: setup
 		echo "Installing dcmtk ..." && apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq dcmtk >/dev/null; } || \
 		echo "dcmtk is not installed: the comparisons with it will be skipped." >&2
+	@touch $@
+
+# A browser for the tests of the pages; where it cannot be installed those tests skip, and say so.
+.make/browser: tests/browser/package-lock.json | .make/venv
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && \
+		echo "Installing Chromium ..." && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends chromium nodejs npm fonts-dejavu-core fonts-wqy-microhei >/dev/null; } || \
+		echo "Chromium is not installed: the tests of the pages in a browser will be skipped." >&2
+	@command -v npm >/dev/null && npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --silent || \
+		echo "npm's packages are not installed: the tests of the pages in a browser will be skipped." >&2
 	@touch $@

@@ -162,7 +162,7 @@ def test_paths_that_are_no_text_do_not_stop_the_page():
 def test_every_section_of_an_invalid_run_says_so(binary):
     page = render(binary_content(invalid="4 test patients were in train"))
     sections = re.findall(r"<section.*?</section>", page, flags=re.DOTALL)
-    assert len(sections) == 7
+    assert len(sections) == 8
     for part in (page[: page.index("<section")], *sections):
         assert "4 test patients were in train" in part
         assert part.count("INVALID.") == 1
@@ -258,3 +258,20 @@ def test_nearly_equal_scans_lie_side_by_side():
     assert page.count('<figure class="alike">') == 1
     assert all(f'alt="{path}"' in page for path in paths)
     assert '<figure class="alike">' not in render(content)
+
+
+def test_the_worst_scans_are_shown_where_there_are_any(binary):
+    worst = replace(binary.examples, labels=1 - binary.examples.labels)
+    page = render(binary_content(worst=worst))
+    section = re.search(r'<section aria-labelledby="fails">.*?</section>', page, re.DOTALL)[0]
+    assert section.count("<li>") == len(worst.pixels)
+    called = (worst.probabilities[:, 1] >= binary.threshold).astype(int)
+    assert section.count("✕") == int((called != worst.labels).sum()) > 0
+    empty = replace(worst, **{name: getattr(worst, name)[:0] for name in vars(worst)})
+    assert "No test scan was decided wrongly." in words(render(binary_content(worst=empty)))
+    assert "wrongly" not in words(render(binary))
+
+
+def test_the_order_leads_from_the_data_to_what_it_cost(binary):
+    found = re.findall(r'<section aria-labelledby="(.*?)">', render(binary))
+    assert found == ["data", "result", "worth", "fails", "decides", "sees", "made", "limits"]

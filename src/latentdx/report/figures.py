@@ -176,7 +176,7 @@ def training(history: Sequence[Mapping[str, Any]], names: Mapping[str, str] = LO
         axes = figure.subplots()
         for k, (name, line) in enumerate(lines.items()):
             if len(line):
-                axes.plot(*line.T, label=name, **_line(k))
+                axes.plot(*line.T, marker="" if len(line) > 1 else "o", label=name, **_line(k))
         axes.set(xlabel="Epoch", ylabel="Loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _legend(axes, loc="upper right")

@@ -64,6 +64,7 @@ class FindingsContent:
     provenance: Mapping[str, str] = field(default_factory=dict)
     invalid: str | None = None
     decided: tuple[str, ...] = ()
+    worst: FindingExamples | None = None
     threshold: float | None = None
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from latentdx.metrics.discrimination import auroc
 from latentdx.report import figures
 from latentdx.report.card import LIMITS, METRIC_NAMES, count, field_of, number
-from latentdx.report.findings_content import FindingsContent
+from latentdx.report.findings_content import FindingExamples, FindingsContent
 from latentdx.report.page import (
     COMPARED,
     EXAMPLES_SHOWN,
@@ -31,6 +31,7 @@ from latentdx.report.template import template
 OF_FINDING = ("prevalence", "auroc", "sensitivity", "specificity", "average_precision", "brier")
 _TITLES = {"prevalence": "Prevalence", **METRIC_NAMES}
 _MOST_CURVES = 8
+WORST_WORDS = "The scans with the least probability for a finding that was decided wrongly."
 
 
 class FindingRow(NamedTuple):
@@ -44,6 +45,7 @@ class FindingRow(NamedTuple):
 def render_findings(content: FindingsContent) -> str:
     """The whole page, self-contained; see `render`, whose template it fills differently."""
     shown, metrics = content.examples, content.metrics
+    worst = content.worst
     full = brightest(shown.pixels[:EXAMPLES_SHOWN], shown.reconstructions[:EXAMPLES_SHOWN])
     text = template("findings.html.j2", number=number, count=count, spell=spell).render(
         content=content,
@@ -56,7 +58,9 @@ def render_findings(content: FindingsContent) -> str:
         compared=list(compared_of(metrics, COMPARED)),
         compared_titles=[METRIC_NAMES[name] for name in COMPARED],
         confusion=[],
-        pictures=list(_pictures(content, full)),
+        pictures=list(_pictures(shown, full)),
+        worst=None if worst is None else list(_pictures(worst, full)),
+        worst_words=WORST_WORDS,
         brightest=full,
         are_volumes=shown.pixels.ndim > 4,
         field_of=field_of,
@@ -113,15 +117,13 @@ def _curves(content: FindingsContent) -> Iterator[figures.Curve]:
         yield figures.Curve(content.classes[k], own, scores, auroc(own, scores))
 
 
-def _pictures(content: FindingsContent, full: float) -> Iterator[Picture]:
-    shown = content.examples
+def _pictures(shown: FindingExamples, full: float) -> Iterator[Picture]:
     for i in range(min(EXAMPLES_SHOWN, len(shown.pixels))):
         name, probability = shown.likeliest[i]
         yield Picture(
             images=triple(shown.pixels[i], shown.reconstructions[i], full),
             label=shown.labels[i],
             called=shown.decisions[i],
-            stated=name,
-            probability=number(probability),
+            note=f"likeliest: {name}, {number(probability)}",
             agrees=shown.labels[i] == shown.decisions[i],
         )

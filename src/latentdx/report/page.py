@@ -26,7 +26,7 @@ from latentdx.report.card import (
     metric_names,
     number,
 )
-from latentdx.report.content import ReportContent
+from latentdx.report.content import Examples, ReportContent
 from latentdx.report.decision_figure import decision_curve
 from latentdx.report.further_words import further_titles
 from latentdx.report.pictures import Triple, brightest, triple
@@ -47,6 +47,7 @@ COMPARED = (
 )
 OF_GRADES = ("quadratic_kappa", "grade_error", "auroc", "balanced_accuracy", "accuracy", "brier")
 EXAMPLES_SHOWN = 12
+WORST_WORDS = "The scans that were decided wrongly with the least probability for their own label."
 PATHS_SHOWN = 20
 
 
@@ -81,8 +82,7 @@ class Picture(NamedTuple):
     images: Triple
     label: str
     called: str
-    stated: str
-    probability: str
+    note: str
     agrees: bool
 
 
@@ -109,7 +109,9 @@ def render(content: ReportContent) -> str:
         compared=compared,
         compared_titles=[titles[name] for name in columns],
         confusion=_confusion(content),
-        pictures=list(_pictures(content)),
+        pictures=list(_pictures(content, content.examples)),
+        worst=None if content.worst is None else list(_pictures(content, content.worst)),
+        worst_words=WORST_WORDS,
         brightest=_brightest(content),
         are_volumes=content.examples.pixels.ndim > 4,
         field_of=field_of,
@@ -235,8 +237,8 @@ def _confusion(content: ReportContent) -> list[tuple[str, list[tuple[int, float]
     return list(zip(content.classes, rows, strict=True))
 
 
-def _pictures(content: ReportContent) -> Iterator[Picture]:
-    shown, full = content.examples, _brightest(content)
+def _pictures(content: ReportContent, shown: Examples) -> Iterator[Picture]:
+    full = _brightest(content)
     for i in range(min(EXAMPLES_SHOWN, len(shown.pixels))):
         label, called = int(shown.labels[i]), _called(shown.probabilities[i], content.threshold)
         stated = 1 if len(content.classes) == 2 else called
@@ -244,8 +246,8 @@ def _pictures(content: ReportContent) -> Iterator[Picture]:
             images=triple(shown.pixels[i], shown.reconstructions[i], full),
             label=content.classes[label] if 0 <= label < len(content.classes) else "no label",
             called=content.classes[called],
-            stated=content.classes[stated],
-            probability=number(float(shown.probabilities[i, stated])),
+            note=f"probability of {content.classes[stated]}: "
+            f"{number(float(shown.probabilities[i, stated]))}",
             agrees=label in (called, -1),
         )
 

@@ -64,3 +64,4 @@ class ValueContent:
     provenance: Mapping[str, str] = field(default_factory=dict)
     invalid: str | None = None
     decided: tuple[str, ...] = ()
+    worst: ValueExamples | None = None

@@ -14,11 +14,12 @@ from latentdx.report.card import BASELINE_NAMES, count, field_of, known_number, 
 from latentdx.report.page import Measure, measure_of, spell, steps_of
 from latentdx.report.pictures import Triple, brightest, triple
 from latentdx.report.template import template
-from latentdx.report.value_content import ValueContent
+from latentdx.report.value_content import ValueContent, ValueExamples
 from latentdx.report.value_words import METRIC_NAMES, VALUE_LIMITS, with_unit
 
 EXAMPLES_SHOWN = 12
 PATHS_SHOWN = 20
+WORST_WORDS = "The scans of the largest error."
 
 _NOTES = {
     "mae": "mean distance between prediction and value",
@@ -63,7 +64,9 @@ def render_values(content: ValueContent) -> str:
         compared=list(_compared(content)),
         compared_titles=list(titles.values()),
         bounded=math.isfinite(content.half_width),
-        pictures=list(_pictures(content, full)),
+        pictures=list(_pictures(content, shown, full)),
+        worst=None if content.worst is None else list(_pictures(content, content.worst, full)),
+        worst_words=WORST_WORDS,
         brightest=full,
         are_volumes=shown.pixels.ndim > 4,
         field_of=field_of,
@@ -116,8 +119,7 @@ def _bars(content: ValueContent) -> Sequence[choice_figures.Bar]:
     return found
 
 
-def _pictures(content: ValueContent, full: float) -> Iterator[Picture]:
-    shown = content.examples
+def _pictures(content: ValueContent, shown: ValueExamples, full: float) -> Iterator[Picture]:
     for i in range(min(EXAMPLES_SHOWN, len(shown.pixels))):
         value, predicted = float(shown.values[i]), float(shown.predicted[i])
         yield Picture(

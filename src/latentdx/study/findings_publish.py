@@ -34,6 +34,7 @@ from latentdx.study.publish import (
 from latentdx.study.settings import RunSettings
 
 _EXAMPLES = 12
+_WORST = 6
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def findings_content(
         thresholds=assessment.metrics["thresholds"],
         map_points=map_points(first.embeddings[shown], seed),
         map_labels=targets[shown].max(axis=1),
-        examples=_examples(assessment, seed),
+        examples=_examples_of(assessment, _drawn(assessment, seed)),
+        worst=_examples_of(assessment, _worst(assessment)),
         history=history_rows(history),
         settings=shown_settings(made.settings),
         provenance=provenance,
@@ -131,26 +133,40 @@ def _columns(assessment: FindingsAssessment, name: str) -> Any:
     return np.stack([each if each.ndim == 1 else each[:, 1] for each in found], axis=1)
 
 
-def _examples(assessment: FindingsAssessment, seed: int) -> FindingExamples:
+def _drawn(assessment: FindingsAssessment, seed: int) -> list[int]:
     """Test scans of every set of findings in turn, drawn."""
-    result, findings = assessment.result, assessment.model.findings
-    labels = [findings.label(row == 1) for row in result.tested.targets]
-    decided = [findings.label(row == 1) for row in _columns(assessment, "decisions")]
-    order = numpy_generator(seed, "examples").permutation(len(labels)).tolist()
+    targets = assessment.result.tested.targets
+    labels = [assessment.model.findings.label(row == 1) for row in targets]
     by_label: dict[str, list[int]] = {}
-    for row in order:
+    for row in numpy_generator(seed, "examples").permutation(len(labels)).tolist():
         by_label.setdefault(labels[row], []).append(row)
     turns = [
         row for turn in range(_EXAMPLES) for rows in by_label.values() for row in rows[turn:][:1]
     ]
-    rows = turns[:_EXAMPLES]
+    return turns[:_EXAMPLES]
+
+
+def _worst(assessment: FindingsAssessment) -> list[int]:
+    """Scans with a finding decided wrongly, the least probability for what it is labelled first."""
+    targets = assessment.result.tested.targets
+    probabilities = _columns(assessment, "probabilities")
+    wrong = _columns(assessment, "decisions") != targets
+    own = np.where(targets == 1, probabilities, 1 - probabilities)
+    least = np.where(wrong, own, np.inf).min(axis=1)
+    order: list[int] = np.argsort(least, kind="stable").tolist()
+    return [row for row in order if np.isfinite(least[row])][:_WORST]
+
+
+def _examples_of(assessment: FindingsAssessment, rows: list[int]) -> FindingExamples:
+    result, findings = assessment.result, assessment.model.findings
+    decided = _columns(assessment, "decisions")[rows]
     probabilities = _columns(assessment, "probabilities")[rows]
     top = probabilities.argmax(axis=1).tolist()
     return FindingExamples(
         result.scans.pixels[rows],
         result.each[0].outputs.reconstructions[rows],
-        [labels[row] for row in rows],
-        [decided[row] for row in rows],
+        [findings.label(row == 1) for row in result.tested.targets[rows]],
+        [findings.label(row == 1) for row in decided],
         [(findings.names[k], float(probabilities[i, k])) for i, k in enumerate(top)],
     )
 

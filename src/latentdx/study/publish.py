@@ -37,6 +37,7 @@ from latentdx.study.prepare import Prepared
 from latentdx.study.settings import RunSettings
 
 _EXAMPLES = 12
+_WORST = 6
 _MAP_SCANS = 1500
 
 
@@ -94,7 +95,8 @@ def content_of(
         rivals={name: rival.probabilities for name, rival in assessment.rivals.items()},
         map_points=map_points(result.outputs.embeddings[shown], seed),
         map_labels=result.predictions.labels[shown],
-        examples=_examples(assessment, seed),
+        examples=_examples_of(assessment, _drawn(assessment, seed)),
+        worst=_examples_of(assessment, worst_rows(assessment)),
         history=history_rows(history),
         settings=shown_settings(made.settings),
         provenance=provenance,
@@ -197,18 +199,30 @@ def map_points(embeddings: NDArray[np.float32], seed: int) -> NDArray[np.float64
     return np.asarray(tsne.fit_transform(components), np.float64)
 
 
-def _examples(assessment: Assessment, seed: int) -> Examples:
+def _drawn(assessment: Assessment, seed: int) -> NDArray[np.int64]:
     """Test scans of every class in turn, drawn."""
     labels = assessment.result.predictions.labels
     order = numpy_generator(seed, "examples").permutation(len(labels))
     by_class = [[row for row in order.tolist() if labels[row] == k] for k in np.unique(labels)]
     turns = [row for turn in range(_EXAMPLES) for rows in by_class for row in rows[turn : turn + 1]]
-    rows = np.array(turns[:_EXAMPLES], np.int64)
+    return np.array(turns[:_EXAMPLES], np.int64)
+
+
+def worst_rows(assessment: Assessment) -> NDArray[np.int64]:
+    """Test scans that were decided wrongly, the least probability for the own label first."""
+    told = assessment.result.predictions
+    own = told.probabilities[np.arange(len(told.labels)), told.labels]
+    wrong = np.flatnonzero(told.decisions != told.labels)
+    return wrong[np.argsort(own[wrong], kind="stable")][:_WORST]
+
+
+def _examples_of(assessment: Assessment, rows: NDArray[np.int64]) -> Examples:
+    result = assessment.result
     return Examples(
-        assessment.result.scans.pixels[rows],
-        assessment.result.outputs.reconstructions[rows],
-        labels[rows],
-        assessment.result.predictions.probabilities[rows],
+        result.scans.pixels[rows],
+        result.outputs.reconstructions[rows],
+        result.predictions.labels[rows],
+        result.predictions.probabilities[rows],
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentdx.autoencoder.engine.checkpoint import Epoch
 from latentdx.autoencoder.family import name_of
@@ -28,6 +29,7 @@ from latentdx.study.regression_assess import ValueAssessment
 from latentdx.study.settings import RunSettings
 
 _EXAMPLES = 12
+_WORST = 6
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def value_content(
     shown = map_rows(len(told.test), seed)
     drawn = numpy_generator(seed, "examples").permutation(len(told.test))[:_EXAMPLES]
     drawn = drawn[np.argsort(told.test.values[drawn], kind="stable")]
+    errs = np.argsort(-np.abs(told.outputs.values - told.test.values), kind="stable")[:_WORST]
     return ValueContent(
         name=Path(made.settings.source).resolve().name,
         units=told.units,
@@ -85,17 +88,22 @@ def value_content(
         half_width=told.half_width,
         map_points=map_points(told.outputs.look.views[0][shown], seed),
         map_values=told.test.values[shown],
-        examples=ValueExamples(
-            told.test.scans.pixels[drawn],
-            told.outputs.look.reconstructions[drawn],
-            told.test.values[drawn],
-            told.outputs.values[drawn],
-        ),
+        examples=_examples_of(told, drawn),
+        worst=_examples_of(told, errs),
         history=history_rows(history),
         settings=shown_settings(made.settings),
         provenance=provenance,
         invalid=prepared.invalid,
         decided=told.decided,
+    )
+
+
+def _examples_of(told: ValueAssessment, rows: NDArray[np.int64]) -> ValueExamples:
+    return ValueExamples(
+        told.test.scans.pixels[rows],
+        told.outputs.look.reconstructions[rows],
+        told.test.values[rows],
+        told.outputs.values[rows],
     )
 
 

@@ -1,0 +1,76 @@
+"""One page of each kind that latentdx writes, as full as real ones."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import test_doctor_page
+import test_findings_report
+import test_training_page
+import test_value_report
+from report_content import FEATURES, binary_content, three_class_content
+
+from latentdx.report.choice_page import compare_page
+from latentdx.report.doctor_page import doctor_page
+from latentdx.report.findings_page import render_findings
+from latentdx.report.model_metrics import model_metrics
+from latentdx.report.page import render
+from latentdx.report.predictions import Predictions
+from latentdx.report.suggest_page import Proposal, SuggestContent, suggest_page
+from latentdx.report.training_page import training_page
+from latentdx.report.value_page import render_values
+
+
+@cache
+def every_page() -> dict[str, str]:
+    """HTML by the kind of page."""
+    binary, three = full_binary(), three_class_content()
+    values = test_value_report.content()
+    findings = test_findings_report.content()
+    return {
+        "classes": render(binary),
+        "three-classes": render(
+            three_class_content(invalid="test patients were seen", worst=three.examples)
+        ),
+        "findings": render_findings(findings),
+        "values": render_values(test_value_report.content(worst=values.examples)),
+        "training": training_page(test_training_page.content()),
+        "doctor": doctor_page(test_doctor_page.content()),
+        "suggest": suggest_page(suggestions()),
+        "compare": compare_page(compared()),
+    }
+
+
+def full_binary():
+    """A report with all that two classes may have."""
+    made = binary_content()
+    patients = (np.arange(len(made.labels)) * 3 // 4).astype(str)
+    told = Predictions(made.labels, patients, made.probabilities, made.decisions)
+    further = model_metrics(told, 0, 0.02)
+    test = {**made.metrics["test"], **further["test"]}
+    metrics = {**made.metrics, **further, "test": test, "features": FEATURES}
+    return binary_content(metrics=metrics, worst=made.examples)
+
+
+def suggestions() -> SuggestContent:
+    pixels = np.random.default_rng(0).random((3, 1, 32, 32), dtype=np.float32)
+    each = [
+        Proposal(rank, f"{rank}.png", "hesitates between labels", "yes", 0.51, picture)
+        for rank, picture in enumerate(pixels, 1)
+    ]
+    return SuggestContent("scans", "uncertain", 40, each)
+
+
+def compared() -> dict[str, object]:
+    estimate = {"value": 0.42, "low": 0.31, "high": 0.55, "n_scans": 60, "n_patients": 60}
+    rows = [
+        {
+            "name": name, "kind": kind, "log_loss": estimate, "to_first": None,
+            "to_untrained": estimate, "auroc": estimate, "seconds": 12.5,
+            "images_per_second": 900.0, "parameters": 123456,
+        }
+        for name, kind in (("invariant", "trained"), ("invariant, untrained", "untrained"))
+    ]  # fmt: skip
+    caution = "Chosen on tune: the scores are too good."
+    return {"rows": rows, "settings": {"labelled": 40}, "caution": caution}
