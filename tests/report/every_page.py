@@ -14,6 +14,7 @@ from report_content import FEATURES, binary_content, three_class_content
 from latentdx.report.choice_page import compare_page
 from latentdx.report.doctor_page import doctor_page
 from latentdx.report.findings_page import render_findings
+from latentdx.report.language import in_language
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.page import render
 from latentdx.report.predictions import Predictions
@@ -30,6 +31,7 @@ def every_page() -> dict[str, str]:
     findings = test_findings_report.content()
     return {
         "classes": render(binary),
+        "chinese": in_language(render(binary), "zh"),
         "three-classes": render(
             three_class_content(invalid="test patients were seen", worst=three.examples)
         ),

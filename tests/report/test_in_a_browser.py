@@ -16,7 +16,7 @@ HERE = Path(__file__).parents[1] / "browser"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 KINDS = (
     *("classes", "findings", "values", "training"),
-    *("doctor", "suggest", "compare"),
+    *("doctor", "suggest", "compare", "chinese"),
 )
 
 pytestmark = [

@@ -67,6 +67,7 @@ FULL = {
     "target": "sensitivity>=0.9",
     "gate_rate": 0.03,
     "prevalence": 0.02,
+    "language": "zh",
 }
 
 

@@ -66,6 +66,10 @@ PrevalenceOption = Annotated[
         "beside those of the test part. Two classes only. Default: that of the test part.",
     ),
 ]
+LanguageOption = Annotated[
+    str | None,
+    typer.Option("--language", help="Of the report: en (default) or zh. Files of data stay as is."),
+]
 CovariatesOption = Annotated[
     str | None,
     typer.Option(

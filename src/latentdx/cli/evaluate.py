@@ -18,6 +18,8 @@ Example:
   latentdx evaluate study/bundle other_hospital --out validation
 
   latentdx evaluate study/bundle other_hospital --prevalence 0.02 --out validation
+
+  latentdx evaluate study/bundle other_hospital --language zh --out validation
 """
 
 
@@ -31,6 +33,7 @@ def evaluate(
     collection: Annotated[Path, typer.Argument(help="Folder of the collection.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")],
     prevalence: decision_options.PrevalenceOption = None,
+    language: decision_options.LanguageOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
     """See `HELP`."""
@@ -39,14 +42,14 @@ def evaluate(
     from latentdx.cli.console import ConsoleReporter
     from latentdx.cli.summary import summary
     from latentdx.core.errors import StopError
-    from latentdx.study.external import evaluate_bundle
+    from latentdx.report.language import language_of
+    from latentdx.study.external import Wanted, evaluate_bundle
 
     if prevalence is not None and not 0 < prevalence < 1:
         raise StopError(
             "E_OPTION", f"--prevalence {prevalence:g}", fix="give a share, such as 0.02"
         )
+    wanted = Wanted(prevalence, language_of(language))
     with ConsoleReporter() as reporter:
-        metrics, sentence = evaluate_bundle(
-            bundle, collection, out, reporter, prevalence=prevalence
-        )
+        metrics, sentence = evaluate_bundle(bundle, collection, out, reporter, wanted=wanted)
     typer.echo(json.dumps(metrics) if as_json else summary(metrics, sentence))

@@ -113,6 +113,7 @@ def run(
     target: decision_options.TargetOption = None,
     prevalence: decision_options.PrevalenceOption = None,
     gate_rate: decision_options.GateRateOption = None,
+    language: decision_options.LanguageOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
     """See `HELP`."""
@@ -132,7 +133,7 @@ def run(
         **{"patient_pattern": patient_pattern, "positive": positive, "overlap": overlap},
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
-        **{"risk": risk, "target": target, "prevalence": prevalence},
+        **{"risk": risk, "target": target, "prevalence": prevalence, "language": language},
         "semi_supervised": semi_supervised,
         **{
             "gate_rate": gate_rate,

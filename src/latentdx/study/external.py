@@ -38,6 +38,7 @@ from latentdx.report.decided import how_findings_decide, how_it_decides
 from latentdx.report.evaluate import evaluate_test, reconstruction
 from latentdx.report.findings_evaluate import evaluate_findings
 from latentdx.report.findings_page import render_findings
+from latentdx.report.language import Language, in_language
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.page import render
 from latentdx.report.subgroups import gap_warnings, subgroups
@@ -56,6 +57,21 @@ from latentdx.study.settings import RunSettings
 _WRITTEN = {"predictions.csv", "report.html", "metrics.json"}
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of an evaluation.
+
+    Attributes
+    ----------
+    prevalence: the share of the positive class for which predictive values are told; None: that of
+        the scans tested.
+    language: of the report.
+    """
+
+    prevalence: float | None = None
+    language: Language = "en"
+
+
 def evaluate_bundle(
     bundle: Path,
     path: Path,
@@ -63,17 +79,17 @@ def evaluate_bundle(
     reporter: Reporter,
     *,
     autoencoder: nn.Module | None = None,
-    prevalence: float | None = None,
+    wanted: Wanted | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Score a bundle on the labelled scans of a collection; writes the report to `out`.
 
-    `prevalence`: the share of the positive class for which predictive values are told; None: that
-    of the scans tested. Returns the metrics and a sentence on what was tested. Raises `StopError`:
+    Returns the metrics and a sentence on what was tested. Raises `StopError`:
     ``E_CLASSES`` (the collection has labels that the bundle does not know), ``E_SIZE``,
     ``E_NO_LABELS``, ``E_STUDY_LABELS``, ``E_OPTION`` (a prevalence of other than two classes),
     ``E_DESTINATION`` (other things than an earlier evaluation lie at `out`).
     """
     reporter.step("evaluate", "Evaluating the bundle")
+    wanted = wanted or Wanted()
     _check_destination(out)
     model = load_bundle(bundle, autoencoder=autoencoder)
     told = read_description((bundle / DESCRIPTION).read_text(), bundle)
@@ -81,8 +97,8 @@ def evaluate_bundle(
     if isinstance(model, RegressionModel) or isinstance(told, ValueDescription):
         assert isinstance(model, RegressionModel)
         assert isinstance(told, ValueDescription)
-        require_prevalence_of_two(prevalence, 0)
-        return evaluate_values(model, told, collection, out)
+        require_prevalence_of_two(wanted.prevalence, 0)
+        return evaluate_values(model, told, collection, out, wanted.language)
     table = collection.metadata()
     _check(model, collection, table)
     require_one_label(table, model.decide_by)
@@ -98,8 +114,10 @@ def evaluate_bundle(
         covariates=model.covariates,
         decide_by=model.decide_by,
     )
-    require_prevalence_of_two(prevalence, 0 if several else len(model.classes))
-    settings = _settings(told, path).model_copy(update={"prevalence": prevalence})
+    require_prevalence_of_two(wanted.prevalence, 0 if several else len(model.classes))
+    settings = _settings(told, path).model_copy(
+        update={"prevalence": wanted.prevalence, "language": wanted.language}
+    )
     opened = Opened(prepared, settings)
     sentence = what_was_tested(is_own)
     if isinstance(model, FindingsModel):
@@ -147,7 +165,8 @@ def _evaluate_classes(
     out.mkdir(parents=True, exist_ok=True)
     made = Made(opened.settings, prepared, assessment)
     write_predictions(out / "predictions.csv", made)
-    write_atomic(out / "report.html", render(content_of(made, {"bundle": model.bundle}, ())))
+    page = render(content_of(made, {"bundle": model.bundle}, ()))
+    write_atomic(out / "report.html", in_language(page, opened.settings.language))
     write_json(out / "metrics.json", metrics)
     return metrics
 
@@ -176,7 +195,7 @@ def _evaluate_findings(
     made = FindingsMade(opened.settings, prepared, assessment)
     write_findings(out / "predictions.csv", made)
     page = render_findings(findings_content(made, {"bundle": model.bundle}, ()))
-    write_atomic(out / "report.html", page)
+    write_atomic(out / "report.html", in_language(page, opened.settings.language))
     write_json(out / "metrics.json", metrics)
     return metrics
 

@@ -19,6 +19,7 @@ from latentdx.report.card import render_card
 from latentdx.report.findings_card import findings_section
 from latentdx.report.findings_content import FindingExamples, FindingsContent
 from latentdx.report.findings_page import render_findings
+from latentdx.report.language import in_language
 from latentdx.report.shortcut_card import shortcut_section
 from latentdx.study.findings_assess import FindingsAssessment
 from latentdx.study.folder import RunFolder, write_csv
@@ -61,7 +62,8 @@ def publish_findings(folder: RunFolder, made: FindingsMade, pretrained: Pretrain
         seed=made.settings.seed,
     )
     content = replace(content, provenance={**content.provenance, "bundle": bundle})
-    write_atomic(folder.root / "report.html", render_findings(content))
+    page = in_language(render_findings(content), made.settings.language)
+    write_atomic(folder.root / "report.html", page)
     write_json(folder.root / "metrics.json", assessment.metrics)
     return bundle
 

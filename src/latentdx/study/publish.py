@@ -28,6 +28,7 @@ from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.report.alike import alike_paths
 from latentdx.report.card import render_card
 from latentdx.report.content import Examples, ReportContent
+from latentdx.report.language import in_language
 from latentdx.report.page import render
 from latentdx.report.shortcut_card import shortcut_section
 from latentdx.study.assess import Assessment
@@ -66,7 +67,8 @@ def publish(folder: RunFolder, made: Made, pretrained: Pretrained, model: Diagno
         seed=made.settings.seed,
     )
     provenance = {**content.provenance, "bundle": bundle}
-    write_atomic(folder.root / "report.html", render(replace(content, provenance=provenance)))
+    page = render(replace(content, provenance=provenance))
+    write_atomic(folder.root / "report.html", in_language(page, made.settings.language))
     write_json(folder.root / "metrics.json", made.assessment.metrics)
     return bundle
 

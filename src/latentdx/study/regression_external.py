@@ -15,6 +15,7 @@ from latentdx.collection.tasks import resolve_task
 from latentdx.collection.values import check_values
 from latentdx.core.files import write_atomic, write_json
 from latentdx.diagnosis.regression_model import RegressionModel
+from latentdx.report.language import Language, in_language
 from latentdx.report.value_page import render_values
 from latentdx.study.external_part import check_collection, own_test_part, what_was_tested
 from latentdx.study.prepare import Prepared
@@ -28,7 +29,11 @@ from latentdx.study.settings import RunSettings
 
 
 def evaluate_values(
-    model: RegressionModel, told: ValueDescription, collection: Collection, out: Path
+    model: RegressionModel,
+    told: ValueDescription,
+    collection: Collection,
+    out: Path,
+    language: Language = "en",
 ) -> tuple[dict[str, Any], str]:
     """See `evaluate_bundle`. Raises `StopError` ``E_TASK`` where a label is no number."""
     table = collection.metadata()
@@ -59,6 +64,6 @@ def evaluate_values(
     out.mkdir(parents=True, exist_ok=True)
     write_value_predictions(out / "predictions.csv", made)
     page = render_values(value_content(made, {"bundle": model.bundle}, ()))
-    write_atomic(out / "report.html", page)
+    write_atomic(out / "report.html", in_language(page, language))
     write_json(out / "metrics.json", metrics)
     return metrics, sentence

@@ -28,9 +28,10 @@ from latentdx.diagnosis.semi_supervised import SemiSupervised
 from latentdx.diagnosis.set_rule import parse_sets
 from latentdx.diagnosis.threshold import parse_target
 from latentdx.features.kinds import DEFAULT, FeatureChoice
+from latentdx.report.language import Language
 from latentdx.scans.policy import BurnedIn, FramesPolicy, Policy
 
-_WITHOUT_EFFECT = ("minutes", "track")
+_WITHOUT_EFFECT = ("minutes", "track", "language")
 
 
 class RunSettings(BaseModel):
@@ -62,6 +63,7 @@ class RunSettings(BaseModel):
     burned_in: BurnedIn = "quarantine"
     identity_map: bool = False
     seed: int = Field(default=0, ge=0)
+    language: Language = "en"
     minutes: float | None = Field(default=None, gt=0)
     patient_pattern: str | None = None
     one_scan_per_patient: bool = False
