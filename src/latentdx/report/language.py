@@ -230,10 +230,14 @@ class _Page(HTMLParser):
             at = end
 
     def _stays(self, piece: str, *, marked: bool) -> str:
-        if len(_WORDS.findall(_CODE.sub(" ", piece))) < _FEWEST:
+        if not _is_sentence(piece):
             return piece
         self.missing.append(piece)
         return f'<span lang="en">{piece}</span>' if marked else piece
+
+
+def _is_sentence(text: str) -> bool:
+    return len(_WORDS.findall(_CODE.sub(" ", text))) >= _FEWEST
 
 
 def looked_up(sentence: str, language: Language) -> str | None:
@@ -254,4 +258,4 @@ def looked_up(sentence: str, language: Language) -> str | None:
                 *(told.in_gaps.told(text) if of_terms else text for text, of_terms in both)
             )
     said = told.terms.told(sentence)
-    return said if said != sentence else None
+    return said if said != sentence and not _is_sentence(said) else None
