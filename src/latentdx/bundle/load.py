@@ -39,6 +39,7 @@ from latentdx.bundle.values import value_model
 from latentdx.core.errors import IntegrityError, StopError
 from latentdx.diagnosis.abstain import RiskControl
 from latentdx.diagnosis.anomaly import AnomalyGate
+from latentdx.diagnosis.drift_reference import Reference
 from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.fine_tuned import FineTuneFacts
 from latentdx.diagnosis.gate_header import Headers
@@ -159,6 +160,7 @@ def _class_model(
             network, part_of(arrays, "tuned"), FineTuneFacts(**told.fine_tune.model_dump())
         ),
         decide_by=told.decide_by,
+        reference=Reference.from_arrays(kept) if (kept := part_of(arrays, "reference")) else None,
     )
 
 

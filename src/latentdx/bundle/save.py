@@ -141,6 +141,8 @@ def _parts(model: AnyModel) -> dict[str, dict[str, NDArray[Any]]]:
 
 def _class_parts(model: DiagnosticModel) -> dict[str, dict[str, NDArray[Any]]]:
     found = {**head_parts(model.head), "gate": model.gate.to_arrays()}
+    if model.reference is not None:
+        found["reference"] = model.reference.to_arrays()
     return found if model.tuned is None else {**found, "tuned": tuned_arrays(model.tuned)}
 
 

@@ -12,6 +12,8 @@ from latentdx.cli import decision_options, options
 HELP = """Evaluate a bundle on the labelled scans of a collection.
 
 Of the collection that it was made from only the test part is used; of any other, all scans.
+The scans are compared with those that the bundle was made from (drift). Without labels that is all
+that is told, with the accuracy to be expected where the drift is small.
 
 Example:
 

@@ -13,6 +13,8 @@ def summary(metrics: dict[str, Any], verdict: str) -> str:
     """Test metrics with intervals, the baselines' AUROCs, the control, and the verdict."""
     from latentdx.report.card import plural
 
+    if "test" not in metrics:
+        return _of_decisions(metrics, verdict)
     test = metrics["test"]
     if "mae" in test:
         return _of_values(metrics, verdict)
@@ -29,7 +31,22 @@ def summary(metrics: dict[str, Any], verdict: str) -> str:
     if others:
         lines.append("AUROC of the baselines and of the control:")
     lines += [f"  {name:<20}{_number(found['auroc'])}" for name, found in others.items()]
-    return "\n".join([*lines, verdict])
+    return "\n".join([*lines, *_of_drift(metrics), verdict])
+
+
+def _of_decisions(metrics: dict[str, Any], verdict: str) -> str:
+    """Of a collection without labels: what was decided, and drift."""
+    lines = [f"{metrics['n_scans']} scans of {metrics['n_patients']} patients, decided as"]
+    lines += [f"  {name:<20}{count}" for name, count in metrics["decisions"].items()]
+    return "\n".join([*lines, *_of_drift(metrics), verdict])
+
+
+def _of_drift(metrics: dict[str, Any]) -> list[str]:
+    from latentdx.report.drift_words import drift_rows, drift_sentences
+
+    drift = metrics.get("drift", {})
+    rows = [f"  {name:<28}{size}, {apart}" for name, size, apart, _ in drift_rows(drift)]
+    return [*drift_sentences(drift), *rows]
 
 
 def _of_values(metrics: dict[str, Any], verdict: str) -> str:

@@ -24,6 +24,7 @@ from latentdx.diagnosis.diagnoses import (
     request_for,
     why_foreign,
 )
+from latentdx.diagnosis.drift_reference import Reference
 from latentdx.diagnosis.fine_tuned import FineTuned
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.outputs import Conclusion, Look, Outputs, Pixels, look_at
@@ -55,6 +56,7 @@ class DiagnosticModel:
     covariates: what it reads of a scan beside the picture, or None.
     tuned: a copy of the encoder that was trained on labels, which scores beside the head; or None.
     decide_by: whether scans, studies or patients are decided, from the scores of their scans.
+    reference: what it keeps of the scans it was made from, to tell drift by; or None.
     """
 
     encoder: Autoencoder
@@ -70,6 +72,7 @@ class DiagnosticModel:
     covariates: Covariates | None = None
     tuned: FineTuned | None = None
     decide_by: DecideBy = "scan"
+    reference: Reference | None = None
 
     def extract(self, pixels: Pixels) -> NDArray[np.float32]:
         """Embeddings (N, D) of pixels (N, C, *spatial); (N, D + Q) with scores of `tuned`."""

@@ -28,7 +28,9 @@ class Section:
 
 
 @dataclass(frozen=True)
-class _Page:
+class Page:
+    """A page of sections; `command` is what was typed."""
+
     command: str
     title: str
     lead: str
@@ -60,7 +62,7 @@ def search_page(found: Mapping[str, Any]) -> str:
         "Of the log-loss between trials; told from six results on, and roughly.",
     )
     title = "No result yet" if best is None else describe(best["settings"])
-    return _rendered(_Page("search", title, lead, found["caution"], [made, mattered]))
+    return rendered(Page("search", title, lead, found["caution"], [made, mattered]))
 
 
 def compare_page(found: Mapping[str, Any]) -> str:
@@ -78,7 +80,7 @@ def compare_page(found: Mapping[str, Any]) -> str:
         "better. Speed is of this machine.",
     )
     title = ", ".join(row["name"] for row in rows if row["kind"] == "trained")
-    return _rendered(_Page("compare", title, lead, found["caution"], [section]))
+    return rendered(Page("compare", title, lead, found["caution"], [section]))
 
 
 def _bar(row: Mapping[str, Any]) -> Bar:
@@ -175,6 +177,7 @@ def spent(seconds: float | None) -> str:
     return f"{hours} h {left:02} min" if hours else f"{minutes} min {rest} s"
 
 
-def _rendered(page: _Page) -> str:
+def rendered(page: Page) -> str:
+    """The page as one HTML file that asks nothing of a network."""
     text = template("choice.html.j2").render(page=page)
     return text.encode("utf-8", "replace").decode("utf-8")

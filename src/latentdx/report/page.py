@@ -28,6 +28,7 @@ from latentdx.report.card import (
 )
 from latentdx.report.content import Examples, ReportContent
 from latentdx.report.decision_figure import decision_curve
+from latentdx.report.drift_words import drift_rows, drift_sentences
 from latentdx.report.further_words import further_titles
 from latentdx.report.pictures import Triple, brightest, triple
 from latentdx.report.template import template
@@ -119,6 +120,8 @@ def render(content: ReportContent) -> str:
         steps=steps_of(content.metrics),
         limits=LIMITS,
         paths_shown=PATHS_SHOWN,
+        drift_rows=drift_rows,
+        drift_sentences=drift_sentences,
         alike_of=partial(alike_of, content),
     )
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -11,6 +11,7 @@ from latentdx.bundle.save import AnyModel
 from latentdx.collection.tasks import TaskName
 from latentdx.study.assess import assess_step
 from latentdx.study.decide import check_choices
+from latentdx.study.drift import with_reference
 from latentdx.study.features_choice import features_step, kind_of
 from latentdx.study.findings_assess import assess_findings
 from latentdx.study.findings_learn import check_findings_choices, fit_findings
@@ -55,7 +56,8 @@ def _fit_classes(
     prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
 ) -> AnyModel:
     chosen = features_step(prepared, network, settings, clock)
-    return fit_step(prepared, network, settings, clock, kind=kind_of(chosen))
+    model = fit_step(prepared, network, settings, clock, kind=kind_of(chosen))
+    return with_reference(model, prepared, settings.seed)
 
 
 def _finish_classes(
@@ -67,6 +69,7 @@ def _finish_classes(
 ) -> Finished:
     chosen = features_step(prepared, pretrained.network, settings, clock)
     model = fit_step(prepared, pretrained.network, settings, clock, kind=kind_of(chosen))
+    model = with_reference(model, prepared, settings.seed)
     assessment = assess_step(prepared, model, settings, clock)
     if chosen is not None:
         assessment.metrics["features"] = chosen.as_json()

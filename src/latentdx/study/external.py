@@ -35,6 +35,7 @@ from latentdx.features.covariates import Covariates
 from latentdx.report.abstention import abstention_of
 from latentdx.report.cautions import size_warnings
 from latentdx.report.decided import how_findings_decide, how_it_decides
+from latentdx.report.drift_words import drift_warnings
 from latentdx.report.evaluate import evaluate_test, reconstruction
 from latentdx.report.findings_evaluate import evaluate_findings
 from latentdx.report.findings_page import render_findings
@@ -45,7 +46,14 @@ from latentdx.report.subgroups import gap_warnings, subgroups
 from latentdx.study.assess import Assessment, audit_warnings
 from latentdx.study.covariates import covariates_told, missing_warnings
 from latentdx.study.decide import require_prevalence_of_two
-from latentdx.study.external_part import check_collection, own_test_part, what_was_tested
+from latentdx.study.drift import drift_in
+from latentdx.study.external_part import (
+    check_collection,
+    check_shape,
+    own_test_part,
+    what_was_tested,
+)
+from latentdx.study.external_unlabelled import evaluate_unlabelled
 from latentdx.study.findings_assess import FindingsAssessment, finding_warnings, tested_metrics
 from latentdx.study.findings_publish import FindingsMade, findings_content, write_findings
 from latentdx.study.prepare import Prepared
@@ -83,6 +91,8 @@ def evaluate_bundle(
 ) -> tuple[dict[str, Any], str]:
     """Score a bundle on the labelled scans of a collection; writes the report to `out`.
 
+    Of classes a collection without labels is taken, too: see `evaluate_unlabelled`.
+
     Returns the metrics and a sentence on what was tested. Raises `StopError`:
     ``E_CLASSES`` (the collection has labels that the bundle does not know), ``E_SIZE``,
     ``E_NO_LABELS``, ``E_STUDY_LABELS``, ``E_OPTION`` (a prevalence of other than two classes),
@@ -100,6 +110,9 @@ def evaluate_bundle(
         require_prevalence_of_two(wanted.prevalence, 0)
         return evaluate_values(model, told, collection, out, wanted.language)
     table = collection.metadata()
+    if isinstance(model, DiagnosticModel) and not table.is_labelled.any():
+        check_shape(model.encoder, collection)
+        return evaluate_unlabelled(model, collection, out, told.seed, wanted.language)
     _check(model, collection, table)
     require_one_label(table, model.decide_by)
     several = isinstance(told, FindingsDescription)
@@ -155,6 +168,8 @@ def _evaluate_classes(
     )
     metrics["warnings"] += size_warnings(result.predictions, model.classes, metrics["test"])
     metrics["warnings"] += gap_warnings(metrics)
+    metrics["drift"] = drift_in(model, test, prepared, seed)
+    metrics["warnings"] += drift_warnings(metrics["drift"])
     if model.decide_by != "scan":
         metrics["decide_by"] = model.decide_by
     if model.covariates is not None:

@@ -73,6 +73,11 @@ def check_collection(encoder: Autoencoder, collection: Collection, table: Collec
     """Raise `StopError` ``E_NO_LABELS``, or ``E_SIZE`` where the encoder reads other scans."""
     if not table.is_labelled.any():
         raise StopError("E_NO_LABELS", "no scan has a label", fix="ingest with --labels CSV")
+    check_shape(encoder, collection)
+
+
+def check_shape(encoder: Autoencoder, collection: Collection) -> None:
+    """Raise `StopError` ``E_SIZE`` where the encoder reads scans of another shape."""
     expected = encoder.shape
     if expected != collection.shape:
         text = f"the bundle reads scans of shape {expected}, the collection holds "

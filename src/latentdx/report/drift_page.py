@@ -1,0 +1,33 @@
+"""The page of an evaluation without labels: what was decided, and how the scans differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from latentdx.report.choice_page import Page, Section, rendered
+from latentdx.report.drift_words import drift_rows, drift_sentences
+
+HEADER = ("compared", "difference", "how far apart", "p, corrected")
+_NOTE = (
+    "p-values are corrected for their number (Holm); how far apart: see the documentation of "
+    "evaluations."
+)
+
+
+def drift_page(name: str, metrics: Mapping[str, Any]) -> str:
+    """``report.html`` of a collection without labels, from its ``metrics.json``."""
+    total = max(1, metrics["n_scans"])
+    decided = Section(
+        "Decisions",
+        "",
+        ("decision", "scans", "share"),
+        [
+            (label, f"{n_scans:,}", f"{100 * n_scans / total:.0f} %")
+            for label, n_scans in metrics["decisions"].items()
+        ],
+        "",
+    )
+    compared = Section("Compared", "", HEADER, drift_rows(metrics["drift"]), _NOTE)
+    lead = " ".join(drift_sentences(metrics["drift"]))
+    return rendered(Page("evaluate", name, lead, metrics["warnings"][0], [decided, compared]))
