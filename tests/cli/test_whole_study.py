@@ -63,6 +63,7 @@ def test_metrics_have_every_part_and_each_number_its_five_fields(study: Study) -
         *("test", "baselines", "controls", "subgroups", "abstention", "reconstruction"),
         *("seconds", "warnings", "prevalence", "decision_curve", "subgroup_gaps"),
         "shortcuts",
+        *("seconds", "warnings", "prevalence", "decision_curve", "subgroup_gaps", "strata"),
     }
     assert set(found["test"]) >= TEST_METRICS
     assert set(found["baselines"]) == BASELINES
@@ -85,6 +86,7 @@ def test_metrics_have_every_part_and_each_number_its_five_fields(study: Study) -
     numbers += [told["auroc"] for of in ("metadata", "pixels") for told in shortcuts[of]]
     numbers += [told["told"] for told in shortcuts["embedding"]]
     numbers += [told["auroc"] for told in shortcuts["score_at_equal_label"]]
+    numbers += [group["error"] for group in found["strata"]["groups"]]
     abstention = found["abstention"]
     assert (abstention["sets"], abstention["target_coverage"]) == ("marginal", 0.9)
     answering = ("coverage", "answered_fraction", "accuracy_when_answered")

@@ -9,7 +9,7 @@ import test_doctor_page
 import test_findings_report
 import test_training_page
 import test_value_report
-from report_content import FEATURES, binary_content, three_class_content
+from report_content import FEATURES, binary_content, five, three_class_content
 
 from latentdx.report.choice_page import compare_page
 from latentdx.report.doctor_page import doctor_page
@@ -51,8 +51,18 @@ def full_binary():
     told = Predictions(made.labels, patients, made.probabilities, made.decisions)
     further = model_metrics(told, 0, 0.02)
     test = {**made.metrics["test"], **further["test"]}
+    group = {"labels": [30, 12], "error": five(0.31), "p_corrected": 0.002, "fails": True}
+    strata = {"error": 0.1, "groups": [group, {**group, "fails": False}]}
+    each = {"p": 0.001, "p_corrected": 0.003, "by": "auroc", "effect": 0.71, "size": "moderate"}
+    sex = {"of": "sex", "by": "total variation", "size": "none shown"}
+    tests = [{**each, "of": name} for name in ("pixels", "embeddings", "scores")]
+    ends = {"value": 0.81, "low": 0.75, "high": 0.86}
+    expected = {"average_confidence": ends, "thresholded_confidence": ends}
+    drift = {"n_reference": 120, "n_patients": 150, "tests": [*tests, {**each, **sex}],
+             "largest": "moderate", "expected": expected}  # fmt: skip
     metrics = {**made.metrics, **further, "test": test, "features": FEATURES}
-    return binary_content(metrics=metrics, worst=made.examples)
+    metrics |= {"strata": strata, "drift": drift}
+    return binary_content(metrics=metrics, worst=made.examples, strata=(made.examples,))
 
 
 def suggestions() -> SuggestContent:

@@ -46,7 +46,8 @@ class ReportContent:
     decided: how it decides, a sentence each.
     rivals: probabilities (N, K) of the baselines on the same scans, by name.
     map_points, map_labels: 2-D coordinates (N, 2) of the test embeddings, and their labels (N,).
-    examples: reconstructions beside their scans; worst: the same of the gravest errors.
+    examples: reconstructions beside their scans; worst: the same of the gravest errors;
+        strata: the same of errors in each hidden group that fails, in their order.
     history: one entry an epoch: ``epoch``, ``loss``, ``tune_loss``, ``images_per_second``.
     settings: the resolved settings, name -> value.
     provenance: versions, processor, device, split hash, bundle hash: name -> text.
@@ -73,4 +74,5 @@ class ReportContent:
     invalid: str | None = None
     decided: tuple[str, ...] = ()
     worst: Examples | None = None
+    strata: tuple[Examples, ...] = ()
     alike: Mapping[str, NDArray[Any]] = field(default_factory=dict)

@@ -113,6 +113,7 @@ def render(content: ReportContent) -> str:
         pictures=list(_pictures(content, content.examples)),
         worst=None if content.worst is None else list(_pictures(content, content.worst)),
         worst_words=WORST_WORDS,
+        strata=[list(_pictures(content, shown)) for shown in content.strata],
         brightest=_brightest(content),
         are_volumes=content.examples.pixels.ndim > 4,
         field_of=field_of,

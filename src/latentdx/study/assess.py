@@ -10,6 +10,7 @@ from typing import Any
 from latentdx.collection.cases import PLURALS
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.seeds import derive_seed
+from latentdx.diagnosis.drift_rows import reduced
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.scan_groups import groups_in
 from latentdx.features.table import put_beside
@@ -24,6 +25,7 @@ from latentdx.report.evaluate import TestResult, evaluate_test, reconstruction
 from latentdx.report.findings_evaluate import FindingsResult
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.predictions import Predictions, as_json
+from latentdx.report.strata import Strata, strata_of, strata_warnings
 from latentdx.report.subgroups import gap_warnings, subgroups
 from latentdx.report.verdict import WITHOUT, verdict
 from latentdx.study.covariates import covariates_told, missing_warnings, worth_sentence
@@ -48,6 +50,7 @@ class Assessment:
     verdict: str
     threshold: float | None
     decided: tuple[str, ...] = ()
+    strata: Strata | None = None
 
 
 def assess_step(
@@ -75,17 +78,20 @@ def assess_step(
     )
     metrics["shortcuts"] = shortcuts_told(prepared, scans, embeddings, settings.seed, scored)
     notes = warnings_of(notes_of(model.sets, model.risk), metrics, settings)
+    strata = strata_of(reduced(model, result.outputs), result.predictions, settings.seed)
+    metrics["strata"] = strata.told
     sizes = size_warnings(result.predictions, prepared.classes, metrics["test"])
     metrics["warnings"] = [
         *audit_warnings(prepared), *notes, *told_columns(told), *sizes, *gap_warnings(metrics),
         *equal_label_warnings(scored),
+        *strata_warnings(strata.told),
     ]  # fmt: skip
     decided = how_it_decides(model)
     if prepared.covariates is not None:
         decided = (*decided, tell_covariates(prepared, result, rivals, metrics, settings.seed))
     counted = PLURALS[prepared.decide_by]
     sentence = verdict(result.predictions, rivals, settings.seed, counted)
-    return Assessment(result, rivals, metrics, sentence, model.head.threshold, decided)
+    return Assessment(result, rivals, metrics, sentence, model.head.threshold, decided, strata)
 
 
 def tell_covariates(

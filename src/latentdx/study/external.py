@@ -27,6 +27,7 @@ from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
 from latentdx.core.errors import StopError
 from latentdx.core.files import write_atomic, write_json
+from latentdx.diagnosis.drift_rows import reduced
 from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.regression_model import RegressionModel
@@ -42,6 +43,7 @@ from latentdx.report.findings_page import render_findings
 from latentdx.report.language import Language, in_language
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.page import render
+from latentdx.report.strata import strata_of, strata_warnings
 from latentdx.report.subgroups import gap_warnings, subgroups
 from latentdx.study.assess import Assessment, audit_warnings
 from latentdx.study.covariates import covariates_told, missing_warnings
@@ -168,6 +170,9 @@ def _evaluate_classes(
     )
     metrics["warnings"] += size_warnings(result.predictions, model.classes, metrics["test"])
     metrics["warnings"] += gap_warnings(metrics)
+    strata = strata_of(reduced(model, result.outputs), result.predictions, seed)
+    metrics["strata"] = strata.told
+    metrics["warnings"] += strata_warnings(strata.told)
     metrics["drift"] = drift_in(model, test, prepared, seed)
     metrics["warnings"] += drift_warnings(metrics["drift"])
     if model.decide_by != "scan":
@@ -175,7 +180,7 @@ def _evaluate_classes(
     if model.covariates is not None:
         _read(model.covariates, prepared, test, metrics)
     assessment = Assessment(
-        result, {}, metrics, sentence, model.head.threshold, how_it_decides(model)
+        result, {}, metrics, sentence, model.head.threshold, how_it_decides(model), strata
     )
     out.mkdir(parents=True, exist_ok=True)
     made = Made(opened.settings, prepared, assessment)

@@ -99,6 +99,7 @@ def content_of(
         map_labels=result.predictions.labels[shown],
         examples=_examples_of(assessment, _drawn(assessment, seed)),
         worst=_examples_of(assessment, worst_rows(assessment)),
+        strata=tuple(_examples_of(assessment, rows) for rows in _failing(assessment)),
         history=history_rows(history),
         settings=shown_settings(made.settings),
         provenance=provenance,
@@ -216,6 +217,10 @@ def worst_rows(assessment: Assessment) -> NDArray[np.int64]:
     own = told.probabilities[np.arange(len(told.labels)), told.labels]
     wrong = np.flatnonzero(told.decisions != told.labels)
     return wrong[np.argsort(own[wrong], kind="stable")][:_WORST]
+
+
+def _failing(assessment: Assessment) -> tuple[NDArray[np.int64], ...]:
+    return () if assessment.strata is None else assessment.strata.shown
 
 
 def _examples_of(assessment: Assessment, rows: NDArray[np.int64]) -> Examples:
