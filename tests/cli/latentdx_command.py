@@ -25,7 +25,7 @@ from latentdx.scans.sandbox import Found, Sandbox
 COMMAND = [sys.executable, "-m", "latentdx"]
 RESULTS = {
     *("report.html", "metrics.json", "predictions.csv", "audit.json", "quarantine.csv"),
-    *("config.toml", "bundle", "collection"),
+    *("config.toml", "checklists.json", "bundle", "collection"),
 }
 QUICK = ("--size", "16", "--epochs", "2")
 

@@ -14,12 +14,12 @@ from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.table import ScanRow, table_of
 from latentdx.diagnosis.head import HeadSettings
 from latentdx.metrics.summary import NAMES
-from latentdx.report.card import render_card
 from latentdx.report.findings_card import findings_section
 from latentdx.report.findings_content import FindingExamples, FindingsContent
 from latentdx.report.findings_page import render_findings
 from latentdx.report.findings_predictions import FindingPredictions
 from latentdx.report.findings_rivals import FindingRivals
+from latentdx.report.model_card import render_card
 from latentdx.report.predictions import Predictions, as_json
 from latentdx.report.verdict import verdict
 

@@ -16,6 +16,7 @@ from latentdx.report.card import (
     table_of,
 )
 from latentdx.report.shortcut_card import shortcut_section
+from latentdx.report.checklist_text import checklists_section
 from latentdx.report.value_content import ValueContent
 from latentdx.report.value_words import METRIC_NAMES, VALUE_LIMITS, with_unit
 
@@ -49,6 +50,7 @@ def render_value_card(content: ValueContent, bundle: Mapping[str, Any]) -> str:
         _baselines(content),
         shortcut_section(content.metrics),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in VALUE_LIMITS),
+        checklists_section(content),
         how_made(bundle),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"

@@ -15,12 +15,13 @@ from latentdx.bundle.save import save_bundle
 from latentdx.collection.split import LABELLED_PARTS
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import numpy_generator
-from latentdx.report.card import render_card
+from latentdx.report.checklist_text import checklists_of
 from latentdx.report.findings_card import findings_section
 from latentdx.report.findings_content import FindingExamples, FindingsContent
 from latentdx.report.findings_page import render_findings
 from latentdx.report.language import in_language
 from latentdx.report.shortcut_card import shortcut_section
+from latentdx.report.model_card import render_card
 from latentdx.study.findings_assess import FindingsAssessment
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.learn import Pretrained, history_rows
@@ -64,6 +65,7 @@ def publish_findings(folder: RunFolder, made: FindingsMade, pretrained: Pretrain
     content = replace(content, provenance={**content.provenance, "bundle": bundle})
     page = in_language(render_findings(content), made.settings.language)
     write_atomic(folder.root / "report.html", page)
+    write_json(folder.root / "checklists.json", checklists_of(content))
     write_json(folder.root / "metrics.json", assessment.metrics)
     return bundle
 

@@ -17,7 +17,7 @@ from latentdx.study.settings import RunSettings, read_toml, settings_from
 _BEGUN = {"collection", ".work", "cohort"}
 _CHECKED = {"audit.json", "quarantine.csv"}
 _KNOWN = {
-    *(*_BEGUN, *_CHECKED, "config.toml"),
+    *(*_BEGUN, *_CHECKED, "config.toml", "checklists.json"),
     *("report.html", "metrics.json", "predictions.csv", "bundle", "tracking"),
 }
 _HALF_WRITTEN = re.compile(r"\.(.+)\.\d+\.tmp")

@@ -26,9 +26,10 @@ from latentdx.core.version import VERSION
 from latentdx.diagnosis.calibrations import name_of as calibration_name
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.report.alike import alike_paths
-from latentdx.report.card import render_card
+from latentdx.report.checklist_text import checklists_of
 from latentdx.report.content import Examples, ReportContent
 from latentdx.report.language import in_language
+from latentdx.report.model_card import render_card
 from latentdx.report.page import render
 from latentdx.report.shortcut_card import shortcut_section
 from latentdx.study.assess import Assessment
@@ -69,6 +70,7 @@ def publish(folder: RunFolder, made: Made, pretrained: Pretrained, model: Diagno
     provenance = {**content.provenance, "bundle": bundle}
     page = render(replace(content, provenance=provenance))
     write_atomic(folder.root / "report.html", in_language(page, made.settings.language))
+    write_json(folder.root / "checklists.json", checklists_of(content))
     write_json(folder.root / "metrics.json", made.assessment.metrics)
     return bundle
 

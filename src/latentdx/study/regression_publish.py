@@ -18,6 +18,7 @@ from latentdx.collection.values import values_of
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import numpy_generator
 from latentdx.diagnosis.regression_model import RegressionModel
+from latentdx.report.checklist_text import checklists_of
 from latentdx.report.language import in_language
 from latentdx.report.value_card import render_value_card
 from latentdx.report.value_content import PartFacts, ValueContent, ValueExamples
@@ -63,6 +64,7 @@ def publish_values(
     provenance = {**content.provenance, "bundle": bundle}
     page = render_values(replace(content, provenance=provenance))
     write_atomic(folder.root / "report.html", in_language(page, made.settings.language))
+    write_json(folder.root / "checklists.json", checklists_of(content))
     write_json(folder.root / "metrics.json", made.assessment.metrics)
     return bundle
 
