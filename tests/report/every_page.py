@@ -61,7 +61,14 @@ def full_binary():
     drift = {"n_reference": 120, "n_patients": 150, "tests": [*tests, {**each, **sex}],
              "largest": "moderate", "expected": expected}  # fmt: skip
     metrics = {**made.metrics, **further, "test": test, "features": FEATURES}
-    metrics |= {"strata": strata, "drift": drift}
+    probed = {"name": "view", "auroc": five(0.8), "p_value": 0.01, "flagged": True}
+    shortcuts = {
+        "metadata": [probed],
+        "pixels": [{**probed, "name": "border"}],
+        "embedding": [{"name": "view", "told": five(0.7), "measure": "auroc"}],
+        "score_at_equal_label": [{**probed, "column": "view", "value": "AP"}],
+    }
+    metrics |= {"strata": strata, "drift": drift, "shortcuts": shortcuts}
     return binary_content(metrics=metrics, worst=made.examples, strata=(made.examples,))
 
 

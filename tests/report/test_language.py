@@ -21,6 +21,7 @@ from latentdx.diagnosis.set_rule import SetRule
 from latentdx.metrics.estimate import Estimate
 from latentdx.report import language
 from latentdx.report.cautions import few_patients, wide_intervals
+from latentdx.report.equal_label import equal_label_warnings
 from latentdx.report.findings_page import render_findings
 from latentdx.report.language import in_language, looked_up, not_translated
 from latentdx.report.page import render
@@ -148,6 +149,10 @@ def test_what_the_program_warns_of_is_known() -> None:
         *interval_notes(IntervalRule(float("inf"), 0.9, 5)),
         *notes_of(rule, RiskControl(0.1, 0.9, None, 20, 0, 0)),
         *told_columns(["site"]),
+        *equal_label_warnings([
+            {"column": "sex", "value": "F", "auroc": {"value": at}, "flagged": True}
+            for at in (0.3, 0.8)
+        ]),
         *(worth_sentence(replace(unsure, low=low, high=high)) for low, high in
           ((0.01, 0.05), (-0.05, -0.01), (-0.01, 0.05), (None, None))),
     ]  # fmt: skip

@@ -15,8 +15,8 @@ from latentdx.report.card import (
     number,
     table_of,
 )
-from latentdx.report.shortcut_card import shortcut_section
 from latentdx.report.checklist_text import checklists_section
+from latentdx.report.shortcut_card import shortcut_section
 from latentdx.report.value_content import ValueContent
 from latentdx.report.value_words import METRIC_NAMES, VALUE_LIMITS, with_unit
 

@@ -20,8 +20,8 @@ from latentdx.report.findings_card import findings_section
 from latentdx.report.findings_content import FindingExamples, FindingsContent
 from latentdx.report.findings_page import render_findings
 from latentdx.report.language import in_language
-from latentdx.report.shortcut_card import shortcut_section
 from latentdx.report.model_card import render_card
+from latentdx.report.shortcut_card import shortcut_section
 from latentdx.study.findings_assess import FindingsAssessment
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.learn import Pretrained, history_rows
