@@ -18,7 +18,8 @@ from latentdx.diagnosis.drift_reference import (
     one_each,
     pixel_numbers,
 )
-from latentdx.diagnosis.model import DiagnosticModel, Outputs
+from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.outputs import Outputs
 from latentdx.diagnosis.set_rule import group_key
 from latentdx.features.table import put_beside
 

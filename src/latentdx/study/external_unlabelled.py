@@ -11,7 +11,8 @@ from latentdx.collection.audit import audit
 from latentdx.collection.split import Split
 from latentdx.collection.store import Collection
 from latentdx.core.files import write_atomic, write_json
-from latentdx.diagnosis.model import DiagnosticModel, Outputs
+from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.outputs import Outputs
 from latentdx.diagnosis.scan_groups import groups_in
 from latentdx.report.drift_page import drift_page
 from latentdx.report.drift_words import drift_warnings
