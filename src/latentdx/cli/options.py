@@ -160,8 +160,7 @@ FEATURE_KINDS = ("fine-grid", "grid", "pooled", "latent", "multi-scale", "second
 FEATURES = (
     "fine-grid (grid, and contrasts of the first layers in 5 x 5 cells), "
     "grid (means of every layer in 3 x 3 cells), pooled (mean and deviation of every layer), "
-    "latent (the bottleneck), multi-scale (pooled at full and half size) or second-order (pooled, "
-    "and which channels rise together)"
+    "latent (the bottleneck), multi-scale (pooled at two sizes) or second-order (and covariances)"
 )
 FeaturesOption = Annotated[str, typer.Option("--features", help=f"{FEATURES}.")]
 FeaturesChoiceOption = Annotated[
