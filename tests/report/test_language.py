@@ -91,6 +91,7 @@ def test_names_stay_names_whatever_they_are() -> None:
     shown = re.sub(r"\s+", " ", " ".join(read(page).text))
     assert "“patients” 的" not in shown
     assert "patients 的概率：" in shown
+    assert "“control”或“patients”" in shown
     assert re.search(r'translate="no">control<', page)
     assert re.search(r'<h1 translate="no">test<', page)
     hostile = in_language(render(binary_content(name=HOSTILE, classes=(HOSTILE, "b"))), "zh")

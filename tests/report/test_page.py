@@ -275,3 +275,8 @@ def test_the_worst_scans_are_shown_where_there_are_any(binary):
 def test_the_order_leads_from_the_data_to_what_it_cost(binary):
     found = re.findall(r'<section aria-labelledby="(.*?)">', render(binary))
     assert found == ["data", "result", "worth", "fails", "decides", "sees", "made", "limits"]
+
+
+def test_sentences_stand_apart(binary):
+    shown = words(render(binary_content(decided=("It decides.", "So it does."))))
+    assert "from a probability of 0.420. It decides. So it does." in shown
