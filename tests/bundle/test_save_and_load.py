@@ -32,6 +32,9 @@ def test_a_loaded_model_computes_the_same_bit_for_bit(recipe: Recipe, tmp_path: 
     before, after = model.compute(pixels), loaded.compute(pixels)
     for field in fields(before):
         first, second = getattr(before, field.name), getattr(after, field.name)
+        if field.name == "importance":  # no cases are decided here
+            assert first is second is None
+            continue
         assert first.dtype == second.dtype, field.name
         np.testing.assert_array_equal(first, second, err_msg=field.name)
     assert loaded.bundle == told

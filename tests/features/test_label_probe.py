@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latentdx.features.label_probe import LabelProbe, macro_areas
+from latentdx.features.label_probe import RIDGE, LabelProbe, _model, macro_areas
 from latentdx.metrics.discrimination import auroc
 
 
@@ -63,3 +63,14 @@ def test_several_targets_are_asked_at_once() -> None:
     scores = asked.scores(np.eye(3)[which])
     assert scores.shape == (150, 3)
     assert asked.estimate(scores, draw).value == pytest.approx(1.0)
+
+
+def test_more_columns_than_scans_give_the_same_weights_by_the_smaller_system() -> None:
+    generator = np.random.default_rng(0)
+    features = generator.standard_normal((60, 80)).astype(np.float32)
+    held_out = np.arange(60) % 5 == 0
+    rows = features[~held_out].astype(np.float64)
+    inner = rows.T @ rows / 48 + (RIDGE + 80 / 48) * np.eye(80)
+    _, shown, weights = _model(features, held_out)
+    np.testing.assert_allclose(weights, np.linalg.solve(inner, rows.T / 48), atol=1e-6)
+    np.testing.assert_array_equal(shown, features[held_out])

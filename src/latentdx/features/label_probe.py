@@ -121,9 +121,13 @@ def _models(features: Floats, folds: NDArray[np.int64]) -> list[_Model]:
 
 def _model(scaled: NDArray[np.float32], held_out: Mask) -> _Model:
     rows = scaled[~held_out]
-    strength = RIDGE + rows.shape[1] / len(rows)
-    inner = rows.T @ rows / len(rows) + strength * np.eye(rows.shape[1], dtype=np.float32)
-    return held_out, scaled[held_out], np.linalg.solve(inner, rows.T / len(rows))
+    count, width = rows.shape
+    strength = RIDGE + width / count
+    if width > count:  # the same weights by the smaller of the two systems
+        inner = rows @ rows.T / count + strength * np.eye(count, dtype=np.float32)
+        return held_out, scaled[held_out], np.linalg.solve(inner, rows / count).T
+    inner = rows.T @ rows / count + strength * np.eye(width, dtype=np.float32)
+    return held_out, scaled[held_out], np.linalg.solve(inner, rows.T / count)
 
 
 def _held_out(models: Sequence[_Model], answers: NDArray[Any]) -> NDArray[np.float32]:
