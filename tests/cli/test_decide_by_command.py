@@ -89,3 +89,14 @@ def test_patients_with_two_labels_stop_the_run(here: Call, tmp_path: Path) -> No
     ended = here(*source, *QUICK, "--decide-by", "patient")
     assert (ended.code, ended.out) == (2, "")
     assert "E_STUDY_LABELS" in ended.err
+
+
+def test_a_refused_run_leaves_its_destination_free(here: Call, tmp_path: Path) -> None:
+    """Options that these scans cannot have are refused before anything is kept."""
+    drawn = write_phantoms(tmp_path / "p", PhantomSettings(30, labelled_fraction=1, size=32))
+    out = tmp_path / "out"
+    source = ("run", drawn.scans, "--labels", drawn.labels, "--out", out, *QUICK)
+    assert "--unit" in here(*source, "--unit", "mm").err
+    assert not out.exists()
+    assert "--order" in here(*source, "--order", "a,b").err
+    assert not out.exists()

@@ -115,3 +115,8 @@ WORK: Mapping[TaskName, Work] = {
     "multi-label": Work(check_findings_choices, fit_findings, _finish_findings),
     "regression": Work(check_values_choices, fit_values_step, _finish_values),
 }
+
+
+def check_work(prepared: Prepared, settings: RunSettings) -> None:
+    """Refuse, before anything is trained, what the task of these scans cannot do with them."""
+    WORK[prepared.task].check(prepared, settings)

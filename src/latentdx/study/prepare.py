@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -84,8 +84,13 @@ class Prepared:
 _KEPT = ("E_IO", "E_LEAKAGE")
 
 
-def prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared:
-    """Ingest, audit and split. Raises the errors of each.
+def prepare(
+    settings: RunSettings,
+    folder: RunFolder,
+    clock: Clock,
+    check: Callable[[Prepared, RunSettings], None],
+) -> Prepared:
+    """Ingest, audit and split. Raises the errors of each, and those of `check`.
 
     A refusal leaves the folder as it was, but for two: after a full disk (``E_IO``) the same call
     goes on with what is stored, and after ``E_LEAKAGE`` ``audit.json`` shows the leaks and
@@ -93,14 +98,19 @@ def prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared:
     """
     before = folder.names() if folder.root.exists() else None
     try:
-        return _prepare(settings, folder, clock)
+        return _prepare(settings, folder, clock, check)
     except LatentdxError as error:
         if error.code not in _KEPT:
             folder.restore(before)
         raise
 
 
-def _prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared:
+def _prepare(
+    settings: RunSettings,
+    folder: RunFolder,
+    clock: Clock,
+    check: Callable[[Prepared, RunSettings], None],
+) -> Prepared:
     clock.step("ingest", "Reading scans")
     folder.sweep()
     report = _ingest(settings, folder, clock)
@@ -119,6 +129,7 @@ def _prepare(settings: RunSettings, folder: RunFolder, clock: Clock) -> Prepared
         near = kept_near_duplicates(collection, table)
         write_json(folder.root / "audit.json", audit(table, near=near).as_json())
         raise
+    check(prepared, settings)
     prepared = _with_shortcuts(prepared, settings.seed)
     write_atomic(folder.config, settings.to_toml())
     write_json(folder.root / "audit.json", prepared.audit.as_json())

@@ -16,7 +16,8 @@ from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_file, hash_json
 from latentdx.core.version import VERSION
 from latentdx.features.covariate_values import columns_of
-from latentdx.study.by_task import WORK
+from latentdx.study.by_task import WORK, check_work
+from latentdx.study.decide import check_pool
 from latentdx.study.folder import RunFolder
 from latentdx.study.learn import pretrain_step
 from latentdx.study.prepare import Prepared, prepare
@@ -70,15 +71,15 @@ def run_study(
     if autoencoder is not None:
         settings = settings.model_copy(update={"autoencoder": OWN})
     folder, clock = RunFolder(Path(out)), Clock(reporter or Silent())
+    check_pool(settings)
     folder.check(settings)
-    prepared = prepare(settings, folder, clock)
+    prepared = prepare(settings, folder, clock, check_work)
     key = _key(settings, prepared, autoencoder)
     if (finished := _finished(folder, key)) is not None:
         clock.stop()
         clock.note("nothing has changed: these are the results of the finished run")
         return _result(folder, finished, prepared)
     work = WORK[prepared.task]
-    work.check(prepared, settings)
     pretrained = pretrain_step(prepared, settings, folder, clock, autoencoder=autoencoder)
     done = work.finish(prepared, pretrained, settings, folder, clock)
     clock.stop()
