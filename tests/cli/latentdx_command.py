@@ -27,7 +27,7 @@ RESULTS = {
     *("report.html", "metrics.json", "predictions.csv", "audit.json", "quarantine.csv"),
     *("config.toml", "checklists.json", "bundle", "collection"),
 }
-QUICK = ("--size", "16", "--epochs", "2")
+QUICK = ("--size", "16", "--epochs", "2", "--fine-tune", "none")
 
 
 @dataclass(frozen=True)

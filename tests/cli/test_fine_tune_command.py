@@ -30,8 +30,11 @@ def test_a_study_with_fine_tuning(study: Study, here: Call, tmp_path: Path) -> N
     plain, found = metrics(study.out), metrics(out)
     assert found["test"]["auroc"]["n_scans"] == plain["test"]["auroc"]["n_scans"]
     assert found["test"]["brier"]["value"] != plain["test"]["brier"]["value"]
-    for name in ("baselines", "reconstruction"):
-        assert found[name] == plain[name]
+    assert found["reconstruction"] == plain["reconstruction"]
+    rivals = dict(found["baselines"])
+    # what it is without fine-tuning is what the plain study handed back
+    assert rivals.pop("without-fine-tuning")["auroc"] == plain["test"]["auroc"]
+    assert rivals == plain["baselines"]
 
     again = here("evaluate", out / "bundle", out / "collection", "--out", tmp_path / "o", "--json")
     assert again.code == 0, again.err
@@ -50,3 +53,31 @@ def test_what_needs_it_is_refused_without_it(study: Study, here: Call, tmp_path:
         assert ended.code == 2
         assert "E_OPTION" in ended.err
         assert "--fine-tune last" in ended.err
+
+
+def test_unasked_it_learns_from_few_labels_and_not_beside_what_it_does_not_go_with(
+    study: Study, here: Call, tmp_path: Path
+) -> None:
+    source = ("run", study.out / "collection", "--size", "16", "--epochs", "1")
+
+    def told(name: str, *more: str) -> dict[str, object] | None:
+        out = tmp_path / name
+        ended = here(*source, "--out", out, *more)
+        assert ended.code == 0, ended.err
+        found: dict[str, object] | None = json.loads((out / "bundle" / "bundle.json").read_text())[
+            "head"
+        ]["fine_tune"]
+        return found
+
+    plain = told("plain")
+    assert plain is not None
+    assert (plain["which"], plain["epochs"], plain["chosen"]) == ("all", 8, False)
+    page = (tmp_path / "plain" / "report.html").read_text()
+    assert "from the labels for 8 epochs (cross-entropy)" in page
+    assert "fine-tuning" in page
+    found = metrics(tmp_path / "plain")
+    both, alone = found["test"]["auroc"], found["baselines"]["without-fine-tuning"]["auroc"]
+    gain = found["fine_tuning"]["gain"]["value"]
+    assert gain == pytest.approx(both["value"] - alone["value"], abs=1e-9)
+    assert told("other", "--classifier", "logistic") is None
+    assert told("timed", "--minutes", "5") is None

@@ -113,6 +113,7 @@ class FineTuneDescription(_Strict):
     class_weights: ClassWeights
     sampling: Sampling
     consistency: bool
+    chosen: bool = True
 
 
 class HeadDescription(_Strict):

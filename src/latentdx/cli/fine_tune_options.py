@@ -10,8 +10,9 @@ FineTuneOption = Annotated[
     str | None,
     typer.Option(
         "--fine-tune",
-        help="Train a copy of the encoder on the labels, whose score joins the classifier's: none "
-        "(default), head (a linear layer alone), last (with the last block) or all.",
+        help="Train a copy of the encoder on the labels, whose score joins the classifier's: none, "
+        "head (a linear layer alone), last (with the last block), all, or auto (default): all for "
+        "up to 1,000 labelled images.",
     ),
 ]
 LossOption = Annotated[

@@ -1,4 +1,4 @@
-"""`fine_tune`: an encoder goes on learning, from labels; how long is chosen within the same scans.
+"""`fine_tune`: an encoder goes on learning, from labels; how long may be chosen within them.
 
     for each fold of the labelled patients, held out:   train on the others, score it every epoch
     epochs = where the held-out scores have the least log-loss
@@ -63,7 +63,7 @@ def fine_tune(
     basis = np.concatenate([train.pixels, others[:_MOST_FOR_SCALE]])
     standardiser = Standardiser.fit(embed(encoder, basis, "pooled"))
     lessons = Lessons(train.pixels, train.labels, len(train.classes), others)
-    folds = _folds(train, seed)
+    folds = _folds(train, seed) if settings.choose else []
     total = settings.epochs * (len(folds) + 1)
     names = tuned_names(encoder, settings.which)
 
@@ -80,7 +80,8 @@ def fine_tune(
             scores.append(log_odds(logits))
             tell(number * settings.epochs + epoch + 1, total)
         tables.append(np.stack(scores))
-    epochs = _best_epoch(tables, [train.labels[held_out] for _, held_out in folds], settings)
+    held = [train.labels[held_out] for _, held_out in folds]
+    epochs = _best_epoch(tables, held, settings) if settings.choose else settings.epochs
     whole = train_epochs(fresh(), lessons, settings, seed=derive_seed(seed, "whole"))
     for epoch, network in enumerate(whole, 1):
         tell(len(folds) * settings.epochs + epoch, total)
@@ -97,6 +98,7 @@ def _facts(settings: FineTuneSettings, epochs: int, n_unlabelled: int) -> FineTu
         settings.loss.class_weights,
         settings.sampling,
         settings.consistency > 0 and n_unlabelled > 0,
+        settings.choose,
     )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from latentdx.autoencoder.base import Autoencoder
 
 FineTune = Literal["none", "head", "last", "all"]
+FineTuneChoice = Literal["auto", FineTune]
 
 
 def tuned_names(network: Autoencoder, which: FineTune) -> tuple[str, ...]:

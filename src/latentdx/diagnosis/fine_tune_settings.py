@@ -21,7 +21,8 @@ class FineTuneSettings:
     loss, sampling: what is minimised, and how often each class is shown.
     flip: scans are mirrored, too, when shown, and scores averaged over mirror images.
     consistency: weight of what unlabelled scans are to agree with (see `consistency`), 0 for none.
-    epochs: the most there are; how many is chosen within the training part.
+    epochs: the most there are. choose: how many is chosen within the training part, by patients
+        held out there, which takes three further trainings; else all of them are done.
     fewest_views: of an epoch; few scans are shown several times in one.
     batch_size: scans a step; of few scans, a quarter of them.
     head_rate, rate: the highest learning rates of the linear layer and of the encoder.
@@ -35,6 +36,7 @@ class FineTuneSettings:
     flip: bool = True
     consistency: float = 0.0
     epochs: int = 8
+    choose: bool = True
     fewest_views: int = 256
     batch_size: int = 64
     head_rate: float = 1e-3

@@ -32,8 +32,8 @@ Floats = NDArray[np.float32]
 class FineTuneFacts:
     """How a network was fine-tuned, for the card and the bundle.
 
-    `which` blocks; `epochs`, as many as were chosen within ``train``; `loss` in the words of
-    `parse_loss`; `consistency`: whether unlabelled scans took part.
+    `which` blocks; `epochs`, which were `chosen` within ``train`` or fixed beforehand; `loss` in
+    the words of `parse_loss`; `consistency`: whether unlabelled scans took part.
     """
 
     which: FineTune
@@ -42,6 +42,7 @@ class FineTuneFacts:
     class_weights: ClassWeights = "balanced"
     sampling: Sampling = "natural"
     consistency: bool = False
+    chosen: bool = True
 
 
 @dataclass(frozen=True)

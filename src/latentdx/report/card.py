@@ -36,6 +36,7 @@ BASELINE_NAMES: Mapping[str, str] = {
     "hog-svm": "Edge histograms (HOG), SVM",
     "untrained-encoder": "Same encoder, untrained",
     "without-covariates": "This model without covariates",
+    "without-fine-tuning": "This model without fine-tuning",
     "cnn-from-scratch": "CNN from labels alone",
     "shuffled-labels": "Control: shuffled labels",
 }

@@ -58,10 +58,10 @@ def _fine_tuned(facts: FineTuneFacts) -> str:
     if facts.consistency:
         more.append("with unlabelled scans, by consistency")
     verb = "that learned" if facts.which == "head" else "learned"
+    asked = ", as many as patients held out within train asked for" if facts.chosen else ""
     return (
         "The score is the mean of two: the classifier's, and that of "
-        f"{_BLOCKS[facts.which]} {verb} from the labels for {epochs}, as many as patients held out "
-        f"within train asked for ({'; '.join(more)})."
+        f"{_BLOCKS[facts.which]} {verb} from the labels for {epochs}{asked} ({'; '.join(more)})."
     )
 
 

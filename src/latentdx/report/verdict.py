@@ -22,6 +22,8 @@ RIVALS = {
 
 WITHOUT = "without-covariates"
 """The model on the picture alone: no rival of the autoencoder's, but of the covariates'."""
+UNTUNED = "without-fine-tuning"
+"""The classifier on the encoder's features alone: a rival of the fine-tuned network beside it."""
 
 FEWEST_PATIENTS = 10
 """With fewer, resampled intervals are too narrow: they hold the same few again and again."""
@@ -32,7 +34,7 @@ def verdict(model: One, rivals: Mapping[str, One], seed: int, counted: str = "sc
 
     By AUROC; where classes are grades, by quadratic weighted kappa. `counted`: what they are.
     """
-    rivals = {name: rival for name, rival in rivals.items() if name != WITHOUT}
+    rivals = {name: rival for name, rival in rivals.items() if name not in (WITHOUT, UNTUNED)}
     by, title = model.judged_by
     scored = {name: rival.metrics(seed, 200)[by].value for name, rival in rivals.items()}
     known = {name: value for name, value in scored.items() if value is not None}

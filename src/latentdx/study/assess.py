@@ -27,9 +27,10 @@ from latentdx.report.model_metrics import model_metrics
 from latentdx.report.predictions import Predictions, as_json
 from latentdx.report.strata import Strata, strata_of, strata_warnings
 from latentdx.report.subgroups import gap_warnings, subgroups
-from latentdx.report.verdict import WITHOUT, verdict
+from latentdx.report.verdict import UNTUNED, WITHOUT, verdict
 from latentdx.study.covariates import covariates_told, missing_warnings, worth_sentence
 from latentdx.study.decide import aim_for, notes_of
+from latentdx.study.fine_tuning import gain_sentence
 from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
@@ -89,6 +90,11 @@ def assess_step(
     decided = how_it_decides(model)
     if prepared.covariates is not None:
         decided = (*decided, tell_covariates(prepared, result, rivals, metrics, settings.seed))
+    if UNTUNED in rivals:
+        gain = result.predictions.lead_over(rivals[UNTUNED], settings.seed)
+        name, words = result.predictions.judged_by
+        metrics["fine_tuning"] = {"gain": gain.as_json(), "gain_of": name}
+        decided = (*decided, gain_sentence(gain, words))
     counted = PLURALS[prepared.decide_by]
     sentence = verdict(result.predictions, rivals, settings.seed, counted)
     return Assessment(result, rivals, metrics, sentence, model.head.threshold, decided, strata)
@@ -138,6 +144,8 @@ def _rivals(
     found = run_baselines(rivals, extra, step, model.kind)
     if prepared.covariates is not None:
         found[WITHOUT] = _without_covariates(prepared, model, scans, settings)
+    if model.tuned is not None:
+        found[UNTUNED] = rivals.with_features(replace(model, tuned=None).extract)
     return found, told
 
 

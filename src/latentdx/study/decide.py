@@ -21,7 +21,7 @@ from latentdx.diagnosis.threshold import choose_threshold, parse_target, require
 from latentdx.diagnosis.views import Viewed
 from latentdx.features.table import Extract
 from latentdx.metrics.bootstrap import patient_groups
-from latentdx.study.fine_tuning import check_fine_tuning
+from latentdx.study.fine_tuning import blocks_for, check_fine_tuning
 from latentdx.study.prepare import Prepared
 from latentdx.study.settings import RunSettings
 
@@ -35,7 +35,7 @@ def check_choices(prepared: Prepared, settings: RunSettings) -> None:
     for more than two of them, an unknown column, an order of classes that have none, a positive
     one of grades, fine-tuning for grades, what only fine-tuning can do where it is off.
     """
-    check_fine_tuning(settings, prepared.task)
+    check_fine_tuning(settings, prepared.task, blocks_for(settings, prepared))
     check_pool(settings)
     class_name(settings.classifier)
     if settings.unit:
@@ -65,7 +65,7 @@ def check_pool(settings: RunSettings) -> None:
     if settings.decide_by == "scan":
         found, fix = "--pool attention weighs scans of a study or patient", "add --decide-by study"
         raise StopError("E_OPTION", found, fix=fix)
-    if settings.fine_tune != "none":
+    if settings.fine_tune not in ("none", "auto"):
         found = "--pool attention does not go with --fine-tune: both are a second score"
         raise StopError("E_OPTION", found, fix="leave one of them out")
 

@@ -238,9 +238,12 @@ def _check_destination(out: Path) -> None:
 def _settings(told: Description | FindingsDescription, collection: Path) -> RunSettings:
     """What the report shows of how the bundle was made; of several heads that of the first."""
     head = told.findings[0].head if isinstance(told, FindingsDescription) else told.head
-    tuned: dict[str, Any] = {}
+    tuned: dict[str, Any] = {"fine_tune": "none"}
     if (facts := head.fine_tune) is not None:
-        tuned = {"fine_tune": facts.which, **facts.model_dump(exclude={"which", "epochs"})}
+        tuned = {
+            "fine_tune": facts.which,
+            **facts.model_dump(exclude={"which", "epochs", "chosen"}),
+        }
         if tuned.pop("consistency"):
             tuned["semi_supervised"] = "consistency"
     return RunSettings(

@@ -22,7 +22,7 @@ from latentdx.diagnosis.views import views_of
 from latentdx.features.extract import embed
 from latentdx.features.kinds import FeatureKind
 from latentdx.scans.policy import Policy
-from latentdx.study.fine_tuning import check_fine_tuning
+from latentdx.study.fine_tuning import blocks_for, check_fine_tuning
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
@@ -48,7 +48,7 @@ def check_values_choices(prepared: Prepared, settings: RunSettings) -> None:
 
     Raises `StopError` ``E_OPTION``, and ``E_CLASSIFIER`` for a machine that predicts no numbers.
     """
-    check_fine_tuning(settings, prepared.task)
+    check_fine_tuning(settings, prepared.task, blocks_for(settings, prepared))
     regressor_name(settings.classifier)
     _kind(settings)
     usual = RunSettings(source=settings.source)

@@ -19,7 +19,7 @@ from latentdx.collection.csv_text import column_name
 from latentdx.collection.tasks import TaskChoice
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.calibrations import CalibrationChoice
-from latentdx.diagnosis.fine_tune_blocks import FineTune
+from latentdx.diagnosis.fine_tune_blocks import FineTuneChoice
 from latentdx.diagnosis.label_losses import ClassWeights, parse_loss
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.regressors import RegressorName
@@ -94,7 +94,7 @@ class RunSettings(BaseModel):
     covariates: tuple[str, ...] = ()
     flip: bool = True
     semi_supervised: SemiSupervised = "none"
-    fine_tune: FineTune = "none"
+    fine_tune: FineTuneChoice = "auto"
     loss: str = "cross-entropy"
     class_weights: ClassWeights = "balanced"
     sampling: Sampling = "natural"
