@@ -19,6 +19,7 @@ from latentdx.bundle.load import load_bundle
 from latentdx.bundle.schema import ValueDescription, read_description
 from latentdx.collection.labelled_values import ValuedScans
 from latentdx.core.errors import IntegrityError, StopError
+from latentdx.diagnosis.diagnoses import Diagnosis
 from latentdx.diagnosis.gate_fit import fit_gate
 from latentdx.diagnosis.gate_header import Headers
 from latentdx.diagnosis.head import HeadSettings, train_head
@@ -27,6 +28,7 @@ from latentdx.diagnosis.regression_head import train_regression_head
 from latentdx.diagnosis.regression_model import IntervalRule, RegressionModel
 from latentdx.diagnosis.regressors import RegressorName
 from latentdx.diagnosis.set_rule import SetRule
+from latentdx.features.covariates import Covariates
 from latentdx.features.extract import embed
 from latentdx.scans.scan import Scan
 
@@ -93,10 +95,61 @@ def test_a_diagnosis_has_its_value_in_the_middle_of_its_interval() -> None:
         model.diagnose([""] * 8, scans, abstain=True)
 
 
+def reading() -> RegressionModel:
+    """One that reads an age, which says more than the picture, and decides by study."""
+    train = bars(60, n_classes=4, seed=60)
+    ages = tuple(str(30 + 5 * row % 37) for row in range(60))
+    fitted = Covariates.fit({"age": ages}, range(60))
+    values = np.array([float(age) for age in ages]) + train.labels
+    told = ValuedScans(replace(train, beside=fitted.encode({"age": ages})), values)
+    model = model_of("ridge")
+    head = train_regression_head(
+        told, model.extract, "ridge", HeadSettings(rows=100, components=8), seed=0
+    )
+    return replace(model, head=head, covariates=fitted, decide_by="study")
+
+
+def test_covariates_and_studies_go_into_a_bundle_and_come_out_alike(tmp_path: Path) -> None:
+    model = reading()
+    saved(model, tmp_path / "b")
+    again = load_bundle(tmp_path / "b")
+    assert isinstance(again, RegressionModel)
+    assert (again.covariates, again.decide_by) == (model.covariates, "study")
+    pixels = bars(6, n_classes=4, seed=60).pixels
+    told = [("S1", "40"), ("S1", "50"), ("S2", "60"), ("S2", ""), ("S3", "66"), ("S1", "45")]
+    scans = [
+        again.request(b"k" * 32).fit(
+            Scan(each, (SIZE, SIZE), modality="CR", content_hash=f"{row:064x}", patient="P",
+                 study=study, covariates={"age": age} if age else {})
+        )
+        for row, (each, (study, age)) in enumerate(zip(pixels, told, strict=True))
+    ]  # fmt: skip
+    found = [each for each in again.predict(scans) if each.status == "ok"]
+    assert found
+    assert {each.units for each in found} == {"bars"}
+    single = replace(again, decide_by="scan").predict(scans)
+    for each in found:
+        rows = [row for row, one in enumerate(told) if one[0] == told[_row(each)][0]]
+        used = [single[row] for row in rows if single[row].status == "ok"]
+        assert len(each.paths) == len(used)
+        assert each.value == pytest.approx(np.mean([one.value for one in used]), abs=1e-4)
+        assert sum(each.interval) / 2 == pytest.approx(each.value, abs=1e-4)
+        missing = {name for one in used for name in one.missing}
+        assert each.missing == tuple(sorted(missing))
+    low, high = (again.compute(pixels, model.covariates.encode({"age": (age,) * 6})).values
+                 for age in ("35", "60"))  # fmt: skip
+    assert (high - low > 5).all(), "the age was not read"
+
+
+def _row(found: Diagnosis) -> int:
+    return int(found.scan_id, 16)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"head__regressor": "boosting"},
+        {"head__decide_by": "hospital"},
         {"head__regressor": "knn"},
         {"head__half_width": -1.0},
         {"head__coverage": 1.0},

@@ -32,7 +32,8 @@ def graded_folders(root: Path, names: tuple[str, ...], n_each: int) -> Path:
 def measured_table(root: Path, n_patients: int, *, unit: float = 10.0) -> Path:
     """``scans/p003_0.png``, two scans a patient, and ``labels.csv`` with `unit` times the radius.
 
-    The columns: path, label, patient_id, sex (which says nothing).
+    The columns: path, label, patient_id, sex (which says nothing), age (which says a little) and
+    twice (the label in other words).
     """
     generator = np.random.default_rng(5)
     rows = []
@@ -42,7 +43,10 @@ def measured_table(root: Path, n_patients: int, *, unit: float = 10.0) -> Path:
             name = f"p{patient:03}_{scan}.png"
             disc(root / "scans" / name, radius, 2 * patient + scan)
             sex = "FM"[int(generator.integers(2))]
-            rows.append((name, f"{unit * radius:.2f}", f"p{patient:03}", sex))
+            age = f"{30 + 4 * radius + generator.uniform(0, 30):.0f}"
+            value = unit * radius + scan / 10
+            told = (f"{value:.2f}", f"p{patient:03}", sex, age, f"{2 * value:.1f}")
+            rows.append((name, *told))
     with (root / "labels.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("path", "label", "patient_id", "sex"), *rows])
+        csv.writer(file).writerows([("path", "label", "patient_id", "sex", "age", "twice"), *rows])
     return root / "labels.csv"

@@ -221,6 +221,41 @@ def with_age(root: Path, column: str = "age") -> Path:
 
 
 @pytest.mark.slow
+def test_patients_are_asked_for_their_findings(here: Call, tmp_path: Path) -> None:
+    root = write_cohort(tmp_path)
+    source = ("run", root / "scans", "--labels", root / "labels.csv", "--classifier", "logistic")
+    out = root / "by"
+    ended = here(*source, "--out", out, *QUICK, "--decide-by", "patient")
+    assert ended.code == 0, ended.err
+    found, rows = metrics(out), table(out / "predictions.csv")
+    n_patients = len({row["patient"] for row in rows})
+    assert len(rows) == n_patients
+    assert found["decide_by"] == "patient"
+    for scored in (found["test"], *found["findings"].values(), *found["baselines"].values(),
+                   *found["controls"].values()):  # fmt: skip
+        assert scored["auroc"]["n_scans"] == n_patients
+    truth = np.array(["bar" in row["label"] for row in rows])
+    scores = np.array([float(row["probability:bar"]) for row in rows])
+    area = found["findings"]["bar"]["auroc"]["value"]
+    assert area == pytest.approx(roc_auc_score(truth, scores))
+    assert "All scans of a patient are decided together" in (out / "report.html").read_text()
+    own = here("evaluate", out / "bundle", out / "collection", "--out", root / "own", "--json")
+    assert own.json["findings"]["bar"]["auroc"]["value"] == pytest.approx(area, abs=1e-5)
+    row = rows[0]
+    scans = [root / "scans" / path for path in row["paths"].split(";")]
+    assert len(scans) == 2
+    line = here("predict", out / "bundle", *scans, "--json").json
+    if not line["left_out"]:
+        assert line["label"] == row["decision"]
+        for name in FINDINGS:
+            shown = float(row[f"probability:{name}"])
+            assert line["probabilities"][name] == pytest.approx(shown, abs=1e-5)
+    weighed = ("--decide-by", "patient", "--pool", "attention")
+    refused = here(*source, "--out", root / "no", *QUICK, *weighed)
+    assert (refused.code, "--pool attention" in refused.err) == (2, True)
+
+
+@pytest.mark.slow
 def test_covariates_beside_several_findings(here: Call, tmp_path: Path) -> None:
     root = write_cohort(tmp_path)
     source = ("run", root / "scans", "--classifier", "logistic", *QUICK)

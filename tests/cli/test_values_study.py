@@ -102,6 +102,48 @@ def the_same_call_trains_nothing_again(
 
 
 @pytest.mark.slow
+def test_patients_and_what_is_known_of_them(here: Callable[..., Ended], tmp_path: Path) -> None:
+    labels, out = measured_table(tmp_path, 60), tmp_path / "o"
+    asked = ("--task", "regression", "--unit", "mm", "--classifier", "ridge")
+    more = ("--decide-by", "patient", "--covariates", "age,sex")
+    ended = here(*run_of(labels, out, *asked, *more))
+    assert ended.code == 0, ended.err
+    found, rows = ended.json, table(out / "predictions.csv")
+    n_patients = len({row["patient"] for row in rows})
+    scored = [found["test"], *found["baselines"].values(), *found["controls"].values()]
+    assert found["decide_by"] == "patient"
+    assert {scores["mae"]["n_scans"] for scores in scored} == {n_patients} == {len(rows)}
+    assert all(row["paths"].count(";") == 1 for row in rows)
+    told = {row["path"]: float(row["label"]) for row in table(labels)}
+    for row in rows:
+        values = [told[path] for path in row["paths"].split(";")]
+        assert float(row["value"]) == pytest.approx(np.mean(values))
+    away = [abs(float(row["value"]) - float(row["prediction"])) for row in rows]
+    assert found["test"]["mae"]["value"] == pytest.approx(np.mean(away))
+    without = found["baselines"]["without-covariates"]["mae"]["value"]
+    assert found["covariates"]["columns"] == ["age", "sex"]
+    assert found["covariates"]["gain"]["value"] == pytest.approx(
+        without - found["test"]["mae"]["value"]
+    )
+    page = (out / "report.html").read_text()
+    for text in ("All scans of a patient are decided together", "Beside the picture it reads",
+                 f"{n_patients} patients, {n_patients} patients"):  # fmt: skip
+        assert text in page
+    again = here("evaluate", out / "bundle", out / "collection", "--out", tmp_path / "e", "--json")
+    assert again.json["test"]["mae"]["value"] == pytest.approx(
+        found["test"]["mae"]["value"], rel=1e-4
+    )
+    assert again.json["covariates"]["missing"] == {"age": 0, "sex": 0}
+    scans = [labels.parent / "scans" / path for path in rows[0]["paths"].split(";")]
+    beside = ("--table", labels, "--json", "--csv", tmp_path / "p.csv")
+    [line] = map(json.loads, here("predict", out / "bundle", *scans, *beside).out.splitlines())
+    assert (line["case"], len(line["paths"])) == (rows[0]["case"], 2)
+    assert line["missing_covariates"] == []
+    assert line["value"] == pytest.approx(float(rows[0]["prediction"]), rel=1e-4)
+    assert table(tmp_path / "p.csv")[0]["paths"].count(";") == 1
+
+
+@pytest.mark.slow
 def test_step_by_step_the_collection_knows_its_task(
     here: Callable[..., Ended], tmp_path: Path
 ) -> None:
@@ -130,7 +172,8 @@ def test_step_by_step_the_collection_knows_its_task(
         (("--task", "regression", "--target", "cost:FN/FP=2"), "E_OPTION", "--target"),
         (("--task", "regression", "--prevalence", "0.1"), "E_OPTION", "--prevalence"),
         (("--task", "regression", "--order", "1,2"), "E_OPTION", "--order"),
-        (("--task", "regression", "--covariates", "sex"), "E_OPTION", "--covariates"),
+        (("--task", "regression", "--covariates", "weight"), "E_COVARIATE", "sex"),
+        (("--task", "regression", "--covariates", "twice"), "E_COVARIATE", "in other words"),
         (("--task", "regression", "--pool", "attention"), "E_OPTION", "--pool"),
         (("--task", "regression", "--features", "auto"), "E_OPTION", "name the features"),
         (("--task", "regression", "--risk", "0.1"), "E_OPTION", "--risk"),

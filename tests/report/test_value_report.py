@@ -17,6 +17,7 @@ from latentdx.collection.table import ScanRow, table_of
 from latentdx.diagnosis.head import HeadSettings
 from latentdx.diagnosis.regression_head import train_regression_head
 from latentdx.diagnosis.regression_model import IntervalRule
+from latentdx.diagnosis.views import Viewed
 from latentdx.features.pixels import flat_pixels
 from latentdx.report.predictions import as_json
 from latentdx.report.value_baselines import ValueRivals, columns_beside_values, value_baselines
@@ -25,6 +26,7 @@ from latentdx.report.value_content import PartFacts, ValueContent, ValueExamples
 from latentdx.report.value_control import shuffled_values
 from latentdx.report.value_page import render_values
 from latentdx.report.value_predictions import ValuePredictions, value_verdict
+from latentdx.study.covariates import worth_sentence
 from latentdx.study.regression_fit import interval_notes
 
 SIZE = 12
@@ -200,6 +202,50 @@ def test_baselines_are_tested_on_the_same_scans_and_know_what_they_can(valued) -
         assert rival.values.tolist() == test.values.tolist()
 
 
+def test_patients_get_one_value_each_and_so_do_their_rivals(valued) -> None:
+    """Two scans a patient: predictions and values are means, in every baseline and the control."""
+    cases = replace(valued, scans=replace(valued.scans, cases=valued.scans.patients))
+    train = cases.part("train")
+    settings = HeadSettings(rows=300, components=8)
+    head = train_regression_head(train, flat_pixels, "ridge", settings, seed=0)
+    test = cases.part("test")
+    seen = Viewed.of(test.scans, flat_pixels, flip=False)
+    single = head.values(head.scores(flat_pixels(test.scans.pixels)))
+    _, place = np.unique(test.scans.patients, return_inverse=True)
+    expected = np.bincount(place, single) / np.bincount(place)
+    decided = test.decided()
+    order = np.argsort(decided.scans.patients)
+    np.testing.assert_allclose(head.values(seen.scores(head))[order], expected, rtol=1e-5)
+    means = np.bincount(place, test.values) / np.bincount(place)
+    np.testing.assert_allclose(decided.values[order], means)
+    rivals = ValueRivals(
+        cases,
+        build("convolutional", {"channels": 1, "size": SIZE, "widths": (8,)}),
+        "ridge",
+        settings,
+        0,
+    )
+    found, _ = value_baselines(rivals, table_for(cases, {}), lambda _: None)
+    n_patients = len(np.unique(test.scans.patients))
+    assert {len(one.values) for one in found.values()} == {n_patients} != {len(test)}
+    pooled = cases.scans.pooled(head.reduced(flat_pixels(cases.scans.pixels)))
+    control = shuffled_values(head, cases.decided(), pooled, 0)
+    assert control["mae"].n_scans == control["mae"].n_patients == n_patients
+
+
+def test_what_covariates_add_is_no_rival_of_the_autoencoder() -> None:
+    values = np.arange(40.0)
+    names = np.arange(40).astype(str)
+    good, bad = (ValuePredictions(values, values + away, names) for away in (1.0, 2.0))
+    told = value_verdict(bad, {"median": bad, "without-covariates": good}, 0, "mm", "patients")
+    assert "guessing the median" in told
+    assert "40 patients of 40 patients" in told
+    gain = bad.lead_over(good, 0)
+    assert worth_sentence(gain, "mean absolute error", is_error=True).startswith(
+        "With them the mean absolute error is +1.000 against the picture alone (95 % interval +1"
+    )
+
+
 def test_a_column_of_the_values_themselves_is_left_out(valued) -> None:
     columns = {"again": [f"{value:.6f}" for value in valued.values], "all": ["x"] * 200}
     kept, told = columns_beside_values(table_for(valued, columns), valued)
@@ -213,7 +259,7 @@ def test_the_control_keeps_nothing_where_the_model_learns(valued) -> None:
     )
     features = head.reduced(flat_pixels(valued.scans.pixels))
     test = valued.scans.parts == "test"
-    told = head.values([flat_pixels(valued.scans.pixels[test])])
+    told = head.values(head.scores(flat_pixels(valued.scans.pixels[test])))
     assert np.corrcoef(told, valued.values[test])[0, 1] > 0.9
     found = shuffled_values(head, valued, features, 0)
     assert set(found) == {"mae", "rmse", "r2", "pearson", "spearman"}

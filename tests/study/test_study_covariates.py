@@ -16,6 +16,7 @@ from latentdx.study.covariates import (
     covariates_told,
     fit_covariates,
     missing_warnings,
+    require_no_value,
     worth_sentence,
 )
 from latentdx.study.settings import settings_from
@@ -62,6 +63,18 @@ def test_the_label_in_other_words_is_refused() -> None:
     with pytest.raises(StopError, match="'finding' is the label in other words") as caught:
         fit_covariates(table, split_of(table), ["age", "finding"])
     assert caught.value.code == "E_COVARIATE"
+
+
+def test_a_column_that_follows_the_values_is_refused() -> None:
+    table = a_table()
+    ages = [told["age"] for told in table.covariates]
+    same = replace(table, label=np.array([f"{12 * float(age):.1f}" for age in ages]))
+    other = replace(table, label=np.array([str(row * row % 71) for row in range(80)]))
+    fitted = fit_covariates(table, split_of(table), ["age"])
+    assert fitted is not None
+    require_no_value(other, split_of(other), fitted)
+    with pytest.raises(StopError, match="'age' is the label in other words"):
+        require_no_value(same, split_of(same), fitted)
 
 
 def test_the_labels_of_test_are_not_looked_at() -> None:

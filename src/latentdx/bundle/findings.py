@@ -90,7 +90,8 @@ def findings_model(
             gate,
             policy=policy,
             risk=None if head.risk is None else RiskControl(**head.risk.model_dump()),
-            covariates=covariates_from(head),
+            covariates=covariates_from(head.covariates),
+            decide_by=head.decide_by,
         )
 
     names = tuple(item.name for item in description.findings)

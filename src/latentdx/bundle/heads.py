@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
@@ -54,7 +54,7 @@ def describe_head(model: DiagnosticModel) -> HeadDescription:
         risk=None if model.risk is None else RiskDescription(**asdict(model.risk)),
         decide_by=model.decide_by,
         pool="mean" if head.attention is None else "attention",
-        covariates=[] if model.covariates is None else _covariates(model.covariates),
+        covariates=describe_covariates(model.covariates),
         fine_tune=None if model.tuned is None else _fine_tune(model.tuned),
     )
 
@@ -73,12 +73,15 @@ def _sets(rule: SetRule) -> SetsDescription:
     )
 
 
-def _covariates(found: Covariates) -> list[NumberDescription | CategoryDescription]:
+def describe_covariates(
+    found: Covariates | None,
+) -> list[NumberDescription | CategoryDescription]:
+    """What a model reads beside the picture, each column by itself."""
     return [
         NumberDescription(**asdict(column))
         if isinstance(column, Number)
         else CategoryDescription(**{**asdict(column), "levels": list(column.levels)})
-        for column in found.columns
+        for column in (() if found is None else found.columns)
     ]
 
 
@@ -131,12 +134,14 @@ def sets_from(told: HeadDescription) -> SetRule:
     )
 
 
-def covariates_from(told: HeadDescription) -> Covariates | None:
-    """What a head that is told of reads beside the picture."""
-    if not told.covariates:
+def covariates_from(
+    told: Sequence[NumberDescription | CategoryDescription],
+) -> Covariates | None:
+    """Undo `describe_covariates`."""
+    if not told:
         return None
     columns: list[Number | Category] = []
-    for column in told.covariates:
+    for column in told:
         values = column.model_dump(exclude={"kind"})
         if column.kind == "number":
             columns.append(Number(**values))

@@ -153,7 +153,7 @@ def _class_model(
         AnomalyGate.from_arrays(part_of(arrays, "gate"), gate.rate, headers),
         policy=Policy.from_json(description.reading),
         risk=None if told.risk is None else RiskControl(**told.risk.model_dump()),
-        covariates=covariates_from(told),
+        covariates=covariates_from(told.covariates),
         tuned=None
         if told.fine_tune is None
         else tuned_from(

@@ -195,6 +195,8 @@ class ValueHeadDescription(_Strict):
     half_width: float | None = Field(default=None, ge=0)
     coverage: float = Field(gt=0, lt=1)
     n_patients: int = Field(ge=0)
+    decide_by: DecideBy = "scan"
+    covariates: list[CovariateDescription] = Field(default_factory=list)
 
 
 class ValueDescription(_Strict):

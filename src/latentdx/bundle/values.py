@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.family import name_of
+from latentdx.bundle.heads import Arrays, covariates_from, describe_covariates, part_of
 from latentdx.bundle.schema import (
     EncoderDescription,
     GateDescription,
@@ -26,8 +28,6 @@ from latentdx.diagnosis.regression_model import IntervalRule, RegressionModel
 from latentdx.diagnosis.regressors import regressor_from
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 from latentdx.scans.policy import Policy
-
-Arrays = Mapping[str, NDArray[Any]]
 
 
 def describe_values(
@@ -48,6 +48,8 @@ def describe_values(
             half_width=rule.half_width if math.isfinite(rule.half_width) else None,
             coverage=rule.coverage,
             n_patients=rule.n_patients,
+            decide_by=model.decide_by,
+            covariates=describe_covariates(model.covariates),
         ),
         gate=GateDescription(
             rate=model.gate.rate,
@@ -78,13 +80,7 @@ def value_model(
 ) -> RegressionModel:
     """Undo both. Raises KeyError, TypeError or ValueError where parts are missing or do not fit."""
     told, gate = description.head, description.gate
-
-    def part(name: str) -> dict[str, NDArray[Any]]:
-        start = f"{name}."
-        return {
-            key.removeprefix(start): value for key, value in arrays.items() if key.startswith(start)
-        }
-
+    part = partial(part_of, arrays)
     head = RegressionHead(
         told.regressor,
         told.strength,
@@ -104,4 +100,6 @@ def value_model(
         AnomalyGate.from_arrays(part("gate"), gate.rate, headers),
         description.units,
         policy=Policy.from_json(description.reading),
+        covariates=covariates_from(told.covariates),
+        decide_by=told.decide_by,
     )

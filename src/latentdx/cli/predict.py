@@ -55,6 +55,7 @@ def predict(
     import json
 
     from latentdx.bundle.load import load_bundle
+    from latentdx.cli.predict_table import write_table, write_values
     from latentdx.diagnosis.findings_model import FindingsModel
     from latentdx.diagnosis.regression_model import RegressionModel
 
@@ -74,7 +75,7 @@ def predict(
         )
     if csv is not None:
         if isinstance(model, RegressionModel):
-            write_values(csv, found)
+            write_values(csv, found, model)
         else:
             write_table(csv, found, model)
     n_refused = sum(item.status == "quarantined" for item in found)
@@ -220,14 +221,14 @@ def in_words(diagnosis: Any, coverage: float, *, several: bool = False) -> str:
         path = f"{path} and {len(paths) - 1} more"
     if diagnosis.reason is not None:
         return f"{path}: {diagnosis.status} ({diagnosis.reason.text})"
+    unknown = f"; {', '.join(diagnosis.missing)} not known" if diagnosis.missing else ""
     if diagnosis.units is not None:
-        return _value_in_words(diagnosis, coverage)
+        return f"{path}: {_value_in_words(diagnosis, coverage)}{unknown})"
     shown = ", ".join(f"{name} {p:.3f}" for name, p in diagnosis.probabilities.items())
     possible = f"{100 * coverage:g} % set: {' or '.join(diagnosis.prediction_set)}"
     if several:
         left = ", ".join(diagnosis.prediction_set) or "nothing"
         possible = f"not ruled out at {100 * coverage:g} %: {left}"
-    unknown = f"; {', '.join(diagnosis.missing)} not known" if diagnosis.missing else ""
     return (
         f"{path}: {diagnosis.label} ({shown}; {possible}; "
         f"anomaly {diagnosis.anomaly_score:.2f}{unknown})"
@@ -240,53 +241,6 @@ def _value_in_words(diagnosis: Any, coverage: float) -> str:
     if diagnosis.interval is not None:
         ends = f"{diagnosis.interval[0]:.4g} to {diagnosis.interval[1]:.4g}"
     return (
-        f"{diagnosis.path}: {diagnosis.value:.4g}{unit} ({100 * coverage:g} % interval: {ends}; "
-        f"anomaly {diagnosis.anomaly_score:.2f})"
+        f"{diagnosis.value:.4g}{unit} ({100 * coverage:g} % interval: {ends}; "
+        f"anomaly {diagnosis.anomaly_score:.2f}"
     )
-
-
-def write_values(path: Path, found: list[Any]) -> None:
-    """One row a scan of a model of numbers, safe for spreadsheets."""
-    from latentdx.study.folder import write_csv
-
-    header = ("path", "scan_id", "status", "value", "low", "high", "anomaly_score", "reason")
-    rows = [
-        (
-            *(item.path, item.scan_id, item.status),
-            *("" if each is None else each for each in (item.value, *(item.interval or ("", "")))),
-            "" if item.anomaly_score is None else item.anomaly_score,
-            item.reason.code if item.reason else "",
-        )
-        for item in found
-    ]
-    write_csv(path, header, rows)
-
-
-def write_table(path: Path, found: list[Any], model: Any) -> None:
-    """One row a scan, safe for spreadsheets."""
-    from latentdx.study.folder import write_csv
-
-    classes, reads = model.classes, model.covariates is not None
-    joins = model.decide_by != "scan"
-    weighs = any(item.weights is not None for item in found)
-    header = ("path", "scan_id", "status", "label", *(f"probability:{c}" for c in classes),
-              "prediction_set", "anomaly_score", "reason",
-              *(("missing_covariates",) if reads else ()),
-              *(("case", "paths") if joins else ()),
-              *(("weights",) if weighs else ()))  # fmt: skip
-    rows = [
-        (
-            *(item.path, item.scan_id, item.status, item.label or ""),
-            *((item.probabilities or {}).get(name, "") for name in classes),
-            *(
-                ";".join(item.prediction_set),
-                "" if item.anomaly_score is None else item.anomaly_score,
-            ),
-            item.reason.code if item.reason else "",
-            *((";".join(item.missing or ()),) if reads else ()),
-            *((item.case or "", ";".join(item.paths or ())) if joins else ()),
-            *((";".join(map(str, item.weights or ())),) if weighs else ()),
-        )
-        for item in found
-    ]
-    write_csv(path, header, rows)

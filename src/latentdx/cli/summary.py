@@ -51,9 +51,12 @@ def _of_drift(metrics: dict[str, Any]) -> list[str]:
 
 def _of_values(metrics: dict[str, Any], verdict: str) -> str:
     """The same of a model of numbers, by its mean absolute error."""
+    from latentdx.report.card import plural
+
     test, units = metrics["test"], metrics["units"]
     first = test["mae"]
-    lines = [f"Test part: {first['n_scans']} scans of {first['n_patients']} patients"]
+    counted = plural(metrics.get("decide_by"))
+    lines = [f"Test part: {first['n_scans']} {counted} of {first['n_patients']} patients"]
     lines += [f"  {name:<20}{_number(found)}" for name, found in test.items()]
     lines.append(f"  {'interval coverage':<20}{_number(metrics['intervals']['coverage'])}")
     others = {**metrics["baselines"], **metrics["controls"]}

@@ -36,9 +36,9 @@ class FindingScans:
         """The scans at these numbers, or where a mask is True."""
         return replace(self, scans=self.scans.take(rows), targets=self.targets[rows])
 
-    def put_beside(self, beside: NDArray[np.float32] | None) -> FindingScans:
-        """With what the classifiers read of each scan beside its pixels, (N, K), or nothing."""
-        return replace(self, scans=replace(self.scans, beside=beside))
+    def decided(self) -> FindingScans:
+        """The first scan of each case, which stands for it; see `LabelledScans`."""
+        return self if self.scans.cases is None else self.take(self.scans.together().first)
 
     def question(self, number: int) -> LabelledScans:
         """The scans with labels 0 and 1: without the finding of this number, and with it."""

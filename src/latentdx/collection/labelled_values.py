@@ -32,6 +32,11 @@ class ValuedScans:
         """The scans at these numbers, or where a mask is True."""
         return ValuedScans(self.scans.take(rows), self.values[rows])
 
+    def decided(self) -> ValuedScans:
+        """The first scan of each case, with the mean of its scans' values; see `LabelledScans`."""
+        pooled = self.scans.pooled(self.values[:, None])[:, 0]
+        return ValuedScans(self.scans.decided(), pooled)
+
 
 def load_values(collection: Collection, split: Split, *names: Part) -> ValuedScans:
     """Read the scans of some labelled parts into memory, in the order of `ordered_rows`."""

@@ -7,13 +7,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.collection.cases import DecideBy
 from latentdx.core.errors import InputError
 from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.gate_words import why_not_evaluated
+from latentdx.features.covariates import Covariates
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
+
+Floats = NDArray[np.float32]
 
 _OF_NUMBERS = ("value", "interval", "units")
 Status = Literal["ok", "abstained", "not_evaluated", "quarantined"]
@@ -84,8 +91,48 @@ class Diagnosis:
         return {**value, **lists, "probabilities": self.probabilities or {}}
 
 
+class Seen(Protocol):
+    """What the gate says of N scans: see `Look`."""
+
+    @property
+    def anomaly(self) -> NDArray[np.float64]:
+        """(N,)."""
+
+    @property
+    def foreign(self) -> NDArray[np.bool_]:
+        """(N,)."""
+
+    @property
+    def strangest(self) -> NDArray[np.str_]:
+        """(N,)."""
+
+
+class Gated(Protocol):
+    """A model with a gate, which may read covariates."""
+
+    @property
+    def bundle(self) -> str:
+        """SHA-256 (hex)."""
+
+    @property
+    def gate(self) -> AnomalyGate:
+        """What tells foreign scans."""
+
+    @property
+    def covariates(self) -> Covariates | None:
+        """What it reads of a scan beside the picture."""
+
+
 class Answering(Protocol):
-    """A model that scans are brought before."""
+    """A model that scans are brought before, one by one or a case at a time."""
+
+    @property
+    def decide_by(self) -> DecideBy:
+        """What is decided."""
+
+    @property
+    def column(self) -> str:
+        """The column whose values the prediction sets go by, or ``""``."""
 
     def request(self, key: bytes) -> Request:
         """What scans must be made into."""
@@ -93,16 +140,46 @@ class Answering(Protocol):
     def diagnose(
         self, paths: Sequence[str], scans: Sequence[Scan], *, abstain: bool = False
     ) -> list[Diagnosis]:
-        """Diagnoses of scans that were fitted by `request`."""
+        """Diagnoses of scans that were fitted by `request`, each by itself."""
 
     def quarantined(self, path: str, error: InputError) -> Diagnosis:
         """The answer to a file that cannot be used."""
+
+    def scored(self, scans: Sequence[Scan]) -> tuple[Floats, Floats | None, Seen]:
+        """Scores (N, Q) of such scans, their importance (N,) in their cases or None, the gate's."""
+
+    def begun(self, path: str, scan: Scan, seen: Seen, row: int) -> Diagnosis:
+        """See `begun`."""
+
+    def concluded(
+        self, begun: Diagnosis, scores: Floats, group: str, *, abstain: bool
+    ) -> Diagnosis:
+        """The diagnosis of a case by its scores (1, Q)."""
+
+
+def begun(model: Gated, path: str, scan: Scan, seen: Seen, row: int) -> Diagnosis:
+    """A diagnosis that waits for its answer, or ``not_evaluated`` where the scan is foreign."""
+    found = Diagnosis(
+        path,
+        scan.content_hash[:16],
+        "ok",
+        anomaly_score=round(float(seen.anomaly[row]), 6),
+        bundle=model.bundle,
+        missing=None if model.covariates is None else model.covariates.missing_in(scan),
+    )
+    measure = str(seen.strangest[row]) if seen.foreign[row] else None
+    reason = why_foreign(scan, model.gate, measure)
+    return found if reason is None else replace(found, status="not_evaluated", reason=reason)
 
 
 def predict_each(
     model: Answering, scans: Iterable[Scan | str | Path], *, abstain: bool = False
 ) -> list[Diagnosis]:
-    """Diagnoses in the order of the scans, files decoded in this process."""
+    """Diagnoses in the order of the scans, or of the cases; files decoded in this process."""
+    if model.decide_by != "scan":
+        from latentdx.diagnosis.case_diagnoses import predict_cases
+
+        return predict_cases(model, scans, abstain=abstain)
     found: list[Diagnosis] = []
     for path, scan in each_scan(model, scans):
         if isinstance(scan, InputError):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.collection.cases import DecideBy
+from latentdx.collection.cases import Cases, DecideBy
 from latentdx.collection.columns import as_stored
 from latentdx.collection.findings import Findings
 from latentdx.core.errors import InputError
@@ -18,13 +18,14 @@ from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.diagnoses import (
     Diagnosis,
     Reason,
+    Seen,
+    begun,
     predict_each,
     quarantine,
     request_for,
-    why_foreign,
 )
 from latentdx.diagnosis.model import DiagnosticModel
-from latentdx.diagnosis.outputs import Outputs, Pixels
+from latentdx.diagnosis.outputs import Conclusion, Outputs, Pixels
 from latentdx.diagnosis.scan_groups import group_of
 from latentdx.features.covariates import Covariates
 from latentdx.scans.policy import Policy
@@ -53,7 +54,7 @@ class FindingsModel:
             one.encoder is first.encoder
             and one.gate is first.gate
             and (one.kind, one.flip, one.sets.column) == (first.kind, first.flip, first.sets.column)
-            and one.covariates == first.covariates
+            and (one.covariates, one.decide_by) == (first.covariates, first.decide_by)
             for one in self.models
         )
         if not alike or len(self.models) != len(self.findings.names):
@@ -86,8 +87,13 @@ class FindingsModel:
 
     @property
     def decide_by(self) -> DecideBy:
-        """Scans, each by itself."""
-        return "scan"
+        """Whether scans, studies or patients are decided."""
+        return self.models[0].decide_by
+
+    @property
+    def column(self) -> str:
+        """The column whose values the prediction sets go by, or ``""``."""
+        return self.models[0].sets.column
 
     @property
     def coverage(self) -> float:
@@ -99,14 +105,14 @@ class FindingsModel:
         pixels: Pixels,
         groups: Sequence[str] | None = None,
         beside: NDArray[np.float32] | None = None,
+        cases: Cases | None = None,
     ) -> tuple[Outputs, ...]:
         """For each finding what its model has to say of pixels (N, C, *spatial).
 
-        The encoder looks once. `groups` (N,) are values of the prediction sets' column; `beside`
-        (N, K) the scans' encoded `covariates`, by default as if none were known.
+        The encoder looks once; the others as of `DiagnosticModel.compute`.
         """
         look = self.models[0].look(pixels)
-        return tuple(model.judge(look, groups, beside) for model in self.models)
+        return tuple(model.judge(look, groups, beside, cases) for model in self.models)
 
     def request(self, key: bytes) -> Request:
         """What scans must be made into before `compute` takes them."""
@@ -125,35 +131,50 @@ class FindingsModel:
     def diagnose(
         self, paths: Sequence[str], scans: Sequence[Scan], *, abstain: bool = False
     ) -> list[Diagnosis]:
-        """Diagnoses of decoded scans that were fitted by `request`."""
-        groups = [group_of(scan, self.models[0].sets.column) for scan in scans]
-        told = None if self.covariates is None else self.covariates.encode_scans(scans)
-        outputs = self.compute(as_stored(np.stack([scan.pixels for scan in scans])), groups, told)
+        """Diagnoses of decoded scans that were fitted by `request`, each by itself."""
+        outputs = self._outputs_of(scans)
         return [
             self._diagnosis(path, scan, outputs, row, abstain=abstain)
             for row, (path, scan) in enumerate(zip(paths, scans, strict=True))
         ]
 
+    def _outputs_of(self, scans: Sequence[Scan]) -> tuple[Outputs, ...]:
+        groups = [group_of(scan, self.column) for scan in scans]
+        told = None if self.covariates is None else self.covariates.encode_scans(scans)
+        return self.compute(as_stored(np.stack([scan.pixels for scan in scans])), groups, told)
+
     def quarantined(self, path: str, error: InputError) -> Diagnosis:
         """The answer to a file that cannot be used."""
         return quarantine(path, error, self.bundle)
 
+    def scored(self, scans: Sequence[Scan]) -> tuple[NDArray[np.float32], None, Seen]:
+        """Scores (N, L) of such scans, a finding a column; all scans of a case count alike."""
+        outputs = self._outputs_of(scans)
+        return np.hstack([one.scores for one in outputs]), None, outputs[0]
+
+    def begun(self, path: str, scan: Scan, seen: Seen, row: int) -> Diagnosis:
+        """A diagnosis that waits for its answer; see `diagnoses.begun`."""
+        return begun(self, path, scan, seen, row)
+
+    def concluded(
+        self, begun: Diagnosis, scores: NDArray[np.float32], group: str, *, abstain: bool
+    ) -> Diagnosis:
+        """The diagnosis of a case by its scores (1, L)."""
+        told = [one.conclude(scores[:, [k]], [group]) for k, one in enumerate(self.models)]
+        return self._answer(begun, told, 0, abstain=abstain)
+
     def _diagnosis(
         self, path: str, scan: Scan, outputs: Sequence[Outputs], row: int, *, abstain: bool
     ) -> Diagnosis:
-        seen, names = outputs[0], self.findings.names
-        base = Diagnosis(
-            path,
-            scan.content_hash[:16],
-            "ok",
-            anomaly_score=round(float(seen.anomaly[row]), 6),
-            bundle=self.bundle,
-            missing=None if self.covariates is None else self.covariates.missing_in(scan),
-        )
-        measure = str(seen.strangest[row]) if seen.foreign[row] else None
-        if reason := why_foreign(scan, self.gate, measure):
-            return replace(base, status="not_evaluated", reason=reason)
-        told = dict(zip(names, outputs, strict=True))
+        base = self.begun(path, scan, outputs[0], row)
+        if base.status != "ok":
+            return base
+        return self._answer(base, outputs, row, abstain=abstain)
+
+    def _answer(
+        self, base: Diagnosis, outputs: Sequence[Outputs | Conclusion], row: int, *, abstain: bool
+    ) -> Diagnosis:
+        told = dict(zip(self.findings.names, outputs, strict=True))
         found = replace(
             base,
             probabilities={
@@ -165,7 +186,7 @@ class FindingsModel:
             return replace(found, status="abstained", reason=unsure)
         return replace(found, label=self.findings.label(one.decisions[row] == 1 for one in outputs))
 
-    def _unsure(self, outputs: Sequence[Outputs], row: int) -> Reason | None:
+    def _unsure(self, outputs: Sequence[Outputs | Conclusion], row: int) -> Reason | None:
         """Why a scan is better not answered: every finding has to be sure."""
         every = zip(self.findings.names, self.models, outputs, strict=True)
         reasons = {name: model.unsure(one, row) for name, model, one in every}

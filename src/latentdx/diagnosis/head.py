@@ -23,7 +23,7 @@ from latentdx.diagnosis.machine import Machine
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.machines_cumulative import Cumulative, scores_by_class
 from latentdx.diagnosis.own_classifier import OWN, Classifier, Own, OwnMachine
-from latentdx.diagnosis.scaling import fit_scaling
+from latentdx.diagnosis.scaling import chosen_scaling
 from latentdx.diagnosis.semi_supervised import GUESSING, SHARE, SemiSupervised, guess
 from latentdx.diagnosis.threshold import BALANCED
 from latentdx.diagnosis.training_table import training_table
@@ -192,10 +192,6 @@ def fit_head(
     scans span too little, so that their copies join them. Its form and the classifier's strength
     are chosen by patient-grouped cross-validation on the scans themselves.
     """
-    image = table.image().embeddings
-    others = None if unlabelled is None else unlabelled.image().embeddings
-    standardiser, forms = fit_scaling(image, settings, n_scans=n_scans, others=others)
-    scaled = standardiser(image[:n_scans])
     choice = partial(
         choose,
         settings.classifier,
@@ -204,14 +200,9 @@ def fit_head(
         seed=seed,
         ordered=settings.ordered,
     )
-    form, strength = choice([components(scaled) for components in forms])
-    components = forms[form]
-    if count := table.n_beside:
-        standardiser = standardiser.beside(count)
-        weighed = [components.beside(count, weight) for weight in settings.weights]
-        scans = standardiser(table.embeddings[:n_scans])
-        form, strength = choice([components(scans) for components in weighed])
-        components = weighed[form]
+    standardiser, components, strength = chosen_scaling(
+        table, settings, choice, n_scans=n_scans, unlabelled=unlabelled
+    )
     machine = fit_classifier(
         settings.classifier,
         components(standardiser(table.embeddings)),

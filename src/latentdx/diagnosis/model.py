@@ -19,10 +19,11 @@ from latentdx.diagnosis.calibration_cumulative import without_gaps
 from latentdx.diagnosis.diagnoses import (
     Diagnosis,
     Reason,
+    Seen,
+    begun,
     predict_each,
     quarantine,
     request_for,
-    why_foreign,
 )
 from latentdx.diagnosis.drift_reference import Reference
 from latentdx.diagnosis.fine_tuned import FineTuned
@@ -73,6 +74,11 @@ class DiagnosticModel:
     tuned: FineTuned | None = None
     decide_by: DecideBy = "scan"
     reference: Reference | None = None
+
+    @property
+    def column(self) -> str:
+        """The column whose values the prediction sets go by, or ``""``."""
+        return self.sets.column
 
     def extract(self, pixels: Pixels) -> NDArray[np.float32]:
         """Embeddings (N, D) of pixels (N, C, *spatial); (N, D + Q) with scores of `tuned`."""
@@ -154,10 +160,6 @@ class DiagnosticModel:
         >>> model.predict(["scan.dcm"])[0].label  # doctest: +SKIP
         'diseased'
         """
-        if self.decide_by != "scan":
-            from latentdx.diagnosis.case_diagnoses import predict_cases
-
-            return predict_cases(self, scans, abstain=abstain)
         return predict_each(self, scans, abstain=abstain)
 
     def diagnose(
@@ -181,22 +183,29 @@ class DiagnosticModel:
         """The answer to a file that cannot be used."""
         return quarantine(path, error, self.bundle)
 
+    def scored(
+        self, scans: Sequence[Scan]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, Seen]:
+        """Scores (N, Q) of such scans, their importance (N,) in their cases or None, the gate's."""
+        outputs = self.outputs_of(scans)
+        return outputs.scores, outputs.importance, outputs
+
+    def begun(self, path: str, scan: Scan, seen: Seen, row: int) -> Diagnosis:
+        """A diagnosis that waits for its answer; see `diagnoses.begun`."""
+        return begun(self, path, scan, seen, row)
+
+    def concluded(
+        self, begun: Diagnosis, scores: NDArray[np.float32], group: str, *, abstain: bool
+    ) -> Diagnosis:
+        """The diagnosis of a case by its scores (1, Q)."""
+        return self.answer(begun, self.conclude(scores, [group]), 0, abstain=abstain)
+
     def _diagnosis(
         self, path: str, scan: Scan, outputs: Outputs, row: int, *, abstain: bool
     ) -> Diagnosis:
-        missing = None if self.covariates is None else self.covariates.missing_in(scan)
-        score = round(float(outputs.anomaly[row]), 6)
-        base = Diagnosis(
-            path,
-            scan.content_hash[:16],
-            "ok",
-            anomaly_score=score,
-            bundle=self.bundle,
-            missing=missing,
-        )
-        measure = str(outputs.strangest[row]) if outputs.foreign[row] else None
-        if reason := why_foreign(scan, self.gate, measure):
-            return replace(base, status="not_evaluated", reason=reason)
+        base = self.begun(path, scan, outputs, row)
+        if base.status != "ok":
+            return base
         return self.answer(base, outputs, row, abstain=abstain)
 
     def answer(

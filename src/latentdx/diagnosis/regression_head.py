@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,8 @@ from latentdx.collection.labelled_values import ValuedScans
 from latentdx.diagnosis.head import HeadSettings
 from latentdx.diagnosis.machine import Floats, Machine
 from latentdx.diagnosis.regressors import RegressorName, choose_regressor, fit_regressor
-from latentdx.diagnosis.scaling import fit_scaling
+from latentdx.diagnosis.scaling import chosen_scaling
 from latentdx.diagnosis.training_table import training_table
-from latentdx.diagnosis.views import score_views
 from latentdx.features.table import Extract, FeatureTable
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
@@ -67,9 +66,12 @@ class RegressionHead:
         """Predictions (N, 1) of embeddings (N, D), in deviations from the mean."""
         return self.machine.scores(self.reduced(embeddings))
 
-    def values(self, views: Sequence[Floats]) -> Values:
-        """Predicted values (N,), averaged over one or two views of the same scans, each (N, D)."""
-        return self.target.in_units(score_views(self, views)[:, 0])
+    def importance(self, embeddings: Floats) -> None:
+        """All scans of a case count alike."""
+
+    def values(self, scores: Floats) -> Values:
+        """Predicted values (N,) of scores (N, 1)."""
+        return self.target.in_units(scores[:, 0])
 
 
 def train_regression_head(
@@ -91,16 +93,11 @@ def train_regression_head(
     table = training_table(train.scans, extract, settings, seed=seed)
     target = Target.fit(train.values)
     values = target.standardised(train.values)
-    others = None if unlabelled is None else unlabelled.embeddings
-    standardiser, forms = fit_scaling(table.embeddings, settings, n_scans=n_scans, others=others)
-    scaled = standardiser(table.embeddings)
-    form, strength = choose_regressor(
-        name,
-        [components(scaled[:n_scans]) for components in forms],
-        values,
-        train.scans.patients.tolist(),
-        seed=seed,
+    patients = train.scans.patients.tolist()
+    choice = partial(choose_regressor, name, values=values, patients=patients, seed=seed)
+    standardiser, components, strength = chosen_scaling(
+        table, settings, choice, n_scans=n_scans, unlabelled=unlabelled
     )
     repeated = np.tile(values, len(table) // n_scans)
-    machine = fit_regressor(name, forms[form](scaled), repeated, strength)
-    return RegressionHead(name, strength, standardiser, forms[form], machine, target)
+    machine = fit_regressor(name, components(standardiser(table.embeddings)), repeated, strength)
+    return RegressionHead(name, strength, standardiser, components, machine, target)

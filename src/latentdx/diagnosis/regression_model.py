@@ -11,22 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.collection.cases import DecideBy
+from latentdx.collection.cases import Cases, DecideBy
 from latentdx.collection.columns import as_stored
 from latentdx.core.errors import InputError, StopError
 from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.diagnoses import (
     Diagnosis,
+    Seen,
+    begun,
     predict_each,
     quarantine,
     request_for,
-    why_foreign,
 )
 from latentdx.diagnosis.outputs import Look, Pixels, look_at
 from latentdx.diagnosis.regression_head import RegressionHead
-from latentdx.diagnosis.views import views_of
+from latentdx.diagnosis.views import score_views, views_of
+from latentdx.features.covariates import Covariates
 from latentdx.features.extract import embed
 from latentdx.features.kinds import FeatureKind
+from latentdx.features.table import put_beside
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
@@ -53,8 +56,12 @@ class IntervalRule:
 
 @dataclass(frozen=True)
 class RegressionOutputs:
-    """What the model computes of N scans: `values` (N,), `intervals` (N, 2), and its look."""
+    """What the model computes of N scans: `scores` (N, 1), `values` (N,), `intervals` (N, 2).
 
+    And its look. Of cases, each row is one of them.
+    """
+
+    scores: NDArray[np.float32]
     values: Values
     intervals: Values
     look: Look
@@ -72,6 +79,8 @@ class RegressionModel:
     units: of the values, in words; ``""`` where none were told.
     bundle: SHA-256 (hex) of the bundle it was loaded from, "" before.
     policy: how the files of its scans were read; those of a diagnosis are read alike.
+    covariates: what it reads of a scan beside the picture, or None.
+    decide_by: whether scans, studies or patients get a value, the mean of their scans'.
     """
 
     encoder: Autoencoder
@@ -83,23 +92,39 @@ class RegressionModel:
     units: str = ""
     bundle: str = ""
     policy: Policy = field(default_factory=Policy)
+    covariates: Covariates | None = None
+    decide_by: DecideBy = "scan"
 
     @property
-    def decide_by(self) -> DecideBy:
-        """Each scan by itself."""
-        return "scan"
+    def column(self) -> str:
+        """Intervals go by no column."""
+        return ""
 
     def extract(self, pixels: Pixels) -> NDArray[np.float32]:
         """Embeddings (N, D) of pixels (N, C, *spatial)."""
         return embed(self.encoder, pixels, self.kind)
 
-    def compute(self, pixels: Pixels) -> RegressionOutputs:
-        """Everything the model has to say of pixels (N, C, *spatial), size and channels its own."""
+    def compute(
+        self,
+        pixels: Pixels,
+        beside: NDArray[np.float32] | None = None,
+        cases: Cases | None = None,
+    ) -> RegressionOutputs:
+        """Everything the model has to say of pixels (N, C, *spatial), size and channels its own.
+
+        `beside` (N, K) are the scans' encoded `covariates`, by default as if none were known. With
+        `cases` each row of the outputs is one of the M cases.
+        """
         views = views_of(pixels, self.extract, flip=self.flip)
         pooled = views[0] if self.kind == "pooled" else None
         look = look_at(pixels, views, self.encoder, self.gate, pooled=pooled)
-        values = self.head.values(look.views)
-        return RegressionOutputs(values, self.sets.ends(values), look)
+        if self.covariates is not None and beside is None:
+            beside = self.covariates.unknown(len(pixels))
+        scores = score_views(self.head, [put_beside(view, beside) for view in look.views])
+        if cases is not None:
+            scores, look = cases.mean(scores), look.of(cases)
+        values = self.head.values(scores)
+        return RegressionOutputs(scores, values, self.sets.ends(values), look)
 
     def request(self, key: bytes) -> Request:
         """What scans must be made into before `compute` takes them."""
@@ -126,33 +151,43 @@ class RegressionModel:
 
         Raises `StopError` ``E_OPTION`` where it is asked to abstain: all intervals are as wide.
         """
+        scores, _, seen = self.scored(scans)
+        made = [
+            self.begun(path, scan, seen, row)
+            for row, (path, scan) in enumerate(zip(paths, scans, strict=True))
+        ]
+        return [
+            self.concluded(one, scores[[row]], abstain=abstain) if one.status == "ok" else one
+            for row, one in enumerate(made)
+        ]
+
+    def scored(self, scans: Sequence[Scan]) -> tuple[NDArray[np.float32], None, Seen]:
+        """Scores (N, 1) of such scans; all scans of a case count alike."""
+        told = None if self.covariates is None else self.covariates.encode_scans(scans)
+        outputs = self.compute(as_stored(np.stack([scan.pixels for scan in scans])), told)
+        return outputs.scores, None, outputs.look
+
+    def begun(self, path: str, scan: Scan, seen: Seen, row: int) -> Diagnosis:
+        """A diagnosis that waits for its value; see `diagnoses.begun`."""
+        return replace(begun(self, path, scan, seen, row), units=self.units)
+
+    def concluded(
+        self,
+        begun: Diagnosis,
+        scores: NDArray[np.float32],
+        group: str = "",
+        *,
+        abstain: bool = False,
+    ) -> Diagnosis:
+        """The diagnosis of a scan or case by its score (1, 1). Raises as `diagnose`."""
         if abstain:
             found = "a model of numbers does not abstain"
             raise StopError("E_OPTION", found, fix="leave --abstain out, and look at the intervals")
-        outputs = self.compute(as_stored(np.stack([scan.pixels for scan in scans])))
-        return [
-            self._diagnosis(path, scan, outputs, row)
-            for row, (path, scan) in enumerate(zip(paths, scans, strict=True))
-        ]
+        values = self.head.values(scores)
+        low, high = (round(float(end), 6) for end in self.sets.ends(values)[0])
+        interval = (low, high) if math.isfinite(low) else None
+        return replace(begun, value=round(float(values[0]), 6), interval=interval)
 
     def quarantined(self, path: str, error: InputError) -> Diagnosis:
         """The answer to a file that cannot be used."""
         return replace(quarantine(path, error, self.bundle), units=self.units)
-
-    def _diagnosis(self, path: str, scan: Scan, outputs: RegressionOutputs, row: int) -> Diagnosis:
-        look = outputs.look
-        score = round(float(look.anomaly[row]), 6)
-        base = Diagnosis(
-            path,
-            scan.content_hash[:16],
-            "ok",
-            anomaly_score=score,
-            bundle=self.bundle,
-            units=self.units,
-        )
-        measure = str(look.strangest[row]) if look.foreign[row] else None
-        if reason := why_foreign(scan, self.gate, measure):
-            return replace(base, status="not_evaluated", reason=reason)
-        low, high = (round(float(end), 6) for end in outputs.intervals[row])
-        interval = (low, high) if math.isfinite(low) else None
-        return replace(base, value=round(float(outputs.values[row]), 6), interval=interval)

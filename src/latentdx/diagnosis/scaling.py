@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latentdx.features.table import FeatureTable
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
 Floats = NDArray[np.float32]
@@ -25,6 +26,38 @@ class Scaling(Protocol):
     @property
     def whitenings(self) -> Sequence[float]:
         """Forms in which they may come."""
+
+    @property
+    def weights(self) -> Sequence[float]:
+        """Shares of all components that a covariate may count for."""
+
+
+def chosen_scaling(
+    table: FeatureTable,
+    settings: Scaling,
+    choose: Callable[[list[Floats]], tuple[int, float]],
+    *,
+    n_scans: int,
+    unlabelled: FeatureTable | None,
+) -> tuple[Standardiser, PrincipalComponents, float]:
+    """The standardiser, the chosen form of the components, and the machine's chosen strength.
+
+    Of a training table whose first `n_scans` rows are scans. `choose` takes forms of the scans,
+    each (N, M), and gives the number of one, and a strength. What stands beside the picture is
+    handed through behind the components, its weight chosen as their form is.
+    """
+    image = table.image().embeddings
+    others = None if unlabelled is None else unlabelled.image().embeddings
+    standardiser, forms = fit_scaling(image, settings, n_scans=n_scans, others=others)
+    scaled = standardiser(image[:n_scans])
+    form, strength = choose([components(scaled) for components in forms])
+    if not (count := table.n_beside):
+        return standardiser, forms[form], strength
+    standardiser = standardiser.beside(count)
+    weighed = [forms[form].beside(count, weight) for weight in settings.weights]
+    scaled = standardiser(table.embeddings[:n_scans])
+    form, strength = choose([components(scaled) for components in weighed])
+    return standardiser, weighed[form], strength
 
 
 def fit_scaling(

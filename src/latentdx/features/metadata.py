@@ -13,6 +13,7 @@ from latentdx.collection.table import CollectionTable
 
 _MOST_LEVELS = 12
 _FEWEST_SCANS = 3
+_SAME = 0.99  # correlation from which a column is the value in other words
 
 Column = tuple[str, ...]
 
@@ -62,6 +63,21 @@ def names_the_label(values: Column, labels: NDArray[np.int64]) -> bool:
     pure = sum(max(counts.values()) for counts in seen.values())
     repeated = sum(sum(counts.values()) for counts in seen.values() if sum(counts.values()) > 1)
     return pure >= 0.99 * len(values) and repeated >= 0.8 * len(values)
+
+
+def follows_line(numbers: NDArray[np.float64], values: NDArray[np.float64]) -> bool:
+    """Whether numbers (N,), NaN where not known, rise or fall with the values nearly on a line.
+
+    Examples
+    --------
+    >>> values = np.arange(10.0)
+    >>> follows_line(3 - 2 * values, values), follows_line(values % 3, values)
+    (True, False)
+    """
+    known = ~np.isnan(numbers)
+    if known.sum() < 0.9 * len(values) or min(np.ptp(numbers[known]), np.ptp(values[known])) == 0:
+        return False
+    return bool(abs(np.corrcoef(numbers[known], values[known])[0, 1]) >= _SAME)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latentdx.collection.cases import PLURALS
+from latentdx.collection.cases import PLURALS, DecideBy
 from latentdx.diagnosis.abstain import RiskControl
 from latentdx.diagnosis.calibrations import name_of
 from latentdx.diagnosis.findings_model import FindingsModel
@@ -22,23 +22,28 @@ def how_it_decides(model: DiagnosticModel) -> tuple[str, ...]:
     who uses the model must know what to give.
     """
     found = [] if model.tuned is None else [_fine_tuned(model.tuned.facts)]
-    found += [] if model.covariates is None else [_beside(model.covariates)]
-    if model.decide_by != "scan":
-        plural = PLURALS[model.decide_by]
-        how = "the mean of their scores"
-        if model.head.attention is not None:
-            how = "their scores, weighed by a network that learned which scans tell (attention)"
-        found.append(
-            f"All scans of a {model.decide_by} are decided together, by {how}: "
-            f"numbers here count {plural}, each shown by its first scan."
-        )
+    how = "the mean of their scores"
+    if model.head.attention is not None:
+        how = "their scores, weighed by a network that learned which scans tell (attention)"
+    found += what_is_read(model.covariates, model.decide_by, how)
     found += [*_probabilities(model.head), _sets(model.sets)]
     return (*found, *([] if model.risk is None else [_risk(model.risk)]))
 
 
-def _beside(covariates: Covariates) -> str:
-    names = ", ".join(f"\u201c{name}\u201d" for name in covariates.names)
-    return f"Beside the picture it reads {names}; where one is not known, it goes on without."
+def what_is_read(covariates: Covariates | None, decide_by: DecideBy, how: str) -> list[str]:
+    """What is read beside a picture, and which scans are decided together: a sentence each."""
+    found = []
+    if covariates is not None:
+        names = ", ".join(f"\u201c{name}\u201d" for name in covariates.names)
+        found.append(
+            f"Beside the picture it reads {names}; where one is not known, it goes on without."
+        )
+    if decide_by != "scan":
+        found.append(
+            f"All scans of a {decide_by} are decided together, by {how}: "
+            f"numbers here count {PLURALS[decide_by]}, each shown by its first scan."
+        )
+    return found
 
 
 _BLOCKS = {

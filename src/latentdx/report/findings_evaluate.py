@@ -41,8 +41,11 @@ def evaluate_findings(
     model: FindingsModel, test: FindingScans, groups: Sequence[str] | None = None
 ) -> FindingsResult:
     """Run the model on every test scan; `groups` as in `evaluate_test`."""
+    cases = None if test.scans.cases is None else test.scans.together()
+    computed = model.compute(test.scans.pixels, groups, test.scans.beside, cases)
+    test = test.decided()
     found = []
-    for number, outputs in enumerate(model.compute(test.scans.pixels, groups, test.scans.beside)):
+    for number, outputs in enumerate(computed):
         scans = test.question(number)
         said = Predictions(scans.labels, scans.patients, outputs.probabilities, outputs.decisions)
         found.append(TestResult(scans, outputs, said))

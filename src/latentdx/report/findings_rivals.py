@@ -98,7 +98,7 @@ def shuffled_findings(
     of train, calibrate and test with their `embeddings` (N, D).
     """
     each = [
-        list(shuffles(head, ControlScans(scans.question(k), head.reduced(embeddings)), seed))
+        list(shuffles(head, _control(scans, k, head.reduced(embeddings)), seed))
         for k, head in enumerate(heads)
     ]
     whole = [
@@ -109,8 +109,12 @@ def shuffled_findings(
         for ones in whole
         if len(ones) == len(heads)
     ]
-    test = scans.part("test").scans
+    test = scans.part("test").decided().scans
     return mean_of(found, len(test), len(np.unique(test.patients)))
+
+
+def _control(scans: FindingScans, number: int, features: NDArray[np.float32]) -> ControlScans:
+    return ControlScans(scans.decided().question(number), scans.scans.pooled(features))
 
 
 def _mean(estimates: Sequence[Estimate]) -> Estimate:
@@ -123,4 +127,5 @@ def _mean(estimates: Sequence[Estimate]) -> Estimate:
 def _predictions(
     test: FindingScans, number: int, head: Head, table: NDArray[np.float64]
 ) -> Predictions:
-    return Predictions(test.targets[:, number], test.scans.patients, table, head.decide(table))
+    asked = test.decided().question(number)
+    return Predictions(asked.labels, asked.patients, table, head.decide(table))

@@ -14,10 +14,11 @@ from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.head import HeadSettings
 from latentdx.diagnosis.regression_head import Target, train_regression_head
 from latentdx.diagnosis.regressors import RegressorName, choose_regressor, fit_regressor
-from latentdx.diagnosis.views import views_of
+from latentdx.diagnosis.views import Viewed
 from latentdx.features.metadata import (
     Column,
     MetadataEncoder,
+    follows_line,
     metadata_columns,
     names_the_label,
     numbers_of,
@@ -25,8 +26,6 @@ from latentdx.features.metadata import (
 from latentdx.features.table import Extract, FeatureTable
 from latentdx.report.baselines import Step, run_baselines, seen_but_untrained
 from latentdx.report.value_predictions import ValuePredictions, Values
-
-_SAME = 0.99  # correlation from which a column is the label in other words
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ class ValueRivals:
 
     def majority(self) -> ValuePredictions:
         """Every scan gets the median of the training part: no constant has a smaller error."""
-        median = float(np.median(self.scans.part("train").values))
-        return self._predictions(np.full(len(self.scans.part("test")), median))
+        median = float(np.median(self.scans.part("train").decided().values))
+        return self._predictions(np.full(len(self.scans.part("test").decided()), median))
 
     def with_features(self, extract: Extract) -> ValuePredictions:
         """The model's machine, augmented and chosen alike, on other features."""
@@ -55,16 +54,15 @@ class ValueRivals:
             seed=derive_seed(self.seed, "head"),
             unlabelled=None if self.unlabelled is None else self.unlabelled(extract),
         )
-        pixels = self.scans.part("test").scans.pixels
-        views = views_of(pixels, extract, flip=self.settings.flip)
-        return self._predictions(head.values(views))
+        seen = Viewed.of(self.scans.part("test").scans, extract, flip=self.settings.flip)
+        return self._predictions(head.values(seen.scores(head)))
 
     def fresh_network(self) -> Autoencoder:
         """The same encoder with random weights, which has seen the training part's statistics."""
         return seen_but_untrained(self.network, self.scans.part("train").scans.pixels, self.seed)
 
     def _predictions(self, predicted: Values) -> ValuePredictions:
-        test = self.scans.part("test")
+        test = self.scans.part("test").decided()
         return ValuePredictions(test.values, predicted, test.scans.patients)
 
 
@@ -89,7 +87,7 @@ def columns_beside_values(
     told = [
         name
         for name, column in columns.items()
-        if names_the_label(column, codes) or _follows(column, valued.values)
+        if names_the_label(column, codes) or follows_line(numbers_of(column), valued.values)
     ]
     return {name: column for name, column in columns.items() if name not in told}, told
 
@@ -97,7 +95,7 @@ def columns_beside_values(
 def by_metadata(columns: Mapping[str, Column], valued: ValuedScans, seed: int) -> ValuePredictions:
     """Ridge regression on columns, each (N,) as the scans."""
     scans = valued.scans
-    train, tested = scans.parts == "train", scans.parts == "test"
+    train = scans.parts == "train"
     known = np.flatnonzero(train).tolist()
     encode = MetadataEncoder.fit(
         {name: tuple(column[row] for row in known) for name, column in columns.items()}
@@ -109,14 +107,7 @@ def by_metadata(columns: Mapping[str, Column], valued: ValuedScans, seed: int) -
     seed = derive_seed(seed, "metadata")
     _, strength = choose_regressor("ridge", [features[train]], values, names, seed=seed)
     machine = fit_regressor("ridge", features[train], values, strength)
-    predicted = target.in_units(machine.scores(features[tested])[:, 0])
-    return ValuePredictions(valued.values[tested], predicted, scans.patients[tested])
-
-
-def _follows(column: Column, values: Values) -> bool:
-    """Whether a column of numbers rises or falls with the values nearly on a line."""
-    numbers = numbers_of(column)
-    known = ~np.isnan(numbers)
-    if known.sum() < 0.9 * len(values) or np.ptp(numbers[known]) == 0:
-        return False
-    return bool(abs(np.corrcoef(numbers[known], values[known])[0, 1]) >= _SAME)
+    predicted = target.in_units(scans.pooled(machine.scores(features))[:, 0])
+    cases = valued.decided()
+    tested = cases.scans.parts == "test"
+    return ValuePredictions(cases.values[tested], predicted[tested], cases.scans.patients[tested])

@@ -13,6 +13,7 @@ from latentdx.report.card import (
     interval,
     markdown,
     number,
+    plural,
     table_of,
 )
 from latentdx.report.checklist_text import checklists_section
@@ -79,7 +80,8 @@ def _evaluation(content: ValueContent) -> str:
     rows.append(("Values within their intervals", number(field_of(covered, "value")),
                  interval(covered)))  # fmt: skip
     n_scans, n_patients = (field_of(test, "mae", of) for of in ("n_scans", "n_patients"))
-    counts = f"{count(n_scans)} scans of {count(n_patients)} patients"
+    counted = plural(field_of(content.metrics, "decide_by"))
+    counts = f"{count(n_scans)} {counted} of {count(n_patients)} patients"
     table = table_of(("metric", "value", "95 % interval"), rows)
     return f"## Evaluation\n\nOn {counts} of the test part.\n\n{table}"
 

@@ -14,7 +14,7 @@ from latentdx.metrics.bootstrap import N_RESAMPLES
 from latentdx.metrics.estimate import Estimate
 from latentdx.metrics.values import error_difference, mean_absolute_error, summarise_values
 from latentdx.report.card import number
-from latentdx.report.verdict import RIVALS, judgement
+from latentdx.report.verdict import RIVALS, WITHOUT, judgement
 
 Values = NDArray[np.float64]
 
@@ -48,6 +48,11 @@ class ValuePredictions:
         )
 
     @property
+    def judged_by(self) -> tuple[str, str]:
+        """The metric by which models are compared, and its name in words."""
+        return "mae", "mean absolute error"
+
+    @property
     def group_metric(self) -> str:
         """The metric by which groups of scans are compared."""
         return "mae"
@@ -62,10 +67,14 @@ class ValuePredictions:
 
 
 def value_verdict(
-    model: ValuePredictions, rivals: Mapping[str, ValuePredictions], seed: int, units: str = ""
+    model: ValuePredictions,
+    rivals: Mapping[str, ValuePredictions],
+    seed: int,
+    units: str = "",
+    counted: str = "scans",
 ) -> str:
     """Was the autoencoder worth it? One sentence, by the paired difference of absolute errors."""
-    errors = {name: _error(rival) for name, rival in rivals.items()}
+    errors = {name: _error(rival) for name, rival in rivals.items() if name != WITHOUT}
     best = min(errors, key=lambda name: errors[name])
     lead = model.lead_over(rivals[best], seed)
     unit = f" {units}" if units else ""
@@ -76,7 +85,7 @@ def value_verdict(
     if lead.value is None or lead.low is None or lead.high is None:
         return f"{judgement(lead)}: {head}; too few patients for an interval of the difference."
     ends = f"95 % interval {_signed(-lead.high)} to {_signed(-lead.low)}"
-    counts = f"{lead.n_scans} scans of {lead.n_patients} patients"
+    counts = f"{lead.n_scans} {counted} of {lead.n_patients} patients"
     difference = f"the difference is {_signed(-lead.value)} ({ends}, {counts})"
     return f"{judgement(lead)}: {head}; {difference}."
 

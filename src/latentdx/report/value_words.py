@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.report.card import LIMITS, number
+from latentdx.report.decided import what_is_read
 
 METRIC_NAMES: Mapping[str, str] = {
     "mae": "Mean absolute error",
@@ -41,15 +42,19 @@ def with_unit(title: str, name: str, units: str) -> str:
 
 
 def how_it_predicts(model: RegressionModel) -> tuple[str, ...]:
-    """Machine and intervals, a sentence each."""
+    """Covariates, cases, machine and intervals, a sentence each."""
     rule, unit = model.sets, f" {model.units}" if model.units else ""
     share = f"{100 * rule.coverage:g} %"
-    machine = f"The machine is {model.head.name}, fitted on standardised values."
+    how = "the mean of their predictions, against the mean of their values"
+    machine = (
+        *what_is_read(model.covariates, model.decide_by, how),
+        f"The machine is {model.head.name}, fitted on standardised values.",
+    )
     if not math.isfinite(rule.half_width):
         found = f"{rule.n_patients} patients of tune and calibrate are too few for an interval that"
-        return (machine, f"{found} holds {share} of values: none is promised.")
+        return (*machine, f"{found} holds {share} of values: none is promised.")
     return (
-        machine,
+        *machine,
         f"Intervals reach {number(rule.half_width)}{unit} to both sides, made to hold the value "
         f"for {share} of patients to come, by {rule.n_patients} patients of tune and calibrate.",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from latentdx.collection.cases import PLURALS
 from latentdx.collection.labelled import LabelledScans
@@ -22,7 +22,6 @@ from latentdx.report.controls import ControlScans, shuffled_labels
 from latentdx.report.decided import how_it_decides
 from latentdx.report.equal_label import equal_label_warnings, scores_at_equal_label
 from latentdx.report.evaluate import TestResult, evaluate_test, reconstruction
-from latentdx.report.findings_evaluate import FindingsResult
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.predictions import Predictions, as_json
 from latentdx.report.strata import Strata, strata_of, strata_warnings
@@ -100,9 +99,21 @@ def assess_step(
     return Assessment(result, rivals, metrics, sentence, model.head.threshold, decided, strata)
 
 
+class Result(Protocol):
+    """The model's outputs on the test part, whatever the task."""
+
+    @property
+    def scans(self) -> LabelledScans:
+        """What is scored; of cases the first scan."""
+
+    @property
+    def predictions(self) -> Any:
+        """What is said of them."""
+
+
 def tell_covariates(
     prepared: Prepared,
-    result: TestResult | FindingsResult,
+    result: Result,
     rivals: Mapping[str, Any],
     metrics: dict[str, Any],
     seed: int,
@@ -115,7 +126,7 @@ def tell_covariates(
     name, words = result.predictions.judged_by
     metrics["covariates"] = told | {"gain": gain.as_json(), "gain_of": name}
     metrics["warnings"] += missing_warnings(told)
-    return worth_sentence(gain, words)
+    return worth_sentence(gain, words, is_error=name == "mae")
 
 
 def _rivals(

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.findings import Findings
+from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.split import Split
 from latentdx.collection.table import CollectionTable
+from latentdx.collection.values import values_of
 from latentdx.core.errors import StopError
-from latentdx.features.covariate_values import Column, columns_of, require_columns
+from latentdx.features.covariate_values import Column, columns_of, numbers_in, require_columns
 from latentdx.features.covariates import Covariates
-from latentdx.features.metadata import names_the_label
+from latentdx.features.metadata import follows_line, names_the_label
 from latentdx.metrics.estimate import Estimate
 from latentdx.report.verdict import FEWEST_PATIENTS
 
@@ -46,12 +48,25 @@ def require_no_finding(
         _refuse_labels(columns, labels)
 
 
+def require_no_value(table: CollectionTable, split: Split, covariates: Covariates) -> None:
+    """Raise `StopError` ``E_COVARIATE`` where a column follows the values on a line."""
+    known = table.take(split.rows("train", "tune", "calibrate"))
+    values = values_of(known.label.tolist())
+    for name, column in columns_of(known, covariates.names).items():
+        if follows_line(numbers_in(name, column), values):
+            raise _is_the_label(name)
+
+
 def _refuse_labels(columns: Mapping[str, Column], labels: NDArray[np.int64]) -> None:
     for name, values in columns.items():
         if names_the_label(values, labels):
-            found = f"the column {name!r} is the label in other words"
-            fix = "leave it out of --covariates: who asks for a diagnosis does not know it yet"
-            raise StopError("E_COVARIATE", found, fix=fix)
+            raise _is_the_label(name)
+
+
+def _is_the_label(name: str) -> StopError:
+    found = f"the column {name!r} is the label in other words"
+    fix = "leave it out of --covariates: who asks for a diagnosis does not know it yet"
+    return StopError("E_COVARIATE", found, fix=fix)
 
 
 def told_of(
@@ -71,6 +86,15 @@ def covariates_told(
     return {"columns": list(covariates.names), "n_scans": len(scan_ids), "missing": counts}
 
 
+def tell_known(
+    covariates: Covariates, table: CollectionTable, scans: LabelledScans, metrics: dict[str, Any]
+) -> None:
+    """What was known of the covariates of tested scans, into the metrics and the warnings."""
+    told = covariates_told(covariates, table, scans.scan_ids.tolist())
+    metrics["covariates"] = told
+    metrics["warnings"] += missing_warnings(told)
+
+
 def missing_warnings(told: dict[str, Any]) -> list[str]:
     """What to read with care: covariates that were not known."""
     return [
@@ -80,13 +104,18 @@ def missing_warnings(told: dict[str, Any]) -> list[str]:
     ]
 
 
-def worth_sentence(gain: Estimate, metric: str = "AUROC") -> str:
-    """Whether the covariates are worth it, in words; `gain` is that of the metric, paired."""
+def worth_sentence(gain: Estimate, metric: str = "AUROC", *, is_error: bool = False) -> str:
+    """Whether the covariates are worth it, in words; `gain` is that of the metric, paired.
+
+    `is_error`: the metric is an error, and `gain` by how much it falls.
+    """
     few = gain.n_patients < FEWEST_PATIENTS
     if few or gain.value is None or gain.low is None or gain.high is None:
         return "What the covariates add cannot be told on this test part."
-    found = f"With them the {metric} is {gain.value:+.3f} against the picture alone "
-    found += f"(95 % interval {gain.low:+.3f} to {gain.high:+.3f})"
+    ends = (-gain.high, -gain.low) if is_error else (gain.low, gain.high)
+    value = -gain.value if is_error else gain.value
+    found = f"With them the {metric} is {value:+.3f} against the picture alone "
+    found += f"(95 % interval {ends[0]:+.3f} to {ends[1]:+.3f})"
     if gain.low > 0:
         return f"{found}: they are worth it."
     return f"{found}: {'they harm.' if gain.high < 0 else 'it is not sure that they help.'}"

@@ -19,8 +19,6 @@ from latentdx.bundle.schema import (
 )
 from latentdx.collection.audit import audit
 from latentdx.collection.cases import require_one_label
-from latentdx.collection.finding_scans import load_findings
-from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split import split_by_patient
 from latentdx.collection.store import Collection
@@ -32,7 +30,6 @@ from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.diagnosis.scan_groups import groups_in
-from latentdx.features.covariates import Covariates
 from latentdx.report.abstention import abstention_of
 from latentdx.report.cautions import size_warnings
 from latentdx.report.decided import how_findings_decide, how_it_decides
@@ -46,7 +43,7 @@ from latentdx.report.page import render
 from latentdx.report.strata import strata_of, strata_warnings
 from latentdx.report.subgroups import gap_warnings, subgroups
 from latentdx.study.assess import Assessment, audit_warnings
-from latentdx.study.covariates import covariates_told, missing_warnings
+from latentdx.study.covariates import tell_known
 from latentdx.study.decide import require_prevalence_of_two
 from latentdx.study.drift import drift_in
 from latentdx.study.external_part import (
@@ -60,7 +57,7 @@ from latentdx.study.findings_assess import FindingsAssessment, finding_warnings,
 from latentdx.study.findings_publish import FindingsMade, findings_content, write_findings
 from latentdx.study.prepare import Prepared
 from latentdx.study.publish import Made, content_of, write_predictions
-from latentdx.study.regression_external import evaluate_values
+from latentdx.study.regression_external import evaluate_value_bundle
 from latentdx.study.reporter import Reporter
 from latentdx.study.settings import RunSettings
 
@@ -110,7 +107,7 @@ def evaluate_bundle(
         assert isinstance(model, RegressionModel)
         assert isinstance(told, ValueDescription)
         require_prevalence_of_two(wanted.prevalence, 0)
-        return evaluate_values(model, told, collection, out, wanted.language)
+        return evaluate_value_bundle(model, told, collection, out, wanted.language)
     table = collection.metadata()
     if isinstance(model, DiagnosticModel) and not table.is_labelled.any():
         check_shape(model.encoder, collection)
@@ -127,6 +124,7 @@ def evaluate_bundle(
         model.classes,
         audit(table, split.parts, kept_near_duplicates(collection, table) if is_own else None),
         covariates=model.covariates,
+        findings=model.findings if isinstance(model, FindingsModel) else None,
         decide_by=model.decide_by,
     )
     require_prevalence_of_two(wanted.prevalence, 0 if several else len(model.classes))
@@ -178,7 +176,7 @@ def _evaluate_classes(
     if model.decide_by != "scan":
         metrics["decide_by"] = model.decide_by
     if model.covariates is not None:
-        _read(model.covariates, prepared, test, metrics)
+        tell_known(model.covariates, prepared.table, test, metrics)
     assessment = Assessment(
         result, {}, metrics, sentence, model.head.threshold, how_it_decides(model), strata
     )
@@ -195,10 +193,8 @@ def _evaluate_findings(
     model: FindingsModel, opened: Opened, out: Path, sentence: str
 ) -> dict[str, Any]:
     prepared, seed = opened.prepared, opened.settings.seed
-    test = load_findings(prepared.collection, prepared.split, model.findings, "test")
-    test = test.put_beside(prepared.beside(test.scans.scan_ids.tolist()))
-    column = model.models[0].sets.column
-    groups = groups_in(prepared.table, test.scans.scan_ids.tolist(), column)
+    test = prepared.load_findings("test")
+    groups = groups_in(prepared.table, test.decided().scans.scan_ids.tolist(), model.column)
     result = evaluate_findings(model, test, groups)
     metrics = opened.metrics(
         {
@@ -208,7 +204,7 @@ def _evaluate_findings(
     )
     metrics["warnings"] += finding_warnings(result, metrics)
     if model.covariates is not None:
-        _read(model.covariates, prepared, test.scans, metrics)
+        tell_known(model.covariates, prepared.table, result.scans, metrics)
     decided = how_findings_decide(model)
     assessment = FindingsAssessment(model, result, {}, metrics, sentence, decided)
     out.mkdir(parents=True, exist_ok=True)
@@ -218,15 +214,6 @@ def _evaluate_findings(
     write_atomic(out / "report.html", in_language(page, opened.settings.language))
     write_json(out / "metrics.json", metrics)
     return metrics
-
-
-def _read(
-    covariates: Covariates, prepared: Prepared, scans: LabelledScans, metrics: dict[str, Any]
-) -> None:
-    """What was known of the covariates, into the metrics."""
-    told = covariates_told(covariates, prepared.table, scans.scan_ids.tolist())
-    metrics["covariates"] = told
-    metrics["warnings"] += missing_warnings(told)
 
 
 def _check_destination(out: Path) -> None:

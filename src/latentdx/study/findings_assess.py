@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from latentdx.collection.cases import PLURALS
 from latentdx.collection.finding_scans import FindingScans
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.findings_model import FindingsModel
@@ -30,7 +31,7 @@ from latentdx.report.predictions import as_json
 from latentdx.report.subgroups import gap_warnings, subgroups
 from latentdx.report.verdict import WITHOUT, verdict
 from latentdx.study.assess import audit_warnings, tell_covariates, told_columns, warnings_of
-from latentdx.study.findings_learn import aim_findings, load_asked, notes_by_finding
+from latentdx.study.findings_learn import aim_findings, notes_by_finding
 from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
@@ -55,11 +56,11 @@ def assess_findings(
     prepared: Prepared, model: FindingsModel, settings: RunSettings, clock: Clock
 ) -> FindingsAssessment:
     """Score the model and everything it is compared with on the same test scans."""
-    scans = load_asked(prepared, "train", "calibrate", "test")
+    scans = prepared.load_findings("train", "calibrate", "test")
     clock.step("evaluate", "Evaluating on the test part")
     test = scans.part("test")
     column = model.models[0].sets.column
-    groups = groups_in(prepared.table, test.scans.scan_ids.tolist(), column)
+    groups = groups_in(prepared.table, test.decided().scans.scan_ids.tolist(), column)
     result = evaluate_findings(model, test, groups)
     rivals, told = _rivals(prepared, model, scans, settings, clock)
     clock.step("control", "Running the control: shuffled labels")
@@ -86,7 +87,7 @@ def assess_findings(
     decided = how_findings_decide(model)
     if prepared.covariates is not None:
         decided = (*decided, tell_covariates(prepared, result, rivals, metrics, seed))
-    sentence = verdict(result.predictions, rivals, seed)
+    sentence = verdict(result.predictions, rivals, seed, PLURALS[prepared.decide_by])
     return FindingsAssessment(model, result, rivals, metrics, sentence, decided)
 
 
@@ -96,6 +97,7 @@ def tested_metrics(
     """What ``metrics.json`` says of the model alone: means over findings, and each finding."""
     thresholds = (one.head.threshold for one in model.models)
     return {
+        **({} if model.decide_by == "scan" else {"decide_by": model.decide_by}),
         "test": as_json(result.predictions.metrics(seed)),
         "findings": findings_as_json(result, seed),
         "thresholds": dict(zip(model.findings.names, thresholds, strict=True)),
@@ -143,7 +145,7 @@ def _rivals(
         plain = replace(prepared, covariates=None)
         found[WITHOUT] = replace(
             rivals,
-            scans=scans.put_beside(None),
+            scans=replace(scans, scans=replace(scans.scans, beside=None)),
             aim=None if rivals.aim is None else aim_findings(plain, settings),
             unlabelled=partial(unlabelled_table, plain, seed=seed, most=MOST_FOR_SCALE),
         ).with_features(model.models[0].extract)

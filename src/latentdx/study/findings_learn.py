@@ -7,9 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.collection.finding_scans import FindingScans, load_findings
 from latentdx.collection.findings import Findings, question_classes
-from latentdx.collection.split import Part
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.findings_head import train_heads
@@ -42,17 +40,14 @@ def asked_of(prepared: Prepared) -> Findings:
     return prepared.findings
 
 
-def load_asked(prepared: Prepared, *names: Part) -> FindingScans:
-    """The scans of some parts with the findings that are asked for, and covariates."""
-    found = load_findings(prepared.collection, prepared.split, asked_of(prepared), *names)
-    return found.put_beside(prepared.beside(found.scans.scan_ids.tolist()))
-
-
 def check_findings_choices(prepared: Prepared, settings: RunSettings) -> None:
     """Before anything is trained, refuse what cannot be done with several findings a scan.
 
-    Raises `StopError` ``E_OPTION``: features to be chosen, an unknown column.
+    Raises `StopError` ``E_OPTION``: features to be chosen, attention, an unknown column.
     """
+    if settings.pool == "attention":
+        text = "--pool attention with several findings a scan: each would weigh scans differently"
+        raise StopError("E_OPTION", text, fix="leave it out: scores are averaged")
     if settings.features == "auto":
         text = "--features auto with several findings a scan: not supported yet"
         raise StopError("E_OPTION", text, fix="name the features, or leave the option out")
@@ -67,7 +62,7 @@ def fit_findings(
     clock.step("fit", "Fitting a classifier for each finding")
     for note in asked_of(prepared).notes():
         clock.note(note)
-    scans = load_asked(prepared, "train", "tune", "calibrate")
+    scans = prepared.load_findings("train", "tune", "calibrate")
     assert settings.features != "auto", "refused before"
     kind = settings.features
     extract = partial(embed, network, kind=kind)
@@ -92,6 +87,7 @@ def fit_findings(
             *(network, head, classes, kind, flip, every, gate),
             policy=policy,
             covariates=prepared.covariates,
+            decide_by=prepared.decide_by,
         )
         asked = replace(seen, scans=tune.question(number))
         models.append(decide_by(model, asked, prepared, settings))
@@ -103,9 +99,10 @@ def fit_findings(
 
 def aim_findings(prepared: Prepared, settings: RunSettings) -> Aim:
     """What gives the heads of a baseline the model's target, finding by finding."""
-    tune = load_asked(prepared, "tune")
+    tune = prepared.load_findings("tune")
     seed = derive_seed(settings.seed, "decide")
-    rows, _ = parts_of_tune(tune.scans.patients, settings)
+    decided = tune.decided()
+    rows, _ = parts_of_tune(decided.scans.patients, settings)
 
     def aim(heads: Sequence[Head], extract: Extract) -> list[Head]:
         seen = Viewed.of(tune.scans, extract, flip=settings.flip)
@@ -113,7 +110,7 @@ def aim_findings(prepared: Prepared, settings: RunSettings) -> Aim:
             with_threshold(
                 head,
                 head.probabilities(seen.scores(head)),
-                tune.question(number),
+                decided.question(number),
                 rows,
                 settings.target,
                 seed,

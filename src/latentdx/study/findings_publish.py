@@ -28,6 +28,7 @@ from latentdx.study.learn import Pretrained, history_rows
 from latentdx.study.prepare import Prepared
 from latentdx.study.publish import (
     calibration_of,
+    case_cells,
     map_points,
     map_rows,
     provenance_of,
@@ -108,10 +109,12 @@ def write_findings(path: Path, made: FindingsMade) -> None:
     assessment, table = made.assessment, made.prepared.table
     findings, result = assessment.model.findings, assessment.result
     paths = dict(zip(table.scan_id.tolist(), table.path.tolist(), strict=True))
+    cases = case_cells(made.prepared)
     header = (
         *("path", "scan_id", "patient", "label", "decision"),
         *(f"probability:{name}" for name in findings.names),
         *("prediction_set", "anomaly_score"),
+        *(("case", "paths") if cases else ()),
     )
     decided = _columns(assessment, "decisions")
     probabilities = _columns(assessment, "probabilities")
@@ -126,6 +129,7 @@ def write_findings(path: Path, made: FindingsMade) -> None:
                 *(findings.label(held[row] == 1) for held in (result.tested.targets, decided)),
                 *(repr(float(value)) for value in probabilities[row]),
                 *(";".join(possible), f"{strange[row]:.6f}"),
+                *cases.get(scan_id, ()),
             )
         )
     write_csv(path, header, sorted(rows))

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from latentdx.collection.audit import Audit, audit
 from latentdx.collection.cases import DecideBy, case_names, require_one_label
+from latentdx.collection.finding_scans import FindingScans, load_findings
 from latentdx.collection.findings import Findings
 from latentdx.collection.ingest import IngestReport, ingest
 from latentdx.collection.labelled import LabelledScans, load_parts, ordered_rows
+from latentdx.collection.labelled_values import ValuedScans, load_values
 from latentdx.collection.labels import order_classes, order_grades
 from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.plan import IngestSettings
@@ -30,7 +32,7 @@ from latentdx.core.seeds import derive_seed
 from latentdx.features.covariates import Covariates
 from latentdx.features.shortcut_findings import with_shortcuts
 from latentdx.features.shortcuts import Shortcuts, find_shortcuts
-from latentdx.study.covariates import fit_covariates, require_no_finding, told_of
+from latentdx.study.covariates import fit_covariates, require_no_finding, require_no_value, told_of
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
@@ -61,6 +63,21 @@ class Prepared:
     def load(self, *names: Part) -> LabelledScans:
         """The labelled scans of some parts (see `load_parts`), with covariates and cases."""
         scans = load_parts(self.collection, self.split, self.classes, *names)
+        return self.completed(scans, *names)
+
+    def load_values(self, *names: Part) -> ValuedScans:
+        """The same where labels are numbers."""
+        found = load_values(self.collection, self.split, *names)
+        return replace(found, scans=self.completed(found.scans, *names))
+
+    def load_findings(self, *names: Part) -> FindingScans:
+        """The same where a scan has several findings."""
+        assert self.findings is not None, "the task is not multi-label"
+        found = load_findings(self.collection, self.split, self.findings, *names)
+        return replace(found, scans=self.completed(found.scans, *names))
+
+    def completed(self, scans: LabelledScans, *names: Part) -> LabelledScans:
+        """All scans of some parts, in their order, with covariates and cases."""
         cases = None
         if self.decide_by != "scan":
             cases = case_names(self.table, self.decide_by)[
@@ -157,19 +174,18 @@ def open_prepared(path: Path, settings: RunSettings, clock: Clock | None = None)
     task = resolve_task(table.label[table.is_labelled].tolist(), choice)
     near = kept_near_duplicates(collection, table, None if clock is None else clock.progress)
     split = _split(table, task, settings, near.joining(len(table)))
-    if settings.decide_by != "scan" and task not in ("classes", "ordinal"):
-        fix = "decide by scan"
-        raise StopError("E_OPTION", f"--decide-by with the task {task!r}", fix=fix)
-    if task == "regression":
-        found = audit(table, split.parts, near).of_values()
-        return Prepared(collection, table, split, (), found, task=task)
-    require_one_label(table, settings.decide_by)
-    findings = _findings(table, split, settings) if task == "multi-label" else None
-    classes = findings.names if findings else _classes(table, task, settings)
-    covariates = fit_covariates(table, split, settings.covariates)
-    if findings and covariates:
-        require_no_finding(table, split, covariates, findings)
     found = audit(table, split.parts, near)
+    if task == "regression":
+        found, findings, classes = found.of_values(), None, tuple[str, ...]()
+    else:
+        require_one_label(table, settings.decide_by)
+        findings = _findings(table, split, settings) if task == "multi-label" else None
+        classes = findings.names if findings else _classes(table, task, settings)
+    covariates = fit_covariates(table, split, settings.covariates)
+    if covariates and findings:
+        require_no_finding(table, split, covariates, findings)
+    if covariates and task == "regression":
+        require_no_value(table, split, covariates)
     return Prepared(
         *(collection, table, split, classes, found),
         task=task,

@@ -241,15 +241,13 @@ def write_predictions(path: Path, made: Made) -> None:
     classes, outputs = prepared.classes, assessment.result.outputs
     scans = assessment.result.scans
     paths = dict(zip(prepared.table.scan_id.tolist(), prepared.table.path.tolist(), strict=True))
-    joins = prepared.decide_by != "scan"
-    weighs = joins and outputs.importance is not None
-    cases = _cases(prepared, outputs.importance) if joins else {}
+    cases = case_cells(prepared, outputs.importance)
     header = (
         *("path", "scan_id", "patient", "label", "decision"),
         *(f"probability:{name}" for name in classes),
         *("prediction_set", "anomaly_score"),
-        *(("case", "paths") if joins else ()),
-        *(("weights",) if weighs else ()),
+        *(("case", "paths") if cases else ()),
+        *(("weights",) if cases and outputs.importance is not None else ()),
     )
     rows = []
     for row, scan_id in enumerate(scans.scan_ids.tolist()):
@@ -260,19 +258,21 @@ def write_predictions(path: Path, made: Made) -> None:
                 *(classes[int(scans.labels[row])], classes[int(outputs.decisions[row])]),
                 *(repr(float(value)) for value in outputs.probabilities[row]),
                 *(";".join(inside), f"{outputs.anomaly[row]:.6f}"),
-                *(cases[scan_id] if joins else ()),
+                *cases.get(scan_id, ()),
             )
         )
     write_csv(path, header, sorted(rows))
 
 
-def _cases(
-    prepared: Prepared, importance: NDArray[np.float32] | None
+def case_cells(
+    prepared: Prepared, importance: NDArray[np.float32] | None = None
 ) -> dict[str, tuple[str, ...]]:
     """Of each test case, by its first scan: what it is called, the paths of its scans.
 
-    And their weights, where scans do not count alike.
+    And their weights, where scans do not count alike. Nothing where scans are decided alone.
     """
+    if prepared.decide_by == "scan":
+        return {}
     rows = ordered_rows(prepared.table, prepared.split, "test")
     names, by = case_names(prepared.table, prepared.decide_by)[rows], prepared.decide_by
     cases = Cases.of(names)

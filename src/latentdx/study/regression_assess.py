@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentdx.collection.labelled_values import ValuedScans, load_values
+from latentdx.collection.cases import PLURALS
+from latentdx.collection.labelled import LabelledScans
+from latentdx.collection.labelled_values import ValuedScans
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.regression_model import RegressionModel, RegressionOutputs
 from latentdx.diagnosis.regressors import regressor_name
+from latentdx.features.table import put_beside
 from latentdx.metrics.bootstrap import bootstrap
 from latentdx.metrics.estimate import Estimate
 from latentdx.report.cautions import few_patients
@@ -25,7 +28,8 @@ from latentdx.report.value_baselines import ValueRivals, value_baselines
 from latentdx.report.value_control import shuffled_values
 from latentdx.report.value_predictions import ValuePredictions, value_verdict
 from latentdx.report.value_words import how_it_predicts
-from latentdx.study.assess import audit_warnings, told_columns
+from latentdx.report.verdict import WITHOUT
+from latentdx.study.assess import audit_warnings, tell_covariates, told_columns
 from latentdx.study.prepare import Prepared
 from latentdx.study.regression_fit import interval_notes, value_settings
 from latentdx.study.reporter import Clock
@@ -37,16 +41,31 @@ _CONTROL_FAR = 0.1
 
 
 @dataclass(frozen=True)
+class ValueResult:
+    """The model's outputs on the cases of the test part, and what is scored of them."""
+
+    tested: ValuedScans
+    outputs: RegressionOutputs
+
+    @property
+    def scans(self) -> LabelledScans:
+        """The test scans; of cases the first."""
+        return self.tested.scans
+
+    @property
+    def predictions(self) -> ValuePredictions:
+        """What is scored."""
+        return ValuePredictions(self.tested.values, self.outputs.values, self.scans.patients)
+
+
+@dataclass(frozen=True)
 class ValueAssessment:
     """Everything measured on the test part; `metrics` is the content of ``metrics.json``."""
 
-    test: ValuedScans
-    outputs: RegressionOutputs
-    predictions: ValuePredictions
+    model: RegressionModel
+    result: ValueResult
     metrics: dict[str, Any]
     verdict: str
-    half_width: float
-    units: str
     decided: tuple[str, ...]
 
 
@@ -54,78 +73,62 @@ def assess_values_step(
     prepared: Prepared, model: RegressionModel, settings: RunSettings, clock: Clock
 ) -> ValueAssessment:
     """Score the model and everything it is compared with on the same test scans."""
-    valued = load_values(prepared.collection, prepared.split, "train", "test")
+    valued = prepared.load_values("train", "test")
     clock.step("evaluate", "Evaluating on the test part")
-    test = valued.part("test")
-    outputs, told = run_on_test(model, test)
+    result = evaluate_values(model, valued.part("test"))
     clock.step("baselines", "Running the baselines")
     rivals, same = _rivals(prepared, model, valued, settings, clock)
     clock.step("control", "Running the control: shuffled labels")
-    embeddings = model.extract(valued.scans.pixels)
-    features = model.head.reduced(embeddings)
-    control = shuffled_values(model.head, valued, features, settings.seed)
+    scans, seed = valued.scans, settings.seed
+    embeddings = model.extract(scans.pixels)
+    features = scans.pooled(model.head.reduced(put_beside(embeddings, scans.beside)))
+    control = shuffled_values(model.head, valued.decided(), features, seed)
     clock.step("report", "Computing intervals and writing the report")
-    metrics = value_metrics(prepared, model, test, outputs, settings.seed)
-    metrics["baselines"] = {
-        name: as_json(one.metrics(settings.seed)) for name, one in rivals.items()
-    }
+    metrics = value_metrics(prepared, model, result, seed)
+    metrics["baselines"] = {name: as_json(one.metrics(seed)) for name, one in rivals.items()}
     metrics["controls"] = {"shuffled-labels": as_json(control)}
-    metrics["shortcuts"] = shortcuts_told(prepared, valued.scans, embeddings, settings.seed)
+    metrics["shortcuts"] = shortcuts_told(prepared, scans, embeddings, seed)
     metrics["warnings"] += [*_warnings(control, settings), *told_columns(same)]
-    verdict = value_verdict(told, rivals, settings.seed, model.units)
-    return assessment_of(model, test, outputs, metrics, verdict)
+    decided = how_it_predicts(model)
+    if prepared.covariates is not None:
+        decided = (*decided, tell_covariates(prepared, result, rivals, metrics, seed))
+    counted = PLURALS[prepared.decide_by]
+    verdict = value_verdict(result.predictions, rivals, seed, model.units, counted)
+    return ValueAssessment(model, result, metrics, verdict, decided)
 
 
-def run_on_test(
-    model: RegressionModel, test: ValuedScans
-) -> tuple[RegressionOutputs, ValuePredictions]:
+def evaluate_values(model: RegressionModel, test: ValuedScans) -> ValueResult:
     """Run the model on every test scan; those it would not evaluate are scored all the same."""
-    outputs = model.compute(test.scans.pixels)
-    return outputs, ValuePredictions(test.values, outputs.values, test.scans.patients)
-
-
-def assessment_of(
-    model: RegressionModel,
-    test: ValuedScans,
-    outputs: RegressionOutputs,
-    metrics: dict[str, Any],
-    verdict: str,
-) -> ValueAssessment:
-    """All that is told of a tested model."""
-    told = ValuePredictions(test.values, outputs.values, test.scans.patients)
-    width, decided = model.sets.half_width, how_it_predicts(model)
-    return ValueAssessment(test, outputs, told, metrics, verdict, width, model.units, decided)
+    cases = None if test.scans.cases is None else test.scans.together()
+    outputs = model.compute(test.scans.pixels, test.scans.beside, cases)
+    return ValueResult(test.decided(), outputs)
 
 
 def value_metrics(
-    prepared: Prepared,
-    model: RegressionModel,
-    test: ValuedScans,
-    outputs: RegressionOutputs,
-    seed: int,
+    prepared: Prepared, model: RegressionModel, result: ValueResult, seed: int
 ) -> dict[str, Any]:
     """What is told of the model itself; baselines and controls are none yet."""
-    told = ValuePredictions(test.values, outputs.values, test.scans.patients)
-    rule = model.sets
+    told, scans, rule = result.predictions, result.scans, model.sets
     return {
+        **({} if model.decide_by == "scan" else {"decide_by": model.decide_by}),
         "task": "regression",
         "units": model.units,
         "test": as_json(told.metrics(seed)),
         "baselines": {},
         "controls": {},
-        **subgroups(told, test.scans.scan_ids.tolist(), prepared.table, seed),
+        **subgroups(told, scans.scan_ids.tolist(), prepared.table, seed),
         "intervals": {
             "target_coverage": rule.coverage,
             "half_width": rule.half_width if math.isfinite(rule.half_width) else None,
             "n_patients": rule.n_patients,
-            "coverage": _coverage(outputs, test, seed).as_json(),
+            "coverage": _coverage(result, seed).as_json(),
         },
-        "reconstruction": rebuilt_estimates(test.scans, outputs.look.reconstructions, seed),
+        "reconstruction": rebuilt_estimates(scans, result.outputs.look.reconstructions, seed),
         "seconds": {},
         "warnings": [
             *audit_warnings(prepared),
             *interval_notes(rule),
-            *filter(None, [few_patients(len(np.unique(test.scans.patients)))]),
+            *filter(None, [few_patients(len(np.unique(scans.patients)))]),
         ],
     }
 
@@ -142,20 +145,31 @@ def _rivals(
     name, how = regressor_name(settings.classifier), value_settings(settings)
     rivals = ValueRivals(valued, model.encoder, name, how, settings.seed, unlabelled)
     done = {"pixels-pca-svm": 0, "hog-svm": 1, "untrained-encoder": 2}
-    return value_baselines(rivals, prepared.table, lambda name: clock.progress(done[name], 3, name))
+    found, same = value_baselines(
+        rivals, prepared.table, lambda name: clock.progress(done[name], 3, name)
+    )
+    if prepared.covariates is not None:
+        plain = replace(prepared, covariates=None)
+        found[WITHOUT] = replace(
+            rivals,
+            scans=replace(valued, scans=replace(valued.scans, beside=None)),
+            unlabelled=partial(unlabelled_table, plain, seed=seed, most=MOST_FOR_SCALE),
+        ).with_features(model.extract)
+    return found, same
 
 
-def _coverage(outputs: RegressionOutputs, test: ValuedScans, seed: int) -> Estimate:
+def _coverage(result: ValueResult, seed: int) -> Estimate:
     """The share of test scans whose value lies in their interval."""
-    low, high = outputs.intervals.T
-    inside = ((test.values >= low) & (test.values <= high)).astype(np.float64)
+    low, high = result.outputs.intervals.T
+    values = result.tested.values
+    inside = ((values >= low) & (values <= high)).astype(np.float64)
 
     def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = (weights @ inside / weights.sum(axis=1))[:, None]
         return found
 
     generator = numpy_generator(seed, "bootstrap")
-    return bootstrap(statistic, test.scans.patients, generator=generator)[0]
+    return bootstrap(statistic, result.scans.patients, generator=generator)[0]
 
 
 def _warnings(control: Mapping[str, Estimate], settings: RunSettings) -> list[str]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from latentdx.bundle.schema import ValueDescription
 from latentdx.collection.audit import audit
-from latentdx.collection.labelled_values import load_values
 from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split_values import split_by_value
 from latentdx.collection.store import Collection
@@ -17,9 +16,11 @@ from latentdx.core.files import write_atomic, write_json
 from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.report.language import Language, in_language
 from latentdx.report.value_page import render_values
+from latentdx.report.value_words import how_it_predicts
+from latentdx.study.covariates import tell_known
 from latentdx.study.external_part import check_collection, own_test_part, what_was_tested
 from latentdx.study.prepare import Prepared
-from latentdx.study.regression_assess import assessment_of, run_on_test, value_metrics
+from latentdx.study.regression_assess import ValueAssessment, evaluate_values, value_metrics
 from latentdx.study.regression_publish import (
     ValuesMade,
     value_content,
@@ -28,7 +29,7 @@ from latentdx.study.regression_publish import (
 from latentdx.study.settings import RunSettings
 
 
-def evaluate_values(
+def evaluate_value_bundle(
     model: RegressionModel,
     told: ValueDescription,
     collection: Collection,
@@ -44,10 +45,16 @@ def evaluate_values(
     split, is_own = own_test_part(told, collection, table, split_by_value)
     near = kept_near_duplicates(collection, table) if is_own else None
     found = audit(table, split.parts, near).of_values()
-    prepared = Prepared(collection, table, split, (), found, task="regression")
-    test = load_values(collection, split, "test")
-    outputs, _ = run_on_test(model, test)
-    metrics = value_metrics(prepared, model, test, outputs, told.seed)
+    prepared = Prepared(
+        *(collection, table, split, (), found),
+        task="regression",
+        covariates=model.covariates,
+        decide_by=model.decide_by,
+    )
+    result = evaluate_values(model, prepared.load_values("test"))
+    metrics = value_metrics(prepared, model, result, told.seed)
+    if model.covariates is not None:
+        tell_known(model.covariates, table, result.scans, metrics)
     sentence = what_was_tested(is_own)
     settings = RunSettings(
         source=str(collection.path),
@@ -59,8 +66,11 @@ def evaluate_values(
         features=told.head.features,
         flip=told.head.flip,
         coverage=told.head.coverage,
+        decide_by=told.head.decide_by,
+        covariates=tuple(column.name for column in told.head.covariates),
     )
-    made = ValuesMade(settings, prepared, assessment_of(model, test, outputs, metrics, sentence))
+    assessment = ValueAssessment(model, result, metrics, sentence, how_it_predicts(model))
+    made = ValuesMade(settings, prepared, assessment)
     out.mkdir(parents=True, exist_ok=True)
     write_value_predictions(out / "predictions.csv", made)
     page = render_values(value_content(made, {"bundle": model.bundle}, ()))

@@ -8,21 +8,18 @@ from functools import partial
 import numpy as np
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.collection.labelled_values import load_values
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.conformal_values import half_width
-from latentdx.diagnosis.gate_fit import fit_gate
-from latentdx.diagnosis.gate_header import Headers
 from latentdx.diagnosis.head import HeadSettings
 from latentdx.diagnosis.regression_head import train_regression_head
 from latentdx.diagnosis.regression_model import IntervalRule, RegressionModel
 from latentdx.diagnosis.regressors import regressor_name
-from latentdx.diagnosis.views import views_of
+from latentdx.diagnosis.views import Viewed
 from latentdx.features.extract import embed
 from latentdx.features.kinds import FeatureKind
-from latentdx.scans.policy import Policy
 from latentdx.study.fine_tuning import blocks_for, check_fine_tuning
+from latentdx.study.learn import gate_of, policy_of
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
@@ -39,7 +36,7 @@ _OF_CLASSES = (
         "positive",
         "order",
     ),
-    *("covariates", "pool"),
+    "pool",
 )
 
 
@@ -78,7 +75,7 @@ def fit_values_step(
 ) -> RegressionModel:
     """Features and machine (on train), intervals (on tune and calibrate), the gate (calibrate)."""
     clock.step("fit", "Fitting the machine")
-    valued = load_values(prepared.collection, prepared.split, "train", "tune", "calibrate")
+    valued = prepared.load_values("train", "tune", "calibrate")
     kind = _kind(settings)
     extract = partial(embed, network, kind=kind)
     seed = derive_seed(settings.seed, "head")
@@ -92,29 +89,19 @@ def fit_values_step(
         unlabelled=unlabelled_table(prepared, extract, seed=seed, most=MOST_FOR_SCALE),
     )
     held = valued.part("tune", "calibrate")
-    errors = head.values(views_of(held.scans.pixels, extract, flip=settings.flip)) - held.values
-    patients = held.scans.patients
+    seen = Viewed.of(held.scans, extract, flip=settings.flip)
+    errors = head.values(seen.scores(head)) - held.decided().values
+    patients = seen.decided.patients
     width = half_width(errors, patients, settings.coverage)
     rule = IntervalRule(width, settings.coverage, len(np.unique(patients)))
     for note in interval_notes(rule):
         clock.note(note)
-    table, rows = prepared.table, prepared.split.rows("train")
+    gate = gate_of(prepared, network, valued.scans, settings)
     return RegressionModel(
-        network,
-        head,
-        kind,
-        settings.flip,
-        rule,
-        fit_gate(
-            network,
-            train.scans,
-            valued.part("calibrate").scans,
-            headers=Headers.of(table.modality[rows].tolist(), table.native_shape[rows].tolist()),
-            rate=settings.gate_rate,
-            seed=derive_seed(settings.seed, "gate"),
-        ),
-        settings.unit,
-        policy=Policy.from_json(prepared.collection.info.get("policy", {})),
+        *(network, head, kind, settings.flip, rule, gate, settings.unit),
+        policy=policy_of(prepared),
+        covariates=prepared.covariates,
+        decide_by=prepared.decide_by,
     )
 
 

@@ -26,7 +26,13 @@ from latentdx.report.value_page import render_values
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.learn import Pretrained, history_rows
 from latentdx.study.prepare import Prepared
-from latentdx.study.publish import map_points, map_rows, provenance_of, shown_settings
+from latentdx.study.publish import (
+    case_cells,
+    map_points,
+    map_rows,
+    provenance_of,
+    shown_settings,
+)
 from latentdx.study.regression_assess import ValueAssessment
 from latentdx.study.settings import RunSettings
 
@@ -74,23 +80,24 @@ def value_content(
 ) -> ValueContent:
     """Everything that the report shows."""
     prepared, told, seed = made.prepared, made.assessment, made.settings.seed
-    shown = map_rows(len(told.test), seed)
-    drawn = numpy_generator(seed, "examples").permutation(len(told.test))[:_EXAMPLES]
-    drawn = drawn[np.argsort(told.test.values[drawn], kind="stable")]
-    errs = np.argsort(-np.abs(told.outputs.values - told.test.values), kind="stable")[:_WORST]
+    outputs, values = told.result.outputs, told.result.tested.values
+    shown = map_rows(len(values), seed)
+    drawn = numpy_generator(seed, "examples").permutation(len(values))[:_EXAMPLES]
+    drawn = drawn[np.argsort(values[drawn], kind="stable")]
+    errs = np.argsort(-np.abs(outputs.values - values), kind="stable")[:_WORST]
     return ValueContent(
         name=Path(made.settings.source).resolve().name,
-        units=told.units,
+        units=told.model.units,
         verdict=told.verdict,
         metrics=told.metrics,
         audit=prepared.audit.as_json(),
         parts=_part_facts(prepared),
         n_quarantined=prepared.n_quarantined,
-        values=told.test.values,
-        predicted=told.outputs.values,
-        half_width=told.half_width,
-        map_points=map_points(told.outputs.look.views[0][shown], seed),
-        map_values=told.test.values[shown],
+        values=values,
+        predicted=outputs.values,
+        half_width=told.model.sets.half_width,
+        map_points=map_points(outputs.look.views[0][shown], seed),
+        map_values=values[shown],
         examples=_examples_of(told, drawn),
         worst=_examples_of(told, errs),
         history=history_rows(history),
@@ -102,11 +109,12 @@ def value_content(
 
 
 def _examples_of(told: ValueAssessment, rows: NDArray[np.int64]) -> ValueExamples:
+    tested, outputs = told.result.tested, told.result.outputs
     return ValueExamples(
-        told.test.scans.pixels[rows],
-        told.outputs.look.reconstructions[rows],
-        told.test.values[rows],
-        told.outputs.values[rows],
+        tested.scans.pixels[rows],
+        outputs.look.reconstructions[rows],
+        tested.values[rows],
+        outputs.values[rows],
     )
 
 
@@ -143,16 +151,21 @@ def _facts(model: RegressionModel, made: ValuesMade) -> dict[str, Any]:
 
 def write_value_predictions(path: Path, made: ValuesMade) -> None:
     """One row a test scan; patients by pseudonym; numbers whole, so that metrics follow."""
-    table, told = made.prepared.table, made.assessment
+    table, result = made.prepared.table, made.assessment.result
     paths = dict(zip(table.scan_id.tolist(), table.path.tolist(), strict=True))
-    header = ("path", "scan_id", "patient", "value", "prediction", "low", "high", "anomaly_score")
-    scans, outputs = told.test.scans, told.outputs
+    cases = case_cells(made.prepared)
+    header = (
+        *("path", "scan_id", "patient", "value", "prediction", "low", "high", "anomaly_score"),
+        *(("case", "paths") if cases else ()),
+    )
+    scans, outputs = result.scans, result.outputs
     rows = [
         (
             *(paths[scan_id], scan_id, str(scans.patients[row])),
-            *(float(told.test.values[row]), float(outputs.values[row])),
+            *(float(result.tested.values[row]), float(outputs.values[row])),
             *(float(end) if np.isfinite(end) else "" for end in outputs.intervals[row]),
             f"{outputs.look.anomaly[row]:.6f}",
+            *cases.get(scan_id, ()),
         )
         for row, scan_id in enumerate(scans.scan_ids.tolist())
     ]
