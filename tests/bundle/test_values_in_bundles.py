@@ -119,8 +119,8 @@ def test_covariates_and_studies_go_into_a_bundle_and_come_out_alike(tmp_path: Pa
     told = [("S1", "40"), ("S1", "50"), ("S2", "60"), ("S2", ""), ("S3", "66"), ("S1", "45")]
     scans = [
         again.request(b"k" * 32).fit(
-            Scan(each, (SIZE, SIZE), modality="CR", content_hash=f"{row:064x}", patient="P",
-                 study=study, covariates={"age": age} if age else {})
+            Scan(each, (SIZE, SIZE), modality="CR", content_hash=f"{row:016x}" + "0" * 48,
+                 patient="P", study=study, covariates={"age": age} if age else {})
         )
         for row, (each, (study, age)) in enumerate(zip(pixels, told, strict=True))
     ]  # fmt: skip

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from latentdx.metrics.further import further_names
+from latentdx.report import drift
 
 Call = Callable[..., Ended]
 FINDINGS = ("bar", "disc", "frame")
@@ -125,9 +127,10 @@ def test_the_bundle_predicts_what_the_run_did(study: Path, here: Call, tmp_path:
 
 @pytest.mark.slow
 def test_it_is_evaluated_on_its_own_test_part_and_elsewhere(
-    study: Path, here: Call, tmp_path: Path
+    study: Path, here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = study / "out"
+    monkeypatch.setattr(drift, "FEWEST", 5)  # of a cohort as small as this
     own = here("evaluate", out / "bundle", out / "collection", "--out", tmp_path / "own", "--json")
     assert own.code == 0, own.err
     before = metrics(out)
@@ -146,7 +149,31 @@ def test_it_is_evaluated_on_its_own_test_part_and_elsewhere(
     assert ended.code == 0, ended.err
     assert "External validation" in ended.out
     assert len(table(tmp_path / "there" / "predictions.csv")) == 60
-    assert "AUROC of each finding" in (tmp_path / "there" / "report.html").read_text()
+    page = (tmp_path / "there" / "report.html").read_text()
+    assert "AUROC of each finding" in page
+    assert "Are these scans like those that the model was made from?" in page
+    told = metrics(tmp_path / "there")["drift"]
+    assert {"pixels", "embeddings", "scores"} <= {test["of"] for test in told["tests"]}
+    assert told["n_patients"] == 30
+    blind_ones_are_decided_and_compared(here, out / "bundle", other / "scans", tmp_path)
+
+
+def blind_ones_are_decided_and_compared(
+    here: Call, bundle: Path, scans: Path, tmp_path: Path
+) -> None:
+    collection = tmp_path / "blind"
+    made = here("ingest", scans, "--to", collection, "--size", 16, "--patient-pattern", "p([0-9]+)")
+    assert made.code == 0, made.err
+    found = here("evaluate", bundle, collection, "--out", tmp_path / "b", "--json").json
+    assert set(found["decisions"]) == {*FINDINGS, "No Finding"}
+    rows, there = (table(tmp_path / name / "predictions.csv") for name in ("b", "there"))
+    assert found["n_scans"] == len(rows) == 60
+    told = {row["path"]: row["decision"] for row in there}
+    assert {row["path"]: row["decision"] for row in rows} == told
+    for name, count in found["decisions"].items():
+        assert count == sum(name in label.split(";") for label in told.values())
+    assert found["drift"]["n_patients"] == 30
+    assert "has no labels" in (tmp_path / "b" / "report.html").read_text()
 
 
 @pytest.mark.slow
@@ -221,49 +248,16 @@ def with_age(root: Path, column: str = "age") -> Path:
 
 
 @pytest.mark.slow
-def test_patients_are_asked_for_their_findings(here: Call, tmp_path: Path) -> None:
-    root = write_cohort(tmp_path)
-    source = ("run", root / "scans", "--labels", root / "labels.csv", "--classifier", "logistic")
-    out = root / "by"
-    ended = here(*source, "--out", out, *QUICK, "--decide-by", "patient")
-    assert ended.code == 0, ended.err
-    found, rows = metrics(out), table(out / "predictions.csv")
-    n_patients = len({row["patient"] for row in rows})
-    assert len(rows) == n_patients
-    assert found["decide_by"] == "patient"
-    for scored in (found["test"], *found["findings"].values(), *found["baselines"].values(),
-                   *found["controls"].values()):  # fmt: skip
-        assert scored["auroc"]["n_scans"] == n_patients
-    truth = np.array(["bar" in row["label"] for row in rows])
-    scores = np.array([float(row["probability:bar"]) for row in rows])
-    area = found["findings"]["bar"]["auroc"]["value"]
-    assert area == pytest.approx(roc_auc_score(truth, scores))
-    assert "All scans of a patient are decided together" in (out / "report.html").read_text()
-    own = here("evaluate", out / "bundle", out / "collection", "--out", root / "own", "--json")
-    assert own.json["findings"]["bar"]["auroc"]["value"] == pytest.approx(area, abs=1e-5)
-    row = rows[0]
-    scans = [root / "scans" / path for path in row["paths"].split(";")]
-    assert len(scans) == 2
-    line = here("predict", out / "bundle", *scans, "--json").json
-    if not line["left_out"]:
-        assert line["label"] == row["decision"]
-        for name in FINDINGS:
-            shown = float(row[f"probability:{name}"])
-            assert line["probabilities"][name] == pytest.approx(shown, abs=1e-5)
-    weighed = ("--decide-by", "patient", "--pool", "attention")
-    refused = here(*source, "--out", root / "no", *QUICK, *weighed)
-    assert (refused.code, "--pool attention" in refused.err) == (2, True)
-
-
-@pytest.mark.slow
-def test_covariates_beside_several_findings(here: Call, tmp_path: Path) -> None:
+def test_covariates_beside_several_findings_of_patients(here: Call, tmp_path: Path) -> None:
     root = write_cohort(tmp_path)
     source = ("run", root / "scans", "--classifier", "logistic", *QUICK)
     labels = with_age(root)
     out = root / "with"
-    run = here(*source, "--labels", labels, "--out", out, "--covariates", "age")
+    asked = ("--labels", labels, "--covariates", "age", "--decide-by", "patient")
+    run = here(*source, *asked, "--out", out)
     assert run.code == 0, run.err
-    found = metrics(out)
+    found, rows = metrics(out), table(out / "predictions.csv")
+    every_number_counts_patients(found, rows)
     assert found["covariates"]["columns"] == ["age"]
     gain = (
         found["test"]["auroc"]["value"] - found["baselines"]["without-covariates"]["auroc"]["value"]
@@ -272,15 +266,17 @@ def test_covariates_beside_several_findings(here: Call, tmp_path: Path) -> None:
     page = (out / "report.html").read_text()
     assert "Beside the picture it reads" in page
     assert "against the picture alone" in page or "cannot be told" in page
+    assert "All scans of a patient are decided together" in page
 
     own = here("evaluate", out / "bundle", out / "collection", "--out", root / "own", "--json")
     assert own.json["test"]["auroc"]["value"] == pytest.approx(found["test"]["auroc"]["value"])
     assert own.json["covariates"]["missing"] == {"age": 0}
 
-    row = table(out / "predictions.csv")[0]
-    scan = (out / "bundle", root / "scans" / row["path"], "--json")
-    told = here("predict", *scan, "--table", labels).json
-    alone = here("predict", *scan).json
+    row = rows[0]
+    scans = [root / "scans" / path for path in row["paths"].split(";")]
+    told = here("predict", out / "bundle", *scans, "--json", "--table", labels).json
+    alone = json.loads(here("predict", out / "bundle", scans[0], "--json").out)
+    assert (told["case"], told["label"], len(told["paths"])) == (row["case"], row["decision"], 2)
     assert (told["missing_covariates"], alone["missing_covariates"]) == ([], ["age"])
     for name in FINDINGS:
         shown = float(row[f"probability:{name}"])
@@ -293,3 +289,18 @@ def test_covariates_beside_several_findings(here: Call, tmp_path: Path) -> None:
     )
     assert refused.code == 2
     assert "E_COVARIATE" in refused.err
+    refused = here(*source, *asked, "--out", root / "no", "--pool", "attention")
+    assert (refused.code, "--pool attention" in refused.err) == (2, True)
+
+
+def every_number_counts_patients(found: dict[str, Any], rows: list[dict[str, str]]) -> None:
+    n_patients = len({row["patient"] for row in rows})
+    assert len(rows) == n_patients
+    assert found["decide_by"] == "patient"
+    scored = (found["test"], *found["findings"].values(), *found["baselines"].values())
+    for each in (*scored, *found["controls"].values()):
+        assert each["auroc"]["n_scans"] == n_patients
+    truth = np.array(["bar" in row["label"] for row in rows])
+    scores = np.array([float(row["probability:bar"]) for row in rows])
+    area = found["findings"]["bar"]["auroc"]["value"]
+    assert area == pytest.approx(roc_auc_score(truth, scores))

@@ -14,6 +14,8 @@ from measured_scans import measured_table
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score
 
+from latentdx.report import drift
+
 FIVE = {"value", "low", "high", "n_scans", "n_patients"}
 METRICS = {"mae", "rmse", "r2", "pearson", "spearman"}
 BASELINES = {"median", "metadata", "pixels-pca-svm", "hog-svm", "untrained-encoder"}
@@ -102,7 +104,10 @@ def the_same_call_trains_nothing_again(
 
 
 @pytest.mark.slow
-def test_patients_and_what_is_known_of_them(here: Callable[..., Ended], tmp_path: Path) -> None:
+def test_patients_and_what_is_known_of_them(
+    here: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift, "FEWEST", 5)  # of a cohort as small as this
     labels, out = measured_table(tmp_path, 60), tmp_path / "o"
     asked = ("--task", "regression", "--unit", "mm", "--classifier", "ridge")
     more = ("--decide-by", "patient", "--covariates", "age,sex")
@@ -141,6 +146,33 @@ def test_patients_and_what_is_known_of_them(here: Callable[..., Ended], tmp_path
     assert line["missing_covariates"] == []
     assert line["value"] == pytest.approx(float(rows[0]["prediction"]), rel=1e-4)
     assert table(tmp_path / "p.csv")[0]["paths"].count(";") == 1
+    elsewhere_it_is_told_how_scans_differ(here, out / "bundle", tmp_path)
+
+
+def elsewhere_it_is_told_how_scans_differ(
+    here: Callable[..., Ended], bundle: Path, tmp_path: Path
+) -> None:
+    """Scans with values, and the same without any: the same predictions, and the same drift."""
+    labels, found, rows = measured_table(tmp_path / "other", 24), {}, {}
+    for name in ("told", "blind"):
+        given = ("--labels", labels) if name == "told" else ("--patient-pattern", "(p[0-9]+)_")
+        given = (*given, *(("--task", "regression") if name == "told" else ()))
+        source = labels.parent / "scans"
+        made = here("ingest", source, "--to", tmp_path / name, "--size", "16", *given)
+        assert made.code == 0, made.err
+        out = tmp_path / f"{name}-out"
+        found[name] = here("evaluate", bundle, tmp_path / name, "--out", out, "--json").json
+        rows[name] = {row["path"]: row for row in table(out / "predictions.csv")}
+    told = found["told"]["drift"]
+    assert {"pixels", "embeddings", "scores"} <= {test["of"] for test in told["tests"]}
+    assert told["n_patients"] == 24
+    assert told["expected"] is None
+    assert found["blind"]["n_scans"] == found["told"]["test"]["mae"]["n_scans"] == 24
+    predicted = [float(row["prediction"]) for row in rows["blind"].values()]
+    assert found["blind"]["predicted"]["median"] == pytest.approx(np.median(predicted))
+    assert "test" not in found["blind"]
+    assert "Predictions" in (tmp_path / "blind-out" / "report.html").read_text()
+    assert "value" not in next(iter(rows["blind"].values()))
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -27,16 +28,14 @@ from latentdx.report.value_page import render_values
 def every_page() -> dict[str, str]:
     """HTML by the kind of page."""
     binary, three = full_binary(), three_class_content()
-    values = test_value_report.content()
-    findings = test_findings_report.content()
     return {
         "classes": render(binary),
         "chinese": in_language(render(binary), "zh"),
         "three-classes": render(
             three_class_content(invalid="test patients were seen", worst=three.examples)
         ),
-        "findings": render_findings(findings),
-        "values": render_values(test_value_report.content(worst=values.examples)),
+        "findings": render_findings(full_findings()),
+        "values": render_values(full_values()),
         "training": training_page(test_training_page.content()),
         "doctor": doctor_page(test_doctor_page.content()),
         "suggest": suggest_page(suggestions()),
@@ -70,6 +69,34 @@ def full_binary():
     }
     metrics |= {"strata": strata, "drift": drift, "shortcuts": shortcuts}
     return binary_content(metrics=metrics, worst=made.examples, strata=(made.examples,))
+
+
+def full_values():
+    """A report with all that numbers may have."""
+    made, told = test_value_report.content(), full_binary().metrics
+    groups = [{**group, "labels": []} for group in told["strata"]["groups"]]
+    more = {"strata": {"groups": groups}, "drift": told["drift"], "shortcuts": told["shortcuts"]}
+    metrics = {**made.metrics, **more, "decide_by": "patient"}
+    return replace(made, worst=made.examples, strata=(made.examples,), metrics=metrics)
+
+
+def full_findings():
+    """A report with all that several findings may have."""
+    made, told = test_findings_report.content(), full_binary().metrics
+    groups = [{**group, "labels": [9, 4, 2]} for group in told["strata"]["groups"]]
+    by_group = [
+        {"column": "sex", "value": value, "n_scans": 60, "n_patients": 50, "auroc": five(0.8)}
+        for value in "FM"
+    ]
+    each = {"subgroups": by_group, "subgroup_gaps": []}
+    more = {
+        "strata": {"groups": groups},
+        "drift": told["drift"],
+        "subgroups": by_group,
+        "finding_subgroups": dict.fromkeys(made.classes, each),
+    }
+    metrics = {**made.metrics, **more, "decide_by": "study"}
+    return replace(made, worst=made.examples, strata=(made.examples,), metrics=metrics)
 
 
 def suggestions() -> SuggestContent:

@@ -9,9 +9,7 @@ from dataclasses import replace
 from importlib.resources import files
 
 import pytest
-import test_findings_report
-import test_value_report
-from every_page import full_binary
+from every_page import full_binary, full_findings, full_values
 from report_content import binary_content, three_class_content
 from test_page import HOSTILE, read
 
@@ -21,11 +19,13 @@ from latentdx.diagnosis.set_rule import SetRule
 from latentdx.metrics.estimate import Estimate
 from latentdx.report import language
 from latentdx.report.cautions import few_patients, wide_intervals
+from latentdx.report.decided import what_is_read
 from latentdx.report.equal_label import equal_label_warnings
 from latentdx.report.findings_page import render_findings
 from latentdx.report.language import in_language, looked_up, not_translated
 from latentdx.report.page import render
 from latentdx.report.value_page import render_values
+from latentdx.report.value_words import OF_VALUES
 from latentdx.study.assess import told_columns
 from latentdx.study.covariates import missing_warnings, worth_sentence
 from latentdx.study.decide import notes_of
@@ -49,13 +49,12 @@ AUDIT = {
 
 def pages() -> dict[str, str]:
     binary, three = full_binary(), three_class_content()
-    values, findings = test_value_report.content(), test_findings_report.content()
     told = {"verdict": VERDICT, "audit": AUDIT, "name": "chests"}
     return {
         "classes": render(replace(binary, **told)),
         "three": render(replace(three, **told, invalid="4 patients", worst=three.examples)),
-        "values": render_values(replace(values, worst=values.examples)),
-        "findings": render_findings(replace(findings, **told, worst=findings.examples)),
+        "values": render_values(full_values()),
+        "findings": render_findings(replace(full_findings(), **told)),
     }
 
 
@@ -150,6 +149,8 @@ def test_what_the_program_warns_of_is_known() -> None:
         *interval_notes(IntervalRule(float("inf"), 0.9, 5)),
         *notes_of(rule, RiskControl(0.1, 0.9, None, 20, 0, 0)),
         *told_columns(["site"]),
+        worth_sentence(unsure, "mean absolute error", is_error=True),
+        *what_is_read(None, "patient", OF_VALUES),
         *equal_label_warnings([
             {"column": "sex", "value": "F", "auroc": {"value": at}, "flagged": True}
             for at in (0.3, 0.8)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import doctest
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from latentdx.report import strata
+from latentdx.report.findings_predictions import FindingPredictions
 from latentdx.report.predictions import Predictions
 from latentdx.report.strata import strata_of, strata_warnings
+from latentdx.report.value_predictions import ValuePredictions
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +66,39 @@ def test_the_groups_hold_every_scan_once() -> None:
     assert sum(sum(group["labels"]) for group in found["groups"]) == 300
     values = [group["error"]["value"] for group in found["groups"]]
     assert values == sorted(values, reverse=True)
+
+
+def test_numbers_that_are_further_off_in_one_group_are_found() -> None:
+    """Errors of a size: a group of alike scans errs three times as far as the others."""
+    features, _ = cohort(0, planted=False)
+    chance = np.random.default_rng(1)
+    kinds = features[:, :3].argmax(axis=1)
+    away = chance.normal(0, np.where(kinds == 1, 3.0, 1.0))
+    values = chance.normal(50, 10, 300)
+    told = ValuePredictions(values, values + away, np.repeat(np.arange(150), 2).astype(str))
+    found = strata_of(features, told, 0)
+    failing = [group for group in found.told["groups"] if group["fails"]]
+    assert failing  # the kind may be two groups
+    n_scans = sum(group["error"]["n_scans"] for group in failing)
+    assert abs(n_scans - (kinds == 1).sum()) <= 2
+    assert all(group["labels"] == [] for group in failing)
+    means = [group["error"]["value"] * group["error"]["n_scans"] for group in failing]
+    assert sum(means) == pytest.approx(np.abs(away)[kinds == 1].sum(), rel=0.05)
+    for shown in found.shown:
+        assert (np.abs(away)[shown] >= np.abs(away).mean()).all()
+    one = {"groups": [{"fails": True}, {"fails": False}]}
+    assert "1 of 2 groups of alike scans has larger" in strata_warnings(one, are_numbers=True)[0]
+
+
+def test_findings_of_one_group_that_are_often_wrong_are_found() -> None:
+    features, first = cohort(0, planted=True)
+    _, second = cohort(3, planted=False)
+    told = FindingPredictions({"a": first, "b": replace(second, patients=first.patients)})
+    np.testing.assert_allclose(told.errors, (first.errors + second.errors) / 2)
+    found = strata_of(features, told, 0)
+    assert found.told["groups"][0]["fails"]
+    counts = np.array([group["labels"] for group in found.told["groups"]])
+    assert counts.sum(axis=0).tolist() == [int(each.labels.sum()) for each in (first, second)]
 
 
 def test_too_few_patients_are_told() -> None:

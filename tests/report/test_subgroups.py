@@ -10,7 +10,17 @@ from sklearn.metrics import roc_auc_score
 from latentdx.metrics.bootstrap import bootstrap
 from latentdx.metrics.discrimination import auroc
 from latentdx.report import subgroups as module
-from latentdx.report.subgroups import age_bands, gap_warnings, groups_of, subgroups
+from latentdx.report.findings_predictions import FindingPredictions
+from latentdx.report.language import looked_up
+from latentdx.report.predictions import as_json
+from latentdx.report.subgroups import (
+    age_bands,
+    finding_subgroups,
+    gap_warnings,
+    groups_of,
+    subgroups,
+)
+from latentdx.report.value_predictions import ValuePredictions
 
 
 def told(scans, scores, table):
@@ -132,6 +142,50 @@ def test_groups_without_both_labels_have_no_gap():
     found = told(scans, np.linspace(0, 1, 60), table_for(scans, site=sites))
     assert [item["auroc"]["value"] is None for item in found["subgroups"]] == [True, True, False]
     assert found["subgroup_gaps"] == []
+
+
+def test_a_wide_gap_of_errors_is_warned_of_by_its_share_of_the_error_of_all():
+    generator = np.random.default_rng(0)
+    scans = scans_of([0, 1] * 60)
+    sexes = [{"sex": "FM"[row >= 60]} for row in range(120)]
+    table, ids = table_for(scans, covariates=sexes), scans.scan_ids.tolist()
+    values = generator.normal(50, 10, 120)
+    for factor, n_warnings in ((3.0, 1), (1.05, 0)):
+        away = generator.permutation(np.linspace(-2, 2, 60))
+        away = np.concatenate([away, factor * away])
+        predictions = ValuePredictions(values, values + away, scans.patients)
+        found = subgroups(predictions, ids, table, seed=0)
+        (gap,) = found["subgroup_gaps"]
+        first, second = np.abs(away[:60]).mean(), np.abs(away[60:]).mean()
+        assert gap["gap"]["value"] == pytest.approx(second - first)
+        by_value = {item["value"]: item["mae"]["value"] for item in found["subgroups"]}
+        assert by_value == pytest.approx({"F": first, "M": second})
+        test = as_json(predictions.metrics(0, 100))
+        warnings = gap_warnings({**found, "test": test})
+        assert len(warnings) == n_warnings
+        if warnings:
+            assert "the mean absolute error differs by up to" in warnings[0]
+            assert "lowest in 'F', highest in 'M'" in warnings[0]
+            assert looked_up(warnings[0], "zh") is not None
+
+
+def test_each_finding_has_groups_of_its_own_where_their_mean_has_no_value():
+    """No scan of the south has finding b: the mean AUROC is unknown there, that of a is told."""
+    scans, scores, sites = two_sites(np.random.default_rng(1))
+    first = predictions_of(scans.labels, scores, scans.patients)
+    rare = np.where(np.arange(120) < 60, scans.labels[::-1], 0)
+    second = predictions_of(rare, scores, scans.patients)
+    both = FindingPredictions({"a": first, "b": second})
+    told = both, scans.scan_ids.tolist(), table_for(scans, site=sites), 0
+    found = subgroups(*told) | finding_subgroups(both.each, *told[1:])
+    south = {item["value"]: item for item in found["subgroups"]}["south"]
+    assert south["auroc"]["value"] is None
+    assert found["subgroup_gaps"] == []
+    own = found["finding_subgroups"]["a"]["subgroups"]
+    assert [item["auroc"]["value"] is None for item in own] == [False, False]
+    (warning,) = gap_warnings(found)
+    assert "the AUROC of 'a' differs" in warning
+    assert looked_up(warning, "zh") is not None
 
 
 def test_the_example_in_the_docstring_runs():

@@ -74,7 +74,10 @@ def load_bundle(path: str | Path, *, autoencoder: nn.Module | None = None) -> An
     description = read_description(contents[DESCRIPTION].decode(errors="replace"), path)
     try:
         network = _network(description, contents[ENCODER], autoencoder)
-        model = _model(description, network, load_arrays(contents[HEAD]))
+        arrays = load_arrays(contents[HEAD])
+        model = _model(description, network, arrays)
+        if kept := part_of(arrays, "reference"):
+            model = replace(model, reference=Reference.from_arrays(kept))
         _try(model)
     except StopError as error:
         raise StopError(error.code, error.found, fix=error.fix, path=path) from None
@@ -160,7 +163,6 @@ def _class_model(
             network, part_of(arrays, "tuned"), FineTuneFacts(**told.fine_tune.model_dump())
         ),
         decide_by=told.decide_by,
-        reference=Reference.from_arrays(kept) if (kept := part_of(arrays, "reference")) else None,
     )
 
 

@@ -126,6 +126,8 @@ def _describe_classes(
 
 def _head_arrays(model: AnyModel) -> dict[str, NDArray[Any]]:
     arrays = _parts(model)
+    if model.reference is not None:
+        arrays["reference"] = model.reference.to_arrays()
     return {
         f"{part}.{name}": np.asarray(array, order="C")
         for part, held in arrays.items()
@@ -141,8 +143,6 @@ def _parts(model: AnyModel) -> dict[str, dict[str, NDArray[Any]]]:
 
 def _class_parts(model: DiagnosticModel) -> dict[str, dict[str, NDArray[Any]]]:
     found = {**head_parts(model.head), "gate": model.gate.to_arrays()}
-    if model.reference is not None:
-        found["reference"] = model.reference.to_arrays()
     return found if model.tuned is None else {**found, "tuned": tuned_arrays(model.tuned)}
 
 

@@ -36,8 +36,16 @@ def summary(metrics: dict[str, Any], verdict: str) -> str:
 
 def _of_decisions(metrics: dict[str, Any], verdict: str) -> str:
     """Of a collection without labels: what was decided, and drift."""
-    lines = [f"{metrics['n_scans']} scans of {metrics['n_patients']} patients, decided as"]
-    lines += [f"  {name:<20}{count}" for name, count in metrics["decisions"].items()]
+    from latentdx.report.card import number, plural
+
+    counted = f"{metrics['n_scans']} {plural(metrics['decide_by'])} of {metrics['n_patients']} "
+    if "predicted" in metrics:
+        unit = f" {metrics['units']}" if metrics["units"] else ""
+        lines = [f"{counted}patients, predicted"]
+        lines += [f"  {name:<20}{number(at)}{unit}" for name, at in metrics["predicted"].items()]
+    else:
+        lines = [f"{counted}patients, decided as"]
+        lines += [f"  {name:<20}{count}" for name, count in metrics["decisions"].items()]
     return "\n".join([*lines, *_of_drift(metrics), verdict])
 
 
@@ -64,7 +72,7 @@ def _of_values(metrics: dict[str, Any], verdict: str) -> str:
         unit = f" ({units})" if units else ""
         lines.append(f"Mean absolute error of the baselines and of the control{unit}:")
     lines += [f"  {name:<20}{_number(found['mae'])}" for name, found in others.items()]
-    return "\n".join([*lines, verdict])
+    return "\n".join([*lines, *_of_drift(metrics), verdict])
 
 
 def _number(estimate: dict[str, Any]) -> str:

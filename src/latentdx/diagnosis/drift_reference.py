@@ -30,14 +30,15 @@ class Reference:
     ----------
     pixels: (R, 11), see `pixel_numbers`.
     embeddings: (R, E), the first components of the head's features, which are those of train.
-    probabilities: (R, K); sure: (R,), that of the decided class; right: (R,), whether the decision
-        agreed with the label. These three are in one order.
+    scores: (R, Q), log-odds, or standardised predictions of numbers; sure: (R, A), the probability
+        of each answer that a scan gets (one, of several findings one each, of numbers none);
+        right: (R, A), whether it agrees with the label. These three are in one order.
     columns: by name (R,) hashes of values, 0 where not known.
     """
 
     pixels: Floats
     embeddings: Floats
-    probabilities: Floats
+    scores: Floats
     sure: Floats
     right: NDArray[np.bool_]
     columns: Mapping[str, NDArray[np.uint64]] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class Reference:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """All of it as named arrays."""
-        names = ("pixels", "embeddings", "probabilities", "sure", "right")
+        names = ("pixels", "embeddings", "scores", "sure", "right")
         found: dict[str, NDArray[Any]] = {
             name: np.asarray(getattr(self, name)).astype(np.float32) for name in names
         }
@@ -56,7 +57,7 @@ class Reference:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Undo `to_arrays`. Raises `KeyError` or `ValueError` where they do not fit each other."""
-        names = ("pixels", "embeddings", "probabilities", "sure")
+        names = ("pixels", "embeddings", "scores", "sure")
         found = {name: arrays[name].astype(np.float64) for name in names}
         start = "column:"
         columns = {
@@ -67,6 +68,8 @@ class Reference:
         right = arrays["right"] > 0.5
         if len({len(rows) for rows in (*found.values(), right, *columns.values())}) != 1:
             raise ValueError("the kinds differ in their rows")
+        if right.shape != found["sure"].shape or right.ndim != 2:
+            raise ValueError("the answers do not fit each other")
         return cls(**found, right=right, columns=columns)
 
 

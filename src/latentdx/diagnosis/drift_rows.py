@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.table import CollectionTable
-from latentdx.diagnosis.drift_reference import (
-    MOST_PATIENTS,
-    N_COMPONENTS,
-    Floats,
-    Reference,
-    one_each,
-    pixel_numbers,
-)
-from latentdx.diagnosis.model import DiagnosticModel
-from latentdx.diagnosis.outputs import Outputs
+from latentdx.diagnosis.drift_answers import Answers
+from latentdx.diagnosis.drift_reference import MOST_PATIENTS, Reference, one_each, pixel_numbers
 from latentdx.diagnosis.set_rule import group_key
-from latentdx.features.table import put_beside
 
 COLUMNS = ("modality", "sex", "view", "manufacturer", "age_years")
 """Columns that are compared: others name hospitals, or mean another thing elsewhere."""
@@ -29,66 +19,39 @@ COLUMNS = ("modality", "sex", "view", "manufacturer", "age_years")
 _AGE_BAND = 20
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The same numbers as in a `Reference`, of M scans in one order; `patients` (M,) differ."""
-
-    pixels: Floats
-    embeddings: Floats
-    probabilities: Floats
-    decisions: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    columns: Mapping[str, NDArray[np.uint64]]
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    @property
-    def sure(self) -> Floats:
-        """The probability (M,) of the decided class."""
-        found: Floats = self.probabilities[np.arange(len(self)), self.decisions]
-        return found
-
-
 def rows_of(
-    model: DiagnosticModel,
     scans: LabelledScans,
+    answers: Callable[[NDArray[np.int64]], Answers],
     table: CollectionTable,
     generator: np.random.Generator,
     *,
     most: int = MOST_PATIENTS,
-) -> Rows:
-    """One drawn scan of each patient, of at most so many patients, each scan by itself."""
-    drawn = scans.take(one_each(scans.patients, most, generator))
-    outputs = model.compute(drawn.pixels, beside=drawn.beside)
-    return Rows(
+) -> Reference:
+    """One drawn scan of each patient, of at most so many patients: all kinds in one order.
+
+    `answers` are those of a model to the scans at these rows, each by itself.
+    """
+    rows = one_each(scans.patients, most, generator)
+    drawn, told = scans.take(rows), answers(rows)
+    return Reference(
         pixel_numbers(drawn.pixels),
-        reduced(model, outputs),
-        outputs.probabilities,
-        outputs.decisions,
-        drawn.labels,
+        told.embeddings,
+        told.scores,
+        told.sure,
+        told.right,
         column_codes(table, drawn.scan_ids.tolist()),
     )
 
 
-def reduced(model: DiagnosticModel, outputs: Outputs) -> Floats:
-    """The first components of the head's features, (N, E); covariates are as if not known."""
-    features = outputs.embeddings
-    if model.covariates is not None:
-        features = put_beside(features, model.covariates.unknown(len(features)))
-    found: Floats = model.head.reduced(features)[:, :N_COMPONENTS].astype(np.float64)
-    return found
-
-
-def reference_of(rows: Rows, generator: np.random.Generator) -> Reference:
-    """A reference of the rows, each kind in an order of its own."""
+def reference_of(rows: Reference, generator: np.random.Generator) -> Reference:
+    """The rows as they are kept: each kind in an order of its own."""
     orders = [generator.permutation(len(rows)) for _ in range(3 + len(rows.columns))]
     return Reference(
         rows.pixels[orders[0]],
         rows.embeddings[orders[1]],
-        rows.probabilities[orders[2]],
+        rows.scores[orders[2]],
         rows.sure[orders[2]],
-        (rows.decisions == rows.labels)[orders[2]],
+        rows.right[orders[2]],
         {
             name: codes[order]
             for (name, codes), order in zip(rows.columns.items(), orders[3:], strict=True)

@@ -24,6 +24,8 @@ from latentdx.diagnosis.diagnoses import (
     quarantine,
     request_for,
 )
+from latentdx.diagnosis.drift_reference import Reference
+from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.outputs import Conclusion, Outputs, Pixels
 from latentdx.diagnosis.scan_groups import group_of
@@ -42,11 +44,13 @@ class FindingsModel:
     models: one a finding; of their two classes the second is the finding.
     findings: their names, and what a scan with none of them is called.
     bundle: SHA-256 (hex) of the bundle it was loaded from, "" before.
+    reference: what it keeps of the scans it was made from, to tell drift by; or None.
     """
 
     models: tuple[DiagnosticModel, ...]
     findings: Findings
     bundle: str = ""
+    reference: Reference | None = None
 
     def __post_init__(self) -> None:
         first = self.models[0]
@@ -64,6 +68,11 @@ class FindingsModel:
     def encoder(self) -> Autoencoder:
         """Of all heads."""
         return self.models[0].encoder
+
+    @property
+    def head(self) -> Head:
+        """Of the first finding: what reduces features, alike for all but in their form."""
+        return self.models[0].head
 
     @property
     def gate(self) -> AnomalyGate:

@@ -23,6 +23,7 @@ from latentdx.diagnosis.diagnoses import (
     quarantine,
     request_for,
 )
+from latentdx.diagnosis.drift_reference import Reference
 from latentdx.diagnosis.outputs import Look, Pixels, look_at
 from latentdx.diagnosis.regression_head import RegressionHead
 from latentdx.diagnosis.views import score_views, views_of
@@ -81,6 +82,7 @@ class RegressionModel:
     policy: how the files of its scans were read; those of a diagnosis are read alike.
     covariates: what it reads of a scan beside the picture, or None.
     decide_by: whether scans, studies or patients get a value, the mean of their scans'.
+    reference: what it keeps of the scans it was made from, to tell drift by; or None.
     """
 
     encoder: Autoencoder
@@ -94,6 +96,7 @@ class RegressionModel:
     policy: Policy = field(default_factory=Policy)
     covariates: Covariates | None = None
     decide_by: DecideBy = "scan"
+    reference: Reference | None = None
 
     @property
     def column(self) -> str:

@@ -13,7 +13,6 @@ import numpy as np
 
 from latentdx.core.seeds import numpy_generator
 from latentdx.diagnosis.drift_reference import Reference
-from latentdx.diagnosis.drift_rows import Rows
 from latentdx.metrics.permutation import holm
 from latentdx.metrics.two_samples import discrepancy_p, shares_p, told_apart, total_variation
 
@@ -25,10 +24,11 @@ _BY_SHARE = (0.1, 0.3)
 _RESAMPLES = 1000
 
 
-def drift_of(reference: Reference | None, rows: Rows, seed: int) -> dict[str, Any]:
+def drift_of(reference: Reference | None, rows: Reference, seed: int) -> dict[str, Any]:
     """For ``metrics.json``: ``tests``, the ``largest`` size, and the ``expected`` accuracy.
 
-    `expected` stands only where pixels, embeddings and scores differ slightly at most. Where either
+    `rows` are all in one order. `expected` stands only where pixels, embeddings and scores differ
+    slightly at most, and of answers that are right or wrong: not of numbers. Where either
     side has fewer than 20 patients, or the bundle keeps no reference, ``reason`` says so.
     """
     if reference is None:
@@ -45,16 +45,15 @@ def drift_of(reference: Reference | None, rows: Rows, seed: int) -> dict[str, An
     near = max(SIZES.index(test["size"]) for test in tests if test["by"] == "auroc") < 2
     if not near:
         return {**found, "expected": None, "reason": "the drift is too large for an expectation"}
+    if not reference.sure.shape[1]:
+        return {**found, "expected": None, "reason": "numbers are neither right nor wrong"}
     return {**found, "expected": expected_accuracy(reference, rows, seed)}
 
 
-def _of_numbers(reference: Reference, rows: Rows, seed: int) -> list[dict[str, Any]]:
+def _of_numbers(reference: Reference, rows: Reference, seed: int) -> list[dict[str, Any]]:
     found = []
     for name in ("pixels", "embeddings", "scores"):
-        field = "probabilities" if name == "scores" else name
-        first, second = (np.asarray(getattr(side, field)) for side in (reference, rows))
-        if name == "scores":
-            first, second = _log_odds(first), _log_odds(second)
+        first, second = (np.asarray(getattr(side, name)) for side in (reference, rows))
         generator = numpy_generator(seed, f"drift {name}")
         p = discrepancy_p(first, second, generator)
         effect = told_apart(first, second, generator)
@@ -62,7 +61,7 @@ def _of_numbers(reference: Reference, rows: Rows, seed: int) -> list[dict[str, A
     return found
 
 
-def _of_columns(reference: Reference, rows: Rows, seed: int) -> list[dict[str, Any]]:
+def _of_columns(reference: Reference, rows: Reference, seed: int) -> list[dict[str, Any]]:
     found = []
     for name in sorted(set(reference.columns) & set(rows.columns)):
         first, second = reference.columns[name], rows.columns[name]
@@ -72,23 +71,18 @@ def _of_columns(reference: Reference, rows: Rows, seed: int) -> list[dict[str, A
     return found
 
 
-def _log_odds(probabilities: Any) -> Any:
-    clipped = np.clip(probabilities, 1e-4, 1 - 1e-4)
-    logs = np.log(clipped / (1 - clipped))
-    return logs[:, 1:] if logs.shape[1] == 2 else logs
-
-
 def _size(test: dict[str, Any]) -> str:
     limits = _BY_AUROC if test["by"] == "auroc" else _BY_SHARE
     return SIZES[1 + sum(test["effect"] >= limit for limit in limits)]
 
 
-def expected_accuracy(reference: Reference, rows: Rows, seed: int) -> dict[str, Any]:
+def expected_accuracy(reference: Reference, rows: Reference, seed: int) -> dict[str, Any]:
     """The accuracy to be expected without labels, by two ways, each with a 95 % interval.
 
     ``average_confidence`` is the mean probability of the decided class. ``thresholded_confidence``
     is the share above the confidence that as many scans of the reference stay below as it had wrong
-    (Garg and others, ICLR 2022). Intervals resample the patients of both sides.
+    (Garg and others, ICLR 2022). Of several findings all answers are taken together. Intervals
+    resample the patients of both sides.
     """
     sure, new = reference.sure, rows.sure
     wrong = ~reference.right
@@ -109,5 +103,5 @@ def expected_accuracy(reference: Reference, rows: Rows, seed: int) -> dict[str, 
 
 def _expected(sure: Any, wrong: Any, new: Any) -> tuple[float, float]:
     n_wrong = int(wrong.sum())
-    cut = np.sort(sure)[n_wrong] if n_wrong < len(sure) else np.inf
+    cut = np.sort(sure, axis=None)[n_wrong] if n_wrong < sure.size else np.inf
     return float(new.mean()), float((new >= cut).mean())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from latentdx.report.card import number, plural
 from latentdx.report.choice_page import Page, Section, rendered
 from latentdx.report.drift_words import drift_rows, drift_sentences
 
@@ -17,17 +18,23 @@ _NOTE = (
 
 def drift_page(name: str, metrics: Mapping[str, Any]) -> str:
     """``report.html`` of a collection without labels, from its ``metrics.json``."""
-    total = max(1, metrics["n_scans"])
-    decided = Section(
-        "Decisions",
-        "",
-        ("decision", "scans", "share"),
-        [
-            (label, f"{n_scans:,}", f"{100 * n_scans / total:.0f} %")
-            for label, n_scans in metrics["decisions"].items()
-        ],
-        "",
-    )
+    decided = _predicted(metrics) if "predicted" in metrics else _decisions(metrics)
     compared = Section("Compared", "", HEADER, drift_rows(metrics["drift"]), _NOTE)
     lead = " ".join(drift_sentences(metrics["drift"]))
     return rendered(Page("evaluate", name, lead, metrics["warnings"][0], [decided, compared]))
+
+
+def _decisions(metrics: Mapping[str, Any]) -> Section:
+    total, counted = max(1, metrics["n_scans"]), plural(metrics.get("decide_by"))
+    rows = [
+        (label, f"{n_scans:,}", f"{100 * n_scans / total:.0f} %")
+        for label, n_scans in metrics["decisions"].items()
+    ]
+    return Section("Decisions", "", ("decision", counted, "share"), rows, "")
+
+
+def _predicted(metrics: Mapping[str, Any]) -> Section:
+    counted, unit = plural(metrics.get("decide_by")), metrics["units"]
+    rows = [(name, number(value)) for name, value in metrics["predicted"].items()]
+    rows.append((counted, f"{metrics['n_scans']:,}"))
+    return Section("Predictions", "", ("", f"value ({unit})" if unit else "value"), rows, "")

@@ -27,6 +27,7 @@ _LEADS = {
 _REASONS = {
     "scans": "Accuracy is not foretold: scans are decided together.",
     "the drift": "Accuracy is not foretold: the drift is too large.",
+    "numbers": "How far numbers err is not foretold without values to compare them with.",
     "the bundle": "Drift could not be looked for: the bundle keeps no reference.",
     "fewer": "Drift could not be looked for: there are too few patients.",
 }

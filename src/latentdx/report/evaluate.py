@@ -29,6 +29,11 @@ class TestResult:
     outputs: Outputs
     predictions: Predictions
 
+    @property
+    def embeddings(self) -> NDArray[np.float32]:
+        """(N, D), of cases their scans' mean."""
+        return self.outputs.embeddings
+
 
 def evaluate_test(
     model: DiagnosticModel, test: LabelledScans, groups: Sequence[str] | None = None

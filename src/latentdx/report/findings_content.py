@@ -65,6 +65,7 @@ class FindingsContent:
     invalid: str | None = None
     decided: tuple[str, ...] = ()
     worst: FindingExamples | None = None
+    strata: tuple[FindingExamples, ...] = ()
     threshold: float | None = None
 
 

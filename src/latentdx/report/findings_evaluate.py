@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentdx.collection.finding_scans import FindingScans
 from latentdx.collection.labelled import LabelledScans
@@ -29,6 +30,11 @@ class FindingsResult:
     def scans(self) -> LabelledScans:
         """The test scans."""
         return self.tested.scans
+
+    @property
+    def embeddings(self) -> NDArray[np.float32]:
+        """(N, D), of cases their scans' mean."""
+        return self.each[0].embeddings
 
     @property
     def predictions(self) -> FindingPredictions:

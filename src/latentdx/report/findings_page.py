@@ -11,6 +11,7 @@ from markupsafe import Markup
 from latentdx.metrics.discrimination import auroc
 from latentdx.report import figures
 from latentdx.report.card import LIMITS, METRIC_NAMES, count, field_of, number
+from latentdx.report.drift_words import drift_rows, drift_sentences
 from latentdx.report.findings_content import FindingExamples, FindingsContent
 from latentdx.report.page import (
     COMPARED,
@@ -60,6 +61,9 @@ def render_findings(content: FindingsContent) -> str:
         confusion=[],
         pictures=list(_pictures(shown, full)),
         worst=None if worst is None else list(_pictures(worst, full)),
+        strata=[list(_pictures(each, full)) for each in content.strata],
+        drift_rows=drift_rows,
+        drift_sentences=drift_sentences,
         worst_words=WORST_WORDS,
         brightest=full,
         are_volumes=shown.pixels.ndim > 4,

@@ -47,6 +47,16 @@ class FindingPredictions:
         return dict(zip(NAMES, found, strict=True))
 
     @property
+    def errors(self) -> Floats:
+        """(N,), the share of a scan's findings that were decided wrongly."""
+        found: Floats = np.mean([item.errors for item in self.each.values()], axis=0)
+        return found
+
+    def counts(self) -> list[int]:
+        """How many scans have each finding."""
+        return [item.counts()[1] for item in self.each.values()]
+
+    @property
     def group_metric(self) -> str:
         """The metric by which groups of scans are compared."""
         return "auroc"

@@ -106,6 +106,17 @@ class Predictions:
         return (self.kappa_over if self.ordered else self.auroc_over)(other, seed)
 
     @property
+    def errors(self) -> NDArray[np.float64]:
+        """(N,), 1 where a scan was decided wrongly."""
+        found: NDArray[np.float64] = (self.decisions != self.labels).astype(np.float64)
+        return found
+
+    def counts(self) -> list[int]:
+        """How many scans have each label."""
+        found: list[int] = np.bincount(self.labels, minlength=self.probabilities.shape[1]).tolist()
+        return found
+
+    @property
     def group_metric(self) -> str:
         """The metric by which groups of scans are compared."""
         return "auroc"

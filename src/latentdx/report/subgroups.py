@@ -16,15 +16,17 @@ from latentdx.features.metadata import Column, metadata_columns, numbers_of
 from latentdx.metrics.bootstrap import bootstrap
 from latentdx.metrics.estimate import Estimate
 from latentdx.metrics.metric import as_rows
+from latentdx.report.card import field_of, number
 
 GROUP_SCANS = 20
 MOST_GROUPS = 8
 AGE_COLUMNS = ("age", "age_years", "patient_age", "patientage")
 AGE_STARTS = (0, 18, 40, 60, 80)
-LARGE_GAP = 0.05
+LARGE_GAP, LARGE_SHARE = 0.05, 0.25
 MANY_GROUPS = 5
 _OLDEST = 120
 _RESAMPLES = 1000
+_TITLES = {"auroc": "AUROC", "mae": "mean absolute error"}
 
 
 class Grouped(Protocol):
@@ -40,9 +42,6 @@ class Grouped(Protocol):
 
     def compared(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """That metric (B,) from weights (B, N)."""
-
-    def metrics(self, seed: int, n_resamples: int = ...) -> dict[str, Estimate]:
-        """All metrics by name."""
 
     def take(self, rows: NDArray[Any]) -> Self:
         """The scans where a mask is True."""
@@ -73,19 +72,30 @@ def subgroups(
     groups = groups_of(table, scan_ids)
     told = [_told(predictions, group, seed) for group in groups]
     by_column: dict[str, list[int]] = {}
-    for number, group in enumerate(groups):
-        by_column.setdefault(group.column, []).append(number)
+    for row, group in enumerate(groups):
+        by_column.setdefault(group.column, []).append(row)
     metric = predictions.group_metric
     gaps = []
-    for column, numbers in by_column.items():
-        known = [number for number in numbers if told[number][metric]["value"] is not None]
+    for column, rows in by_column.items():
+        known = [row for row in rows if told[row][metric]["value"] is not None]
         if len(known) > 1:
-            known.sort(key=lambda number: told[number][metric]["value"])
+            known.sort(key=lambda row: told[row][metric]["value"])
             worst, best = groups[known[0]], groups[known[-1]]
             gap = _gap(predictions, worst, best, seed)
             ends = {"low_in": worst.value, "high_in": best.value, "n_groups": len(known)}
             gaps.append({"column": column, **ends, "metric": metric, "gap": gap.as_json()})
     return {"subgroups": told, "subgroup_gaps": gaps}
+
+
+def finding_subgroups(
+    each: Mapping[str, Grouped], scan_ids: Sequence[str], table: CollectionTable, seed: int
+) -> dict[str, Any]:
+    """For ``metrics.json``: `subgroups` of each finding by name, in ``finding_subgroups``.
+
+    The mean over findings has no value in a group that lacks one of them.
+    """
+    told = {name: subgroups(one, scan_ids, table, seed) for name, one in each.items()}
+    return {"finding_subgroups": told}
 
 
 def groups_of(table: CollectionTable, scan_ids: Sequence[str]) -> list[Group]:
@@ -126,18 +136,17 @@ def age_bands(values: Column) -> Column:
 
 
 def gap_warnings(metrics: Mapping[str, Any]) -> list[str]:
-    """What to read with care in groups: large gaps of the AUROC, and that there are many groups."""
-    found = []
-    for told in metrics["subgroup_gaps"]:
-        gap = told["gap"]
-        if told["metric"] != "auroc" or gap["value"] <= LARGE_GAP or gap["low"] is None:
-            continue
-        sure = "" if gap["low"] > 0 else ", which chance alone may make"
-        found.append(
-            f"subgroups: by {told['column']!r} the AUROC differs by up to {gap['value']:.3f} "
-            f"(95 % interval {gap['low']:.3f} to {gap['high']:.3f}{sure}): it is lowest in "
-            f"{told['low_in']!r}, highest in {told['high_in']!r} of {told['n_groups']} groups"
-        )
+    """What to read with care in groups: large gaps, and that there are many groups.
+
+    A gap of AUROCs is large from .05, one of mean absolute errors from a quarter of that of all.
+    Of single findings those gaps are told that are no chance.
+    """
+    error = field_of(metrics, "test", "mae", "value")
+    large = LARGE_GAP if error is None else LARGE_SHARE * error
+    found = [text for told in metrics["subgroup_gaps"] if (text := _wide(told, large))]
+    for name, of_finding in metrics.get("finding_subgroups", {}).items():
+        gaps = [told for told in of_finding["subgroup_gaps"] if (told["gap"]["low"] or 0) > 0]
+        found += [text for told in gaps if (text := _wide(told, large, f" of {name!r}"))]
     n_groups = len(metrics["subgroups"])
     if n_groups >= MANY_GROUPS:
         found.append(
@@ -147,11 +156,33 @@ def gap_warnings(metrics: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def _wide(told: Mapping[str, Any], large: float, of: str = "") -> str:
+    """A gap in words, where it is wide."""
+    gap, name = told["gap"], told["metric"]
+    if gap["value"] <= large or gap["low"] is None:
+        return ""
+    sure = "" if gap["low"] > 0 else ", which chance alone may make"
+    value, low, high = (
+        number(gap[end]) if name == "mae" else f"{gap[end]:.3f}" for end in ("value", "low", "high")
+    )
+    return (
+        f"subgroups: by {told['column']!r} the {_TITLES[name]}{of} differs by up to {value} "
+        f"(95 % interval {low} to {high}{sure}): it is lowest in {told['low_in']!r}, highest in "
+        f"{told['high_in']!r} of {told['n_groups']} groups"
+    )
+
+
 def _told(predictions: Grouped, group: Group, seed: int) -> dict[str, Any]:
-    name = predictions.group_metric
-    estimate = predictions.take(group.rows).metrics(seed, 500)[name]
-    counts = {"n_scans": estimate.n_scans, "n_patients": estimate.n_patients}
-    return {"column": group.column, "value": group.value, **counts, name: estimate.as_json()}
+    part = predictions.take(group.rows)
+
+    def statistic(drawn: NDArray[Any]) -> NDArray[np.float64]:
+        return part.compared(as_rows(drawn, len(part.patients)))[:, None]
+
+    generator = numpy_generator(seed, "bootstrap")
+    found = bootstrap(statistic, part.patients, generator=generator, n_resamples=500)[0]
+    counts = {"n_scans": found.n_scans, "n_patients": found.n_patients}
+    named = {predictions.group_metric: found.as_json()}
+    return {"column": group.column, "value": group.value, **counts, **named}
 
 
 def _gap(predictions: Grouped, worst: Group, best: Group, seed: int) -> Estimate:

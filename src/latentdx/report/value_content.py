@@ -44,6 +44,7 @@ class ValueContent:
     values, predicted: of the test part, (N,); half_width: of the intervals, infinite without end.
     map_points, map_values: 2-D coordinates (N, 2) of test embeddings, and their values (N,).
     decided: how it predicts, a sentence each.
+    worst, strata: of the largest errors, and of those in each hidden group that fails.
     """
 
     name: str
@@ -65,3 +66,4 @@ class ValueContent:
     invalid: str | None = None
     decided: tuple[str, ...] = ()
     worst: ValueExamples | None = None
+    strata: tuple[ValueExamples, ...] = ()

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from latentdx.report import choice_figures, figures, value_figures
 from latentdx.report.card import BASELINE_NAMES, count, field_of, known_number, number
+from latentdx.report.drift_words import drift_rows, drift_sentences
 from latentdx.report.page import Measure, measure_of, spell, steps_of
 from latentdx.report.pictures import Triple, brightest, triple
 from latentdx.report.template import template
@@ -66,6 +67,9 @@ def render_values(content: ValueContent) -> str:
         bounded=math.isfinite(content.half_width),
         pictures=list(_pictures(content, shown, full)),
         worst=None if content.worst is None else list(_pictures(content, content.worst, full)),
+        strata=[list(_pictures(content, each, full)) for each in content.strata],
+        drift_rows=drift_rows,
+        drift_sentences=drift_sentences,
         worst_words=WORST_WORDS,
         brightest=full,
         are_volumes=shown.pixels.ndim > 4,

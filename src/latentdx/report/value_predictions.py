@@ -48,6 +48,16 @@ class ValuePredictions:
         )
 
     @property
+    def errors(self) -> Values:
+        """(N,), how far predictions are from values."""
+        found: Values = np.abs(self.predicted - self.values)
+        return found
+
+    def counts(self) -> list[int]:
+        """Numbers are no labels to be counted."""
+        return []
+
+    @property
     def judged_by(self) -> tuple[str, str]:
         """The metric by which models are compared, and its name in words."""
         return "mae", "mean absolute error"
@@ -91,7 +101,7 @@ def value_verdict(
 
 
 def _error(predictions: ValuePredictions) -> float:
-    return float(np.abs(predictions.predicted - predictions.values).mean())
+    return float(predictions.errors.mean())
 
 
 def _signed(value: float) -> str:

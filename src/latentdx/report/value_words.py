@@ -29,6 +29,9 @@ VALUE_LIMITS = (
 )
 _IN_UNITS = ("mae", "rmse")
 
+OF_VALUES = "the mean of their predictions, against the mean of their values"
+"""How numbers of several scans are joined."""
+
 
 def with_unit(title: str, name: str, units: str) -> str:
     """A metric's title, with the unit where it has one.
@@ -45,9 +48,8 @@ def how_it_predicts(model: RegressionModel) -> tuple[str, ...]:
     """Covariates, cases, machine and intervals, a sentence each."""
     rule, unit = model.sets, f" {model.units}" if model.units else ""
     share = f"{100 * rule.coverage:g} %"
-    how = "the mean of their predictions, against the mean of their values"
     machine = (
-        *what_is_read(model.covariates, model.decide_by, how),
+        *what_is_read(model.covariates, model.decide_by, OF_VALUES),
         f"The machine is {model.head.name}, fitted on standardised values.",
     )
     if not math.isfinite(rule.half_width):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from latentdx.collection.cases import PLURALS
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.seeds import derive_seed
-from latentdx.diagnosis.drift_rows import reduced
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.scan_groups import groups_in
 from latentdx.features.table import put_beside
@@ -24,11 +23,11 @@ from latentdx.report.equal_label import equal_label_warnings, scores_at_equal_la
 from latentdx.report.evaluate import TestResult, evaluate_test, reconstruction
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.predictions import Predictions, as_json
-from latentdx.report.strata import Strata, strata_of, strata_warnings
-from latentdx.report.subgroups import gap_warnings, subgroups
+from latentdx.report.strata import Strata
 from latentdx.report.verdict import UNTUNED, WITHOUT, verdict
 from latentdx.study.covariates import covariates_told, missing_warnings, worth_sentence
 from latentdx.study.decide import aim_for, notes_of
+from latentdx.study.failures import Result, tell_failures
 from latentdx.study.fine_tuning import gain_sentence
 from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
@@ -78,14 +77,12 @@ def assess_step(
     )
     metrics["shortcuts"] = shortcuts_told(prepared, scans, embeddings, settings.seed, scored)
     notes = warnings_of(notes_of(model.sets, model.risk), metrics, settings)
-    strata = strata_of(reduced(model, result.outputs), result.predictions, settings.seed)
-    metrics["strata"] = strata.told
     sizes = size_warnings(result.predictions, prepared.classes, metrics["test"])
     metrics["warnings"] = [
-        *audit_warnings(prepared), *notes, *told_columns(told), *sizes, *gap_warnings(metrics),
+        *(*audit_warnings(prepared), *notes, *told_columns(told), *sizes),
         *equal_label_warnings(scored),
-        *strata_warnings(strata.told),
-    ]  # fmt: skip
+    ]
+    strata = tell_failures(metrics, model, result, prepared.table, settings.seed)
     decided = how_it_decides(model)
     if prepared.covariates is not None:
         decided = (*decided, tell_covariates(prepared, result, rivals, metrics, settings.seed))
@@ -97,18 +94,6 @@ def assess_step(
     counted = PLURALS[prepared.decide_by]
     sentence = verdict(result.predictions, rivals, settings.seed, counted)
     return Assessment(result, rivals, metrics, sentence, model.head.threshold, decided, strata)
-
-
-class Result(Protocol):
-    """The model's outputs on the test part, whatever the task."""
-
-    @property
-    def scans(self) -> LabelledScans:
-        """What is scored; of cases the first scan."""
-
-    @property
-    def predictions(self) -> Any:
-        """What is said of them."""
 
 
 def tell_covariates(
@@ -180,12 +165,11 @@ def _metrics(
     control: Mapping[str, Estimate],
     settings: RunSettings,
 ) -> dict[str, Any]:
-    seed, scan_ids = settings.seed, result.scans.scan_ids.tolist()
+    seed = settings.seed
     return {
         **model_metrics(result.predictions, seed, settings.prevalence),
         "baselines": {name: as_json(rival.metrics(seed)) for name, rival in rivals.items()},
         "controls": {"shuffled-labels": as_json(control)},
-        **subgroups(result.predictions, scan_ids, prepared.table, seed),
         "reconstruction": reconstruction(result, seed),
     }
 

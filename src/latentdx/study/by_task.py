@@ -9,6 +9,8 @@ from typing import Any
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.bundle.save import AnyModel
 from latentdx.collection.tasks import TaskName
+from latentdx.diagnosis.findings_model import FindingsModel
+from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.study.assess import assess_step
 from latentdx.study.decide import check_choices
 from latentdx.study.drift import with_reference
@@ -78,6 +80,13 @@ def _finish_classes(
     return Finished(assessment.metrics, assessment.verdict, bundle)
 
 
+def _fit_findings(
+    prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
+) -> FindingsModel:
+    model = fit_findings(prepared, network, settings, clock)
+    return with_reference(model, prepared, settings.seed)
+
+
 def _finish_findings(
     prepared: Prepared,
     pretrained: Pretrained,
@@ -85,7 +94,7 @@ def _finish_findings(
     folder: RunFolder,
     clock: Clock,
 ) -> Finished:
-    model = fit_findings(prepared, pretrained.network, settings, clock)
+    model = _fit_findings(prepared, pretrained.network, settings, clock)
     assessment = assess_findings(prepared, model, settings, clock)
     assessment.metrics["seconds"] = clock.seconds
     bundle = publish_findings(folder, FindingsMade(settings, prepared, assessment), pretrained)
@@ -95,6 +104,13 @@ def _finish_findings(
 _CLASSES = Work(check_choices, _fit_classes, _finish_classes)
 
 
+def _fit_values(
+    prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
+) -> RegressionModel:
+    model = fit_values_step(prepared, network, settings, clock)
+    return with_reference(model, prepared, settings.seed)
+
+
 def _finish_values(
     prepared: Prepared,
     pretrained: Pretrained,
@@ -102,7 +118,7 @@ def _finish_values(
     folder: RunFolder,
     clock: Clock,
 ) -> Finished:
-    model = fit_values_step(prepared, pretrained.network, settings, clock)
+    model = _fit_values(prepared, pretrained.network, settings, clock)
     told = assess_values_step(prepared, model, settings, clock)
     told.metrics["seconds"] = clock.seconds
     bundle = publish_values(folder, ValuesMade(settings, prepared, told), pretrained, model)
@@ -112,8 +128,8 @@ def _finish_values(
 WORK: Mapping[TaskName, Work] = {
     "classes": _CLASSES,
     "ordinal": _CLASSES,
-    "multi-label": Work(check_findings_choices, fit_findings, _finish_findings),
-    "regression": Work(check_values_choices, fit_values_step, _finish_values),
+    "multi-label": Work(check_findings_choices, _fit_findings, _finish_findings),
+    "regression": Work(check_values_choices, _fit_values, _finish_values),
 }
 
 

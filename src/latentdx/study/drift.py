@@ -3,29 +3,84 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from latentdx.bundle.save import AnyModel
+from latentdx.collection.finding_scans import FindingScans
 from latentdx.collection.labelled import LabelledScans
+from latentdx.collection.labelled_values import ValuedScans
+from latentdx.collection.split import Part
 from latentdx.core.seeds import numpy_generator
+from latentdx.diagnosis.drift_answers import Answers, class_answers, finding_answers, value_answers
+from latentdx.diagnosis.drift_reference import Reference
 from latentdx.diagnosis.drift_rows import reference_of, rows_of
+from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.report.drift import drift_of
+from latentdx.report.drift_words import drift_warnings
 from latentdx.study.prepare import Prepared
 
+AnyScans: TypeAlias = LabelledScans | FindingScans | ValuedScans
+"""The scans of a task."""
 
-def with_reference(model: DiagnosticModel, prepared: Prepared, seed: int) -> DiagnosticModel:
+Model = TypeVar("Model", DiagnosticModel, FindingsModel, RegressionModel)
+
+
+def with_reference(model: Model, prepared: Prepared, seed: int) -> Model:
     """The model with a reference of ``tune`` and ``calibrate``, on which it was not trained."""
     generator = numpy_generator(seed, "drift reference")
-    rows = rows_of(model, prepared.load("tune", "calibrate"), prepared.table, generator)
+    scans = scans_for(model, prepared, "tune", "calibrate")
+    rows = _rows_of(model, scans, prepared, generator)
     return replace(model, reference=reference_of(rows, generator))
 
 
-def drift_in(
-    model: DiagnosticModel, scans: LabelledScans, prepared: Prepared, seed: int
-) -> dict[str, Any]:
+def drift_in(model: AnyModel, scans: AnyScans, prepared: Prepared, seed: int) -> dict[str, Any]:
     """See `drift_of`; accuracy is expected of scans that are decided alone, else of none."""
-    rows = rows_of(model, scans, prepared.table, numpy_generator(seed, "drift scans"))
+    rows = _rows_of(model, scans, prepared, numpy_generator(seed, "drift scans"))
     found = drift_of(model.reference, rows, seed)
     if model.decide_by != "scan" and found.get("expected"):
         found |= {"expected": None, "reason": "scans are decided together"}
     return found
+
+
+def tell_drift(
+    metrics: dict[str, Any], model: AnyModel, scans: AnyScans, prepared: Prepared, seed: int
+) -> None:
+    """Drift into the metrics and their warnings."""
+    metrics["drift"] = drift_in(model, scans, prepared, seed)
+    metrics["warnings"] += drift_warnings(metrics["drift"])
+
+
+def scans_for(model: AnyModel, prepared: Prepared, *names: Part) -> AnyScans:
+    """The scans of some parts, as a model of their task takes them."""
+    if isinstance(model, FindingsModel):
+        return prepared.load_findings(*names)
+    if isinstance(model, RegressionModel):
+        return prepared.load_values(*names)
+    return prepared.load(*names)
+
+
+def _rows_of(
+    model: AnyModel, scans: AnyScans, prepared: Prepared, generator: np.random.Generator
+) -> Reference:
+    plain = scans if isinstance(scans, LabelledScans) else scans.scans
+
+    def answers(rows: NDArray[np.int64]) -> Answers:
+        return _answers(model, scans.take(rows))
+
+    return rows_of(plain, answers, prepared.table, generator)
+
+
+def _answers(model: AnyModel, scans: AnyScans) -> Answers:
+    if isinstance(model, FindingsModel):
+        assert isinstance(scans, FindingScans)
+        return finding_answers(model, scans)
+    if isinstance(model, RegressionModel):
+        assert isinstance(scans, ValuedScans)
+        return value_answers(model, scans)
+    assert isinstance(scans, LabelledScans)
+    return class_answers(model, scans)

@@ -25,7 +25,6 @@ from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
 from latentdx.core.errors import StopError
 from latentdx.core.files import write_atomic, write_json
-from latentdx.diagnosis.drift_rows import reduced
 from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.regression_model import RegressionModel
@@ -33,19 +32,16 @@ from latentdx.diagnosis.scan_groups import groups_in
 from latentdx.report.abstention import abstention_of
 from latentdx.report.cautions import size_warnings
 from latentdx.report.decided import how_findings_decide, how_it_decides
-from latentdx.report.drift_words import drift_warnings
 from latentdx.report.evaluate import evaluate_test, reconstruction
 from latentdx.report.findings_evaluate import evaluate_findings
 from latentdx.report.findings_page import render_findings
 from latentdx.report.language import Language, in_language
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.page import render
-from latentdx.report.strata import strata_of, strata_warnings
-from latentdx.report.subgroups import gap_warnings, subgroups
 from latentdx.study.assess import Assessment, audit_warnings
 from latentdx.study.covariates import tell_known
 from latentdx.study.decide import require_prevalence_of_two
-from latentdx.study.drift import drift_in
+from latentdx.study.drift import tell_drift
 from latentdx.study.external_part import (
     check_collection,
     check_shape,
@@ -53,6 +49,7 @@ from latentdx.study.external_part import (
     what_was_tested,
 )
 from latentdx.study.external_unlabelled import evaluate_unlabelled
+from latentdx.study.failures import tell_failures
 from latentdx.study.findings_assess import FindingsAssessment, finding_warnings, tested_metrics
 from latentdx.study.findings_publish import FindingsMade, findings_content, write_findings
 from latentdx.study.prepare import Prepared
@@ -90,7 +87,7 @@ def evaluate_bundle(
 ) -> tuple[dict[str, Any], str]:
     """Score a bundle on the labelled scans of a collection; writes the report to `out`.
 
-    Of classes a collection without labels is taken, too: see `evaluate_unlabelled`.
+    A collection without labels is taken, too: see `evaluate_unlabelled`.
 
     Returns the metrics and a sentence on what was tested. Raises `StopError`:
     ``E_CLASSES`` (the collection has labels that the bundle does not know), ``E_SIZE``,
@@ -103,15 +100,15 @@ def evaluate_bundle(
     model = load_bundle(bundle, autoencoder=autoencoder)
     told = read_description((bundle / DESCRIPTION).read_text(), bundle)
     collection = Collection.open(path)
+    table = collection.metadata()
+    if not table.is_labelled.any():
+        check_shape(model.encoder, collection)
+        return evaluate_unlabelled(model, collection, out, told.seed, wanted.language)
     if isinstance(model, RegressionModel) or isinstance(told, ValueDescription):
         assert isinstance(model, RegressionModel)
         assert isinstance(told, ValueDescription)
         require_prevalence_of_two(wanted.prevalence, 0)
         return evaluate_value_bundle(model, told, collection, out, wanted.language)
-    table = collection.metadata()
-    if isinstance(model, DiagnosticModel) and not table.is_labelled.any():
-        check_shape(model.encoder, collection)
-        return evaluate_unlabelled(model, collection, out, told.seed, wanted.language)
     _check(model, collection, table)
     require_one_label(table, model.decide_by)
     several = isinstance(told, FindingsDescription)
@@ -161,18 +158,13 @@ def _evaluate_classes(
     metrics = opened.metrics(
         {
             **model_metrics(result.predictions, seed, opened.settings.prevalence),
-            **subgroups(result.predictions, result.scans.scan_ids.tolist(), prepared.table, seed),
             "abstention": abstention_of(model, result, groups, seed),
             "reconstruction": reconstruction(result, seed),
         }
     )
     metrics["warnings"] += size_warnings(result.predictions, model.classes, metrics["test"])
-    metrics["warnings"] += gap_warnings(metrics)
-    strata = strata_of(reduced(model, result.outputs), result.predictions, seed)
-    metrics["strata"] = strata.told
-    metrics["warnings"] += strata_warnings(strata.told)
-    metrics["drift"] = drift_in(model, test, prepared, seed)
-    metrics["warnings"] += drift_warnings(metrics["drift"])
+    strata = tell_failures(metrics, model, result, prepared.table, seed)
+    tell_drift(metrics, model, test, prepared, seed)
     if model.decide_by != "scan":
         metrics["decide_by"] = model.decide_by
     if model.covariates is not None:
@@ -196,17 +188,14 @@ def _evaluate_findings(
     test = prepared.load_findings("test")
     groups = groups_in(prepared.table, test.decided().scans.scan_ids.tolist(), model.column)
     result = evaluate_findings(model, test, groups)
-    metrics = opened.metrics(
-        {
-            **tested_metrics(model, result, groups, seed),
-            **subgroups(result.predictions, result.scans.scan_ids.tolist(), prepared.table, seed),
-        }
-    )
+    metrics = opened.metrics(tested_metrics(model, result, groups, seed))
     metrics["warnings"] += finding_warnings(result, metrics)
+    strata = tell_failures(metrics, model, result, prepared.table, seed)
+    tell_drift(metrics, model, test, prepared, seed)
     if model.covariates is not None:
         tell_known(model.covariates, prepared.table, result.scans, metrics)
     decided = how_findings_decide(model)
-    assessment = FindingsAssessment(model, result, {}, metrics, sentence, decided)
+    assessment = FindingsAssessment(model, result, {}, metrics, sentence, decided, strata)
     out.mkdir(parents=True, exist_ok=True)
     made = FindingsMade(opened.settings, prepared, assessment)
     write_findings(out / "predictions.csv", made)

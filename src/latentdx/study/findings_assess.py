@@ -28,9 +28,10 @@ from latentdx.report.findings_evaluate import (
 from latentdx.report.findings_predictions import FindingPredictions
 from latentdx.report.findings_rivals import FindingRivals, shuffled_findings
 from latentdx.report.predictions import as_json
-from latentdx.report.subgroups import gap_warnings, subgroups
+from latentdx.report.strata import Strata
 from latentdx.report.verdict import WITHOUT, verdict
 from latentdx.study.assess import audit_warnings, tell_covariates, told_columns, warnings_of
+from latentdx.study.failures import tell_failures
 from latentdx.study.findings_learn import aim_findings, notes_by_finding
 from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
@@ -50,6 +51,7 @@ class FindingsAssessment:
     metrics: dict[str, Any]
     verdict: str
     decided: tuple[str, ...]
+    strata: Strata
 
 
 def assess_findings(
@@ -73,7 +75,6 @@ def assess_findings(
         **tested_metrics(model, result, groups, seed),
         "baselines": {name: as_json(rival.metrics(seed)) for name, rival in rivals.items()},
         "controls": {"shuffled-labels": as_json(control)},
-        **subgroups(result.predictions, result.scans.scan_ids.tolist(), prepared.table, seed),
         "shortcuts": shortcuts_told(prepared, scans.scans, embeddings, seed),
     }
     notes = notes_by_finding(model)
@@ -84,11 +85,12 @@ def assess_findings(
         *told_columns(told),
         *finding_warnings(result, metrics),
     ]
+    strata = tell_failures(metrics, model, result, prepared.table, seed)
     decided = how_findings_decide(model)
     if prepared.covariates is not None:
         decided = (*decided, tell_covariates(prepared, result, rivals, metrics, seed))
     sentence = verdict(result.predictions, rivals, seed, PLURALS[prepared.decide_by])
-    return FindingsAssessment(model, result, rivals, metrics, sentence, decided)
+    return FindingsAssessment(model, result, rivals, metrics, sentence, decided, strata)
 
 
 def tested_metrics(
@@ -107,13 +109,13 @@ def tested_metrics(
 
 
 def finding_warnings(result: FindingsResult, metrics: Mapping[str, Any]) -> list[str]:
-    """What the size of the test part lets nobody know, and gaps between groups."""
+    """What the size of the test part lets nobody know."""
     found = []
     for number, name in enumerate(result.tested.names):
         patients = result.scans.patients[result.tested.targets[:, number] == 1]
         found += [few_patients(len(np.unique(patients)), f"with {name!r}")]
     found += wide_intervals(metrics["test"])
-    return [text for text in [*found, *gap_warnings(metrics)] if text]
+    return [text for text in found if text]
 
 
 def _rivals(

@@ -96,6 +96,7 @@ def findings_content(
         map_labels=targets[shown].max(axis=1),
         examples=_examples_of(assessment, _drawn(assessment, seed)),
         worst=_examples_of(assessment, _worst(assessment)),
+        strata=tuple(_examples_of(assessment, rows.tolist()) for rows in assessment.strata.shown),
         history=history_rows(history),
         settings=shown_settings(made.settings),
         provenance=provenance,

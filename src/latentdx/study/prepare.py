@@ -174,18 +174,18 @@ def open_prepared(path: Path, settings: RunSettings, clock: Clock | None = None)
     task = resolve_task(table.label[table.is_labelled].tolist(), choice)
     near = kept_near_duplicates(collection, table, None if clock is None else clock.progress)
     split = _split(table, task, settings, near.joining(len(table)))
-    found = audit(table, split.parts, near)
-    if task == "regression":
-        found, findings, classes = found.of_values(), None, tuple[str, ...]()
-    else:
+    if task != "regression":  # numbers of a study's scans may differ
         require_one_label(table, settings.decide_by)
-        findings = _findings(table, split, settings) if task == "multi-label" else None
-        classes = findings.names if findings else _classes(table, task, settings)
+    findings = _findings(table, split, settings) if task == "multi-label" else None
+    classes = findings.names if findings else _classes(table, task, settings)
     covariates = fit_covariates(table, split, settings.covariates)
     if covariates and findings:
         require_no_finding(table, split, covariates, findings)
     if covariates and task == "regression":
         require_no_value(table, split, covariates)
+    found = audit(table, split.parts, near)
+    if task == "regression":
+        found = found.of_values()
     return Prepared(
         *(collection, table, split, classes, found),
         task=task,
@@ -218,6 +218,8 @@ def _findings(table: CollectionTable, split: Split, settings: RunSettings) -> Fi
 
 
 def _classes(table: CollectionTable, task: TaskName, settings: RunSettings) -> tuple[str, ...]:
+    if task == "regression":
+        return ()
     if task == "ordinal":
         return tuple(order_grades(table.classes, settings.order))
     return tuple(order_classes(table.classes, settings.positive))

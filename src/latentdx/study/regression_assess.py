@@ -23,13 +23,14 @@ from latentdx.metrics.estimate import Estimate
 from latentdx.report.cautions import few_patients
 from latentdx.report.evaluate import rebuilt_estimates
 from latentdx.report.predictions import as_json
-from latentdx.report.subgroups import subgroups
+from latentdx.report.strata import Strata
 from latentdx.report.value_baselines import ValueRivals, value_baselines
 from latentdx.report.value_control import shuffled_values
 from latentdx.report.value_predictions import ValuePredictions, value_verdict
 from latentdx.report.value_words import how_it_predicts
 from latentdx.report.verdict import WITHOUT
 from latentdx.study.assess import audit_warnings, tell_covariates, told_columns
+from latentdx.study.failures import tell_failures
 from latentdx.study.prepare import Prepared
 from latentdx.study.regression_fit import interval_notes, value_settings
 from latentdx.study.reporter import Clock
@@ -53,6 +54,11 @@ class ValueResult:
         return self.tested.scans
 
     @property
+    def embeddings(self) -> NDArray[np.float32]:
+        """(N, D), of cases their scans' mean."""
+        return self.outputs.look.views[0]
+
+    @property
     def predictions(self) -> ValuePredictions:
         """What is scored."""
         return ValuePredictions(self.tested.values, self.outputs.values, self.scans.patients)
@@ -67,6 +73,7 @@ class ValueAssessment:
     metrics: dict[str, Any]
     verdict: str
     decided: tuple[str, ...]
+    strata: Strata
 
 
 def assess_values_step(
@@ -89,12 +96,13 @@ def assess_values_step(
     metrics["controls"] = {"shuffled-labels": as_json(control)}
     metrics["shortcuts"] = shortcuts_told(prepared, scans, embeddings, seed)
     metrics["warnings"] += [*_warnings(control, settings), *told_columns(same)]
+    strata = tell_failures(metrics, model, result, prepared.table, seed)
     decided = how_it_predicts(model)
     if prepared.covariates is not None:
         decided = (*decided, tell_covariates(prepared, result, rivals, metrics, seed))
     counted = PLURALS[prepared.decide_by]
     verdict = value_verdict(result.predictions, rivals, seed, model.units, counted)
-    return ValueAssessment(model, result, metrics, verdict, decided)
+    return ValueAssessment(model, result, metrics, verdict, decided, strata)
 
 
 def evaluate_values(model: RegressionModel, test: ValuedScans) -> ValueResult:
@@ -116,7 +124,6 @@ def value_metrics(
         "test": as_json(told.metrics(seed)),
         "baselines": {},
         "controls": {},
-        **subgroups(told, scans.scan_ids.tolist(), prepared.table, seed),
         "intervals": {
             "target_coverage": rule.coverage,
             "half_width": rule.half_width if math.isfinite(rule.half_width) else None,

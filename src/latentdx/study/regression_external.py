@@ -18,7 +18,9 @@ from latentdx.report.language import Language, in_language
 from latentdx.report.value_page import render_values
 from latentdx.report.value_words import how_it_predicts
 from latentdx.study.covariates import tell_known
+from latentdx.study.drift import tell_drift
 from latentdx.study.external_part import check_collection, own_test_part, what_was_tested
+from latentdx.study.failures import tell_failures
 from latentdx.study.prepare import Prepared
 from latentdx.study.regression_assess import ValueAssessment, evaluate_values, value_metrics
 from latentdx.study.regression_publish import (
@@ -51,8 +53,11 @@ def evaluate_value_bundle(
         covariates=model.covariates,
         decide_by=model.decide_by,
     )
-    result = evaluate_values(model, prepared.load_values("test"))
+    test = prepared.load_values("test")
+    result = evaluate_values(model, test)
     metrics = value_metrics(prepared, model, result, told.seed)
+    strata = tell_failures(metrics, model, result, table, told.seed)
+    tell_drift(metrics, model, test, prepared, told.seed)
     if model.covariates is not None:
         tell_known(model.covariates, table, result.scans, metrics)
     sentence = what_was_tested(is_own)
@@ -69,7 +74,7 @@ def evaluate_value_bundle(
         decide_by=told.head.decide_by,
         covariates=tuple(column.name for column in told.head.covariates),
     )
-    assessment = ValueAssessment(model, result, metrics, sentence, how_it_predicts(model))
+    assessment = ValueAssessment(model, result, metrics, sentence, how_it_predicts(model), strata)
     made = ValuesMade(settings, prepared, assessment)
     out.mkdir(parents=True, exist_ok=True)
     write_value_predictions(out / "predictions.csv", made)

@@ -100,6 +100,7 @@ def value_content(
         map_values=values[shown],
         examples=_examples_of(told, drawn),
         worst=_examples_of(told, errs),
+        strata=tuple(_examples_of(told, rows) for rows in told.strata.shown),
         history=history_rows(history),
         settings=shown_settings(made.settings),
         provenance=provenance,
