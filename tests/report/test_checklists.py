@@ -11,7 +11,7 @@ import test_value_report
 from every_page import full_binary
 from report_content import binary_content
 
-from latentdx.report.checklist_facts import ANSWERED, facts_of
+from latentdx.report.checklist_facts import ANSWERED, OF_FINDINGS, OF_NUMBERS, facts_of
 from latentdx.report.checklist_text import checklists_of, checklists_section, items_of
 
 N_ITEMS = {"TRIPOD+AI": 52, "CLAIM": 42, "REFORMS": 32}
@@ -88,5 +88,47 @@ def test_runs_of_other_tasks_have_checklists_too(module: object) -> None:
     )
 
 
+def test_numbers_are_told_of_as_numbers() -> None:
+    """Nothing of classes, thresholds or abstention is claimed where there is none."""
+    content = test_value_report.content(settings={"calibration": "sigmoid", "classifier": "svm"})
+    answers = {name: fact.text for name, fact in facts_of(content).items()}
+    error = content.metrics["test"]["mae"]["value"]
+    assert f"Mean absolute error, years {error:.3f}"[:-1] in answers["performance"]
+    assert "Values within their intervals 0.910" in answers["performance"]
+    assert answers["task"] == "A number, as given, in years."
+    assert answers["baselines"].startswith("Mean absolute error of simpler methods: Median")
+    said = " ".join(answers.values()).lower()
+    for word in (
+        "threshold",
+        "calibration",
+        "abstain",
+        "balanced",
+        "discrimination",
+        "net benefit",
+    ):
+        assert word not in said, word
+
+
+def test_findings_are_told_of_one_by_one() -> None:
+    content = test_findings_report.content()
+    answers = {name: fact.text for name, fact in facts_of(content).items()}
+    assert answers["performance"].startswith("Means over findings: AUROC")
+    for name in content.classes:
+        value = content.metrics["findings"][name]["auroc"]["value"]
+        assert f"AUROC of {name} {value:.3f}" in answers["performance"]
+        assert name in answers["task"]
+    assert "each finding" in answers["bundle"]
+
+
+def test_grades_are_called_grades() -> None:
+    content = binary_content()
+    graded = {**content.metrics["test"], "quadratic_kappa": {"value": 0.6}}
+    content = replace(content, metrics={**content.metrics, "test": graded})
+    assert facts_of(content)["task"].text.startswith("Grades as given")
+    assert facts_of(binary_content())["task"].text.startswith("Labels as given")
+
+
 def test_answers_are_sentences() -> None:
-    assert all(text.endswith(".") for text in ANSWERED.values())
+    every = [*ANSWERED.values(), *OF_NUMBERS.values(), *OF_FINDINGS.values()]
+    assert all(text.endswith(".") for text in every)
+    assert set(OF_NUMBERS) | set(OF_FINDINGS) <= set(ANSWERED)

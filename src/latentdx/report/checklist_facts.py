@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from latentdx.report.card import BASELINE_NAMES, METRIC_NAMES, count, field_of, interval, number
+from latentdx.report.value_words import METRIC_NAMES as VALUE_NAMES
+from latentdx.report.value_words import with_unit
 
 
 class Fact(NamedTuple):
@@ -40,18 +42,52 @@ ANSWERED: Mapping[str, str] = {
 }
 
 
+OF_NUMBERS: Mapping[str, str] = {
+    "measures": "Absolute and squared errors, explained variance, correlations, and the share of "
+    "values within their intervals; paired comparison with simpler methods on the same scans.",
+    "bundle": "The bundle holds weights, the machine, and how far its intervals reach.",
+    "input": "What cannot be read is refused with its reason, scans of another kind are not "
+    "evaluated.",
+}
+"""What every run of numbers does instead."""
+
+OF_FINDINGS: Mapping[str, str] = {
+    "measures": "Discrimination, decisions and calibration of each finding, and their means; "
+    "paired comparison of the means with simpler methods on the same scans.",
+    "bundle": "The bundle holds weights, and classifier, calibration and threshold of each "
+    "finding.",
+}
+"""What every run of several findings does instead."""
+
+
 def facts_of(content: Any) -> dict[str, Fact]:
     """All facts by name; those that this run does not have are left out."""
-    found = {name: Fact(text, False) for name, text in ANSWERED.items()}
+    own = OF_NUMBERS if _are_numbers(content) else {}
+    if _are_findings(content):
+        own = OF_FINDINGS
+    found = {name: Fact(text, False) for name, text in {**ANSWERED, **own}.items()}
     for name, tell in _COMPUTED.items():
         if text := tell(content):
             found[name] = Fact(text, True)
     return found
 
 
+def _are_numbers(content: Any) -> bool:
+    return hasattr(content, "units")
+
+
+def _are_findings(content: Any) -> bool:
+    return hasattr(content, "negative")
+
+
 def _task(content: Any) -> str:
-    names = getattr(content, "classes", None)
-    return f"Labels as given: {', '.join(names)}." if names else "A number, as given."
+    if _are_numbers(content):
+        return f"A number, as given{f', in {content.units}' if content.units else ''}."
+    names = ", ".join(content.classes)
+    if _are_findings(content):
+        return f"Findings as given, each a question of its own: {names}."
+    is_graded = field_of(content.metrics, "test", "quadratic_kappa") is not None
+    return f"{'Grades as given, the lowest first' if is_graded else 'Labels as given'}: {names}."
 
 
 def _counts(content: Any) -> str:
@@ -82,12 +118,19 @@ def _duplicates(content: Any) -> str:
 
 
 def _imbalance(content: Any) -> str:
+    if _are_numbers(content):
+        return "There are no classes; every part has small and large values, by patient."
     found = field_of(content.audit, "findings") or []
     texts = [
         item["text"] for item in found if field_of(item, "code") in ("imbalance", "small-class")
     ]
     weighed = "Classes are weighed alike in fitting, and balanced metrics are told."
     return " ".join([*(f"{text}." for text in texts), weighed])
+
+
+def _model(content: Any) -> str:
+    names = ("autoencoder", "latent_dim", "classifier")
+    return _settings(*names, *(() if _are_numbers(content) else ("calibration",)))(content)
 
 
 def _settings(*names: str) -> Callable[[Any], str]:
@@ -125,24 +168,36 @@ def _subgroups(content: Any) -> str:
 
 def _performance(content: Any) -> str:
     test = field_of(content.metrics, "test") or {}
-    names = ("auroc", "sensitivity", "specificity", "ece", "mae")
+    names = ("auroc", "sensitivity", "specificity", "ece", "mae", "r2")
     told = [
-        f"{METRIC_NAMES.get(name, name)} {number(field_of(test, name, 'value'))} "
-        f"({interval(test[name])})"
+        _shown(with_unit({**METRIC_NAMES, **VALUE_NAMES}[name], name, _unit(content)), test[name])
         for name in names
         if name in test
     ]
-    return ", ".join(told)
+    if covered := field_of(content.metrics, "intervals", "coverage"):
+        told.append(_shown("Values within their intervals", covered))
+    each = field_of(content.metrics, "findings") or {}
+    told += [_shown(f"AUROC of {name}", found["auroc"]) for name, found in each.items()]
+    return f"{'Means over findings: ' if each else ''}{'; '.join(told)}" if told else ""
+
+
+def _shown(name: str, estimate: Any) -> str:
+    return f"{name} {number(field_of(estimate, 'value'))} ({interval(estimate)})"
+
+
+def _unit(content: Any) -> str:
+    return str(getattr(content, "units", ""))
 
 
 def _baselines(content: Any) -> str:
-    name = "mae" if "mae" in (field_of(content.metrics, "test") or {}) else "auroc"
+    name = "mae" if _are_numbers(content) else "auroc"
     rivals = field_of(content.metrics, "baselines") or {}
     told = [
         f"{BASELINE_NAMES.get(rival, rival)} {number(field_of(values, name, 'value'))}"
         for rival, values in rivals.items()
     ]
-    return f"{name} of simpler methods: {'; '.join(told)}" if told else ""
+    title = {**METRIC_NAMES, **VALUE_NAMES}[name]
+    return f"{title} of simpler methods: {'; '.join(told)}" if told else ""
 
 
 def _failures(content: Any) -> str:
@@ -197,7 +252,7 @@ _COMPUTED: Mapping[str, Callable[[Any], str]] = {
     "disjoint": _disjoint,
     "duplicates": _duplicates,
     "imbalance": _imbalance,
-    "model": _settings("autoencoder", "latent_dim", "classifier", "calibration"),
+    "model": _model,
     "features": _settings("features", "flip"),
     "seed": _settings("seed"),
     "predictors": _predictors,
