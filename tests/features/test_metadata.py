@@ -54,6 +54,15 @@ def test_other_columns_are_not_the_label(values: tuple[str, ...]) -> None:
     assert not names_the_label(values, LABELS)
 
 
+def test_ages_do_not_name_a_finding_that_one_scan_in_a_hundred_has() -> None:
+    """Nearly all ages have no such scan: only a column that tells the others is the label."""
+    labels = np.zeros(1000, np.int64)
+    labels[np.random.default_rng(0).choice(1000, 10, replace=False)] = 1
+    ages = np.random.default_rng(1).integers(20, 90, 1000).astype(str)
+    assert not names_the_label(tuple(ages), labels)
+    assert names_the_label(tuple("ny"[label] for label in labels), labels)
+
+
 def test_a_column_cannot_name_a_label_that_is_the_same_everywhere() -> None:
     assert not names_the_label(("a", "b") * 5, np.zeros(10, np.int64))
 

@@ -13,6 +13,7 @@ from latentdx.collection.table import CollectionTable
 
 _MOST_LEVELS = 12
 _FEWEST_SCANS = 3
+_MISSED = 0.1  # share of the scans of other labels than the commonest that a column may miss
 _SAME = 0.99  # correlation from which a column is the value in other words
 
 Column = tuple[str, ...]
@@ -53,7 +54,8 @@ def _extent(table: CollectionTable) -> dict[str, Column]:
 def names_the_label(values: Column, labels: NDArray[np.int64]) -> bool:
     """Whether a column is the label in other words: each of its few values has one label only.
 
-    Columns where most scans have a value of their own cannot be judged that way, and are not.
+    Columns where most scans have a value of their own cannot be judged that way, and are not. Where
+    nearly all scans have one label any column tells it of nearly all: it has to tell the others.
     """
     seen: dict[str, Counter[int]] = {}
     for value, label in zip(values, labels.tolist(), strict=True):
@@ -61,6 +63,9 @@ def names_the_label(values: Column, labels: NDArray[np.int64]) -> bool:
     if len(seen) < len(np.unique(labels)) or len(np.unique(labels)) < 2:
         return False
     pure = sum(max(counts.values()) for counts in seen.values())
+    commonest = max(Counter(labels.tolist()).values())
+    if len(values) - pure > _MISSED * (len(values) - commonest):
+        return False
     repeated = sum(sum(counts.values()) for counts in seen.values() if sum(counts.values()) > 1)
     return pure >= 0.99 * len(values) and repeated >= 0.8 * len(values)
 
