@@ -102,8 +102,13 @@ def contents(root: Path) -> dict[str, bytes]:
 def test_the_same_settings_give_the_same_bytes(cohort: PhantomCohort, tmp_path: Path) -> None:
     again = write_phantoms(tmp_path / "again", SMALL)
     assert contents(again.root) == contents(cohort.root)
+    before = {path: path.stat().st_mtime_ns for path in again.scans.iterdir()}
+    spoiled = min(before)
+    spoiled.write_bytes(b"half")
     assert write_phantoms(tmp_path / "again", SMALL) == again  # over itself
     assert contents(again.root) == contents(cohort.root)
+    after = {path: path.stat().st_mtime_ns for path in again.scans.iterdir()}
+    assert {path for path in before if after[path] != before[path]} == {spoiled}
 
 
 def test_another_seed_gives_other_patients(cohort: PhantomCohort, tmp_path: Path) -> None:

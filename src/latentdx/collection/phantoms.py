@@ -193,7 +193,12 @@ def _write_scan(root: Path, row: Row, drawn: Phantom, seed: int) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all; unlike `write_atomic` without waiting for the disk, file by file."""
+    """Whole or not at all; unlike `write_atomic` without waiting for the disk, file by file.
+
+    A file that holds these bytes already is left alone: whoever has read it, knows it by its time.
+    """
+    if path.is_file() and path.read_bytes() == data:
+        return
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_bytes(data)
     temporary.replace(path)
