@@ -16,6 +16,7 @@ MODULES = (
     "calibration",
     "bootstrap",
     "crossed",
+    "folds",
     "delong",
     "grades",
     "permutation",

@@ -10,11 +10,13 @@ import test_doctor_page
 import test_findings_report
 import test_training_page
 import test_value_report
+from made_folds import AS_ASKED, folds_of
 from report_content import FEATURES, binary_content, five, three_class_content
 
 from latentdx.report.choice_page import compare_page
 from latentdx.report.doctor_page import doctor_page
 from latentdx.report.findings_page import render_findings
+from latentdx.report.folds import folds_told
 from latentdx.report.language import in_language
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.page import render
@@ -68,6 +70,7 @@ def full_binary():
         "score_at_equal_label": [{**probed, "column": "view", "value": "AP"}],
     }
     metrics |= {"strata": strata, "drift": drift, "shortcuts": shortcuts}
+    metrics["folds"] = folds_told(folds_of(made), 0, **AS_ASKED)
     return binary_content(metrics=metrics, worst=made.examples, strata=(made.examples,))
 
 

@@ -31,6 +31,7 @@ FULL = {
     "positive": "malignant",
     "order": ("none", "mild", "severe"),
     "unit": "years",
+    "folds": 4,
     "overlap": "drop",
     "strict": True,
     "autoencoder": "convolutional",

@@ -66,6 +66,17 @@ PrevalenceOption = Annotated[
         "beside those of the test part. Two classes only. Default: that of the test part.",
     ),
 ]
+FoldsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--folds",
+        help="Test every labelled scan once, too: the whole study (autoencoder, features, "
+        "classifier, threshold, probabilities) is made anew for each of so many folds of patients. "
+        "Takes about one run more for each. Classes and grades; the bundle is that of one split.",
+        min=2,
+        max=20,
+    ),
+]
 LanguageOption = Annotated[
     str | None,
     typer.Option("--language", help="Of the report: en (default) or zh. Files of data stay as is."),

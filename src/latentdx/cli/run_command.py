@@ -23,6 +23,8 @@ Examples:
 
   latentdx run xrays --patient-pattern 'person\d+' --unlabelled more_xrays --out study
 
+  latentdx run scans --labels labels.csv --folds 5 --out study
+
   latentdx run pneumoniamnist.npz --one-scan-per-patient --labelled 50 --out study
 """
 
@@ -84,6 +86,7 @@ def run(
         str | None,
         typer.Option("--overlap", help="stop (default), drop or allow: see `latentdx audit`."),
     ] = None,
+    folds: decision_options.FoldsOption = None,
     strict: options.StrictFlag = False,
     autoencoder: options.AutoencoderOption = None,
     objective: network_options.ObjectiveOption = None,
@@ -134,7 +137,7 @@ def run(
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "prevalence": prevalence, "language": language},
-        "semi_supervised": semi_supervised,
+        **{"semi_supervised": semi_supervised, "folds": folds},
         **{
             "gate_rate": gate_rate,
             "covariates": options.names(covariates),

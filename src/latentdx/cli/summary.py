@@ -31,7 +31,27 @@ def summary(metrics: dict[str, Any], verdict: str) -> str:
     if others:
         lines.append("AUROC of the baselines and of the control:")
     lines += [f"  {name:<20}{_number(found['auroc'])}" for name, found in others.items()]
-    return "\n".join([*lines, *_of_drift(metrics), verdict])
+    return "\n".join([*lines, *_of_drift(metrics), verdict, *_of_folds(metrics)])
+
+
+def _of_folds(metrics: dict[str, Any]) -> list[str]:
+    """Of a cross-validation: all scans together, how far folds differ, and its verdict."""
+    from latentdx.report.card import plural
+
+    folds = metrics.get("folds")
+    if folds is None:
+        return []
+    pooled, spread = folds["pooled"], folds["spread"]["auroc"]
+    counts = pooled["auroc"]["n_scans"], pooled["auroc"]["n_patients"]
+    counted = plural(metrics.get("decide_by"))
+    lines = [f"Every one tested once, in {folds['n_folds']} folds: {counts[0]} {counted} of "
+             f"{counts[1]} patients"]  # fmt: skip
+    shown = [name for name in (*_OF_GRADES, *_SHOWN) if name in pooled]
+    lines += [f"  {name.replace('_', ' '):<20}{_number(pooled[name])}" for name in shown]
+    lines.append(f"  {'auroc within folds':<20}{_number(folds['auroc_within_folds'])}")
+    if spread is not None:
+        lines.append(f"  {'auroc of folds':<20}{spread['least']:.3f} to {spread['greatest']:.3f}")
+    return [*lines, folds["verdict"]]
 
 
 def _of_decisions(metrics: dict[str, Any], verdict: str) -> str:

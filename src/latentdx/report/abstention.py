@@ -43,17 +43,30 @@ def abstention(result: TestResult, seed: int, coverage: float = COVERAGE) -> dic
 
     `coverage` is what they promise.
     """
-    inside = result.outputs.sets
+    scans = result.scans
+    return answering(result.outputs.sets, scans.labels, scans.patients, seed, coverage=coverage)
+
+
+def answering(
+    inside: NDArray[np.bool_],
+    labels: NDArray[np.int64],
+    patients: NDArray[np.str_],
+    seed: int,
+    *,
+    coverage: float,
+) -> dict[str, Any]:
+    """`abstention` of prediction sets (N, K), of scans with labels and patients (N,)."""
     single = (inside.sum(axis=1) == 1).astype(np.float64)
-    right = (inside.argmax(axis=1) == result.scans.labels) * single
+    right = (inside.argmax(axis=1) == labels) * single
     every = np.ones(len(inside))
+    covered = inside[np.arange(len(inside)), labels].astype(np.float64)
     numbers = ratios(
         {
-            "coverage": (_covered(result), every),
+            "coverage": (covered, every),
             "answered_fraction": (single, every),
             "accuracy_when_answered": (right, single),
         },
-        result.scans.patients,
+        patients,
         seed,
     )
     return {"target_coverage": coverage, **numbers}

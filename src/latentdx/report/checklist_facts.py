@@ -111,6 +111,16 @@ def _disjoint(content: Any) -> str:
     return "By patient; no patient of test is in another part."
 
 
+def _partition(content: Any) -> str:
+    n_folds = field_of(content.metrics, "folds", "n_folds")
+    if n_folds is None:
+        return ""
+    return (
+        f"{ANSWERED['partition']} Beside that, {count(n_folds)} folds by patient, each tested by a "
+        "model made anew from the others."
+    )
+
+
 def _duplicates(content: Any) -> str:
     found = field_of(content.audit, "findings") or []
     texts = [item["text"] for item in found if "duplicate" in str(field_of(item, "code"))]
@@ -178,6 +188,7 @@ def _performance(content: Any) -> str:
         told.append(_shown("Values within their intervals", covered))
     each = field_of(content.metrics, "findings") or {}
     told += [_shown(f"AUROC of {name}", found["auroc"]) for name, found in each.items()]
+    told += _of_folds(content)
     return f"{'Means over findings: ' if each else ''}{'; '.join(told)}" if told else ""
 
 
@@ -187,6 +198,14 @@ def _shown(name: str, estimate: Any) -> str:
 
 def _unit(content: Any) -> str:
     return str(getattr(content, "units", ""))
+
+
+def _of_folds(content: Any) -> list[str]:
+    pooled = field_of(content.metrics, "folds", "pooled", "auroc")
+    if pooled is None:
+        return []
+    value = f"{number(field_of(pooled, 'value'))} ({interval(pooled)})"
+    return [f"over all folds AUROC {value} on {count(field_of(pooled, 'n_scans'))} scans"]
 
 
 def _baselines(content: Any) -> str:
@@ -250,6 +269,7 @@ _COMPUTED: Mapping[str, Callable[[Any], str]] = {
     "counts": _counts,
     "flow": _flow,
     "disjoint": _disjoint,
+    "partition": _partition,
     "duplicates": _duplicates,
     "imbalance": _imbalance,
     "model": _model,

@@ -27,6 +27,7 @@ from latentdx.report.card import (
 )
 from latentdx.report.checklist_text import checklists_section
 from latentdx.report.findings_content import CardContent
+from latentdx.report.fold_card import folds_section
 
 _HUB_TYPES = {"auroc": "roc_auc", "accuracy": "accuracy", "brier": "brier_score", "f1": "f1"}
 
@@ -49,6 +50,7 @@ def render_card(content: CardContent, bundle: Mapping[str, Any], more: str = "")
         _training_data(content),
         _evaluation(content),
         more,
+        folds_section(content.metrics),
         _baselines(content),
         _features(content),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in LIMITS),

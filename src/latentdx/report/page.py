@@ -29,6 +29,7 @@ from latentdx.report.card import (
 from latentdx.report.content import Examples, ReportContent
 from latentdx.report.decision_figure import decision_curve
 from latentdx.report.drift_words import drift_rows, drift_sentences
+from latentdx.report.fold_page import fold_columns, fold_figure, fold_rows
 from latentdx.report.further_words import further_titles
 from latentdx.report.pictures import Triple, brightest, triple
 from latentdx.report.template import template
@@ -121,6 +122,8 @@ def render(content: ReportContent) -> str:
         steps=steps_of(content.metrics),
         limits=LIMITS,
         paths_shown=PATHS_SHOWN,
+        fold_columns=fold_columns(content.metrics),
+        fold_rows=fold_rows(content.metrics),
         drift_rows=drift_rows,
         drift_sentences=drift_sentences,
         alike_of=partial(alike_of, content),
@@ -197,6 +200,7 @@ def _figures(content: ReportContent, compared: Sequence[Compared]) -> dict[str, 
         "distributions": figures.distributions(labels, probabilities, classes, content.threshold),
         "reliability": figures.reliability(labels, probabilities),
         "benefit": decision_curve(field_of(content.metrics, "decision_curve"), classes[-1]),
+        "folds": fold_figure(content.metrics),
         "map": figures.embedding_map(content.map_points, content.map_labels, classes),
         "training": figures.training(content.history),
     }

@@ -82,7 +82,7 @@ class Predictions:
     def auroc_over(self, other: Predictions, seed: int) -> Estimate:
         """This AUROC minus the other's on the same scans, with its interval."""
         generator = numpy_generator(seed, "bootstrap")
-        both = self._ranking(), other._ranking()
+        both = self.ranking(), other.ranking()
         return auroc_difference(self.labels, *both, self.patients, generator=generator)
 
     def kappa_over(self, other: Predictions, seed: int) -> Estimate:
@@ -123,14 +123,15 @@ class Predictions:
 
     def compared(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """The AUROC (B,) from weights (B, N)."""
-        return auroc(self.labels, self._ranking(), weights=weights)
+        return auroc(self.labels, self.ranking(), weights=weights)
 
     def take(self, rows: NDArray[Any]) -> Predictions:
         """The scans at these numbers, or where a mask is True."""
         names = ("labels", "patients", "probabilities", "decisions")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
-    def _ranking(self) -> NDArray[np.float64]:
+    def ranking(self) -> NDArray[np.float64]:
+        """What an AUROC is computed from: (N,) of two classes, (N, K) of more."""
         binary = self.probabilities.shape[1] == 2
         return self.probabilities[:, 1] if binary else self.probabilities
 

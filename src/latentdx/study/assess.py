@@ -21,6 +21,8 @@ from latentdx.report.controls import ControlScans, shuffled_labels
 from latentdx.report.decided import how_it_decides
 from latentdx.report.equal_label import equal_label_warnings, scores_at_equal_label
 from latentdx.report.evaluate import TestResult, evaluate_test, reconstruction
+from latentdx.report.fold import Fold
+from latentdx.report.folds import fold_warnings, folds_told
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.predictions import Predictions, as_json
 from latentdx.report.strata import Strata
@@ -50,18 +52,50 @@ class Assessment:
     threshold: float | None
     decided: tuple[str, ...] = ()
     strata: Strata | None = None
+    folds: tuple[Fold, ...] = ()
 
 
-def assess_step(
+@dataclass(frozen=True)
+class Scored:
+    """The model and the baselines on the test part.
+
+    `scans` are of train, calibrate and test; `groups` (N,) the test scans' values of the column of
+    the model's sets, or None; `told` names columns that metadata did without.
+    """
+
+    scans: LabelledScans
+    groups: Sequence[str] | None
+    result: TestResult
+    rivals: dict[str, Predictions]
+    told: list[str]
+
+
+def score_step(
     prepared: Prepared, model: DiagnosticModel, settings: RunSettings, clock: Clock
-) -> Assessment:
-    """Score the model and everything it is compared with on the same test scans."""
+) -> Scored:
+    """Score the model and the baselines on the same test scans."""
     scans = prepared.load("train", "calibrate", "test")
     clock.step("evaluate", "Evaluating on the test part")
     test = scans.part("test")
     groups = groups_in(prepared.table, test.decided().scan_ids.tolist(), model.sets.column)
     result = evaluate_test(model, test, groups)
-    rivals, told = _rivals(prepared, model, scans, settings, clock)
+    return Scored(scans, groups, result, *_rivals(prepared, model, scans, settings, clock))
+
+
+def assess_step(
+    prepared: Prepared,
+    model: DiagnosticModel,
+    settings: RunSettings,
+    clock: Clock,
+    *,
+    folds: tuple[Fold, ...] = (),
+) -> Assessment:
+    """Score the model and everything it is compared with on the same test scans.
+
+    `folds`: of a cross-validation beside it, told in ``folds`` and in the warnings.
+    """
+    scored = score_step(prepared, model, settings, clock)
+    scans, groups, result, rivals = scored.scans, scored.groups, scored.result, scored.rivals
     clock.step("control", "Running the control: shuffled labels")
     embeddings = model.extract(scans.pixels)
     features = model.head.reduced(put_beside(embeddings, scans.beside))
@@ -72,15 +106,15 @@ def assess_step(
     if prepared.decide_by != "scan":
         metrics["decide_by"] = prepared.decide_by
     metrics["abstention"] = abstention_of(model, result, groups, settings.seed)
-    scored = scores_at_equal_label(
+    at_label = scores_at_equal_label(
         result.predictions, result.scans.scan_ids.tolist(), prepared.table, seed=settings.seed
     )
-    metrics["shortcuts"] = shortcuts_told(prepared, scans, embeddings, settings.seed, scored)
+    metrics["shortcuts"] = shortcuts_told(prepared, scans, embeddings, settings.seed, at_label)
     notes = warnings_of(notes_of(model.sets, model.risk), metrics, settings)
     sizes = size_warnings(result.predictions, prepared.classes, metrics["test"])
     metrics["warnings"] = [
-        *(*audit_warnings(prepared), *notes, *told_columns(told), *sizes),
-        *equal_label_warnings(scored),
+        *(*audit_warnings(prepared), *notes, *told_columns(scored.told), *sizes),
+        *equal_label_warnings(at_label),
     ]
     strata = tell_failures(metrics, model, result, prepared.table, settings.seed)
     decided = how_it_decides(model)
@@ -92,8 +126,18 @@ def assess_step(
         metrics["fine_tuning"] = {"gain": gain.as_json(), "gain_of": name}
         decided = (*decided, gain_sentence(gain, words))
     counted = PLURALS[prepared.decide_by]
+    if folds:
+        metrics["folds"] = folds_told(
+            folds,
+            settings.seed,
+            coverage=model.sets.coverage,
+            prevalence=settings.prevalence,
+            counted=counted,
+        )
+        metrics["warnings"] += fold_warnings(metrics["folds"])
     sentence = verdict(result.predictions, rivals, settings.seed, counted)
-    return Assessment(result, rivals, metrics, sentence, model.head.threshold, decided, strata)
+    threshold = model.head.threshold
+    return Assessment(result, rivals, metrics, sentence, threshold, decided, strata, folds)
 
 
 def tell_covariates(

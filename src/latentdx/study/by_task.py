@@ -14,12 +14,13 @@ from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.study.assess import assess_step
 from latentdx.study.decide import check_choices
 from latentdx.study.drift import with_reference
-from latentdx.study.features_choice import features_step, kind_of
+from latentdx.study.features_choice import classes_step
 from latentdx.study.findings_assess import assess_findings
 from latentdx.study.findings_learn import check_findings_choices, fit_findings
 from latentdx.study.findings_publish import FindingsMade, publish_findings
 from latentdx.study.folder import RunFolder
-from latentdx.study.learn import Pretrained, fit_step
+from latentdx.study.folds import check_folds, folds_step
+from latentdx.study.learn import Pretrained
 from latentdx.study.prepare import Prepared
 from latentdx.study.publish import Made, publish
 from latentdx.study.regression_assess import assess_values_step
@@ -57,8 +58,7 @@ class Work:
 def _fit_classes(
     prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
 ) -> AnyModel:
-    chosen = features_step(prepared, network, settings, clock)
-    model = fit_step(prepared, network, settings, clock, kind=kind_of(chosen))
+    model, _ = classes_step(prepared, network, settings, clock)
     return with_reference(model, prepared, settings.seed)
 
 
@@ -69,10 +69,10 @@ def _finish_classes(
     folder: RunFolder,
     clock: Clock,
 ) -> Finished:
-    chosen = features_step(prepared, pretrained.network, settings, clock)
-    model = fit_step(prepared, pretrained.network, settings, clock, kind=kind_of(chosen))
+    model, chosen = classes_step(prepared, pretrained.network, settings, clock)
     model = with_reference(model, prepared, settings.seed)
-    assessment = assess_step(prepared, model, settings, clock)
+    folds = folds_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
+    assessment = assess_step(prepared, model, settings, clock, folds=folds)
     if chosen is not None:
         assessment.metrics["features"] = chosen.as_json()
     assessment.metrics["seconds"] = clock.seconds
@@ -135,4 +135,5 @@ WORK: Mapping[TaskName, Work] = {
 
 def check_work(prepared: Prepared, settings: RunSettings) -> None:
     """Refuse, before anything is trained, what the task of these scans cannot do with them."""
+    check_folds(prepared, settings)
     WORK[prepared.task].check(prepared, settings)

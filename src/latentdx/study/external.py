@@ -52,8 +52,9 @@ from latentdx.study.external_unlabelled import evaluate_unlabelled
 from latentdx.study.failures import tell_failures
 from latentdx.study.findings_assess import FindingsAssessment, finding_warnings, tested_metrics
 from latentdx.study.findings_publish import FindingsMade, findings_content, write_findings
+from latentdx.study.predictions_file import write_predictions
 from latentdx.study.prepare import Prepared
-from latentdx.study.publish import Made, content_of, write_predictions
+from latentdx.study.publish import Made, content_of
 from latentdx.study.regression_external import evaluate_value_bundle
 from latentdx.study.reporter import Reporter
 from latentdx.study.settings import RunSettings
@@ -174,7 +175,7 @@ def _evaluate_classes(
     )
     out.mkdir(parents=True, exist_ok=True)
     made = Made(opened.settings, prepared, assessment)
-    write_predictions(out / "predictions.csv", made)
+    write_predictions(out / "predictions.csv", prepared, result)
     page = render(content_of(made, {"bundle": model.bundle}, ()))
     write_atomic(out / "report.html", in_language(page, opened.settings.language))
     write_json(out / "metrics.json", metrics)

@@ -28,8 +28,8 @@ from latentdx.report.language import Language, in_language
 from latentdx.study.assess import audit_warnings
 from latentdx.study.drift import AnyScans, scans_for, tell_drift
 from latentdx.study.folder import write_csv
+from latentdx.study.predictions_file import case_cells
 from latentdx.study.prepare import Prepared
-from latentdx.study.publish import case_cells
 from latentdx.study.regression_assess import evaluate_values
 
 SENTENCE = "The collection has no labels: nothing here says how good the decisions are."

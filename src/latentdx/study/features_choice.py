@@ -11,6 +11,7 @@ import numpy as np
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.labelled import LabelledScans
 from latentdx.diagnosis.head import score_scans
+from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.one_error import (
     Floats,
     first_within_one_error,
@@ -22,7 +23,7 @@ from latentdx.features.kinds import KINDS, FeatureKind
 from latentdx.features.table import Extract
 from latentdx.metrics.bootstrap import patient_groups
 from latentdx.study.decide import parts_of_tune
-from latentdx.study.learn import fitted_head
+from latentdx.study.learn import fit_step, fitted_head
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
@@ -81,6 +82,14 @@ def features_step(
     found = _chosen(losses, patient_groups(tune.decided().patients.tolist()))
     clock.note(found.sentence())
     return found
+
+
+def classes_step(
+    prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
+) -> tuple[DiagnosticModel, FeaturesChosen | None]:
+    """A model of classes on an encoder's features, and how their kind was chosen, where it was."""
+    chosen = features_step(prepared, network, settings, clock)
+    return fit_step(prepared, network, settings, clock, kind=kind_of(chosen)), chosen
 
 
 def kind_of(chosen: FeaturesChosen | None) -> FeatureKind | None:

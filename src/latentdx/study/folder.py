@@ -14,11 +14,12 @@ from latentdx.core.errors import StopError
 from latentdx.core.files import write_atomic
 from latentdx.study.settings import RunSettings, read_toml, settings_from
 
+FOLD_PREDICTIONS = "fold-predictions.csv"
 _BEGUN = {"collection", ".work", "cohort"}
 _CHECKED = {"audit.json", "quarantine.csv"}
 _KNOWN = {
     *(*_BEGUN, *_CHECKED, "config.toml", "checklists.json"),
-    *("report.html", "metrics.json", "predictions.csv", "bundle", "tracking"),
+    *("report.html", "metrics.json", "predictions.csv", FOLD_PREDICTIONS, "bundle", "tracking"),
 }
 _HALF_WRITTEN = re.compile(r"\.(.+)\.\d+\.tmp")
 
@@ -48,6 +49,14 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """The training's folder, to be gone on with."""
         return self.root / ".work" / "pretrain"
+
+    def fold(self, number: int) -> RunFolder:
+        """The place of one fold's training."""
+        return RunFolder(self.root / ".work" / "folds" / str(number))
+
+    def fold_file(self, number: int) -> Path:
+        """What a finished fold leaves, until the run is done and after."""
+        return self.root / ".work" / "folds" / f"{number}.safetensors"
 
     @property
     def tracking(self) -> Path:

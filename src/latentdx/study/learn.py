@@ -58,11 +58,12 @@ from latentdx.study.unlabelled import MOST, MOST_FOR_SCALE, unlabelled_table
 
 @dataclass(frozen=True)
 class Pretrained:
-    """The encoder, how it came to be, and on how many scans."""
+    """The encoder, how it came to be, on how many scans; `module`: a user's own, as given."""
 
     network: Autoencoder
     history: Sequence[Epoch]
     n_scans: int
+    module: nn.Module | None = None
 
 
 def head_settings(settings: RunSettings, task: TaskName = "classes") -> HeadSettings:
@@ -111,7 +112,7 @@ def pretrain_step(
         )
     for note in health_notes(history):
         clock.note(note)
-    return Pretrained(network, history, len(pool.train))
+    return Pretrained(network, history, len(pool.train), autoencoder)
 
 
 def fresh_network(
@@ -154,6 +155,7 @@ def fit_settings(settings: RunSettings, modalities: Iterable[str] = ()) -> FitSe
     `modalities`: DICOM's codes of the scans, which ``auto`` chooses the views by.
     """
     decay = 0.0 if settings.autoencoder == "convolutional" else FitSettings.weight_decay
+    minutes = settings.minutes
     return FitSettings(
         epochs=settings.epochs,
         batch_size=settings.batch_size,
@@ -167,7 +169,8 @@ def fit_settings(settings: RunSettings, modalities: Iterable[str] = ()) -> FitSe
         deterministic=settings.deterministic,
         sharding=settings.sharding,
         weight_decay=decay,
-        minutes=None if settings.minutes is None else 0.6 * settings.minutes,
+        # The time is for all trainings: the run's own, and one a fold.
+        minutes=minutes and 0.6 * minutes / (1 + (settings.folds or 0)),
         precision=settings.precision,
     )
 

@@ -17,8 +17,6 @@ from latentdx.autoencoder.engine.precision import uses_bf16
 from latentdx.autoencoder.engine.processes import best_device
 from latentdx.autoencoder.family import name_of
 from latentdx.bundle.save import save_bundle
-from latentdx.collection.cases import Cases, case_names, shown_case
-from latentdx.collection.labelled import ordered_rows
 from latentdx.collection.split import LABELLED_PARTS
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed, numpy_generator
@@ -33,8 +31,9 @@ from latentdx.report.model_card import render_card
 from latentdx.report.page import render
 from latentdx.report.shortcut_card import shortcut_section
 from latentdx.study.assess import Assessment
-from latentdx.study.folder import RunFolder, write_csv
+from latentdx.study.folder import FOLD_PREDICTIONS, RunFolder
 from latentdx.study.learn import Pretrained, history_rows
+from latentdx.study.predictions_file import write_fold_predictions, write_predictions
 from latentdx.study.prepare import Prepared
 from latentdx.study.settings import RunSettings
 
@@ -58,7 +57,8 @@ def publish(folder: RunFolder, made: Made, pretrained: Pretrained, model: Diagno
     Returns the bundle's SHA-256 (hex).
     """
     content = content_of(made, provenance_of(made.prepared, pretrained), pretrained.history)
-    write_predictions(folder.root / "predictions.csv", made)
+    write_predictions(folder.root / "predictions.csv", made.prepared, made.assessment.result)
+    write_fold_predictions(folder.root / FOLD_PREDICTIONS, made.assessment.folds)
     bundle = save_bundle(
         model,
         folder.bundle,
@@ -233,55 +233,3 @@ def _examples_of(assessment: Assessment, rows: NDArray[np.int64]) -> Examples:
         result.predictions.labels[rows],
         result.predictions.probabilities[rows],
     )
-
-
-def write_predictions(path: Path, made: Made) -> None:
-    """One row a test scan; patients by pseudonym; probabilities whole, so that metrics follow."""
-    prepared, assessment = made.prepared, made.assessment
-    classes, outputs = prepared.classes, assessment.result.outputs
-    scans = assessment.result.scans
-    paths = dict(zip(prepared.table.scan_id.tolist(), prepared.table.path.tolist(), strict=True))
-    cases = case_cells(prepared, outputs.importance)
-    header = (
-        *("path", "scan_id", "patient", "label", "decision"),
-        *(f"probability:{name}" for name in classes),
-        *("prediction_set", "anomaly_score"),
-        *(("case", "paths") if cases else ()),
-        *(("weights",) if cases and outputs.importance is not None else ()),
-    )
-    rows = []
-    for row, scan_id in enumerate(scans.scan_ids.tolist()):
-        inside = [name for name, held in zip(classes, outputs.sets[row], strict=True) if held]
-        rows.append(
-            (
-                *(paths[scan_id], scan_id, str(scans.patients[row])),
-                *(classes[int(scans.labels[row])], classes[int(outputs.decisions[row])]),
-                *(repr(float(value)) for value in outputs.probabilities[row]),
-                *(";".join(inside), f"{outputs.anomaly[row]:.6f}"),
-                *cases.get(scan_id, ()),
-            )
-        )
-    write_csv(path, header, sorted(rows))
-
-
-def case_cells(
-    prepared: Prepared, importance: NDArray[np.float32] | None = None
-) -> dict[str, tuple[str, ...]]:
-    """Of each test case, by its first scan: what it is called, the paths of its scans.
-
-    And their weights, where scans do not count alike. Nothing where scans are decided alone.
-    """
-    if prepared.decide_by == "scan":
-        return {}
-    rows = ordered_rows(prepared.table, prepared.split, "test")
-    names, by = case_names(prepared.table, prepared.decide_by)[rows], prepared.decide_by
-    cases = Cases.of(names)
-    weights = cases.weights(importance)
-    return {
-        str(prepared.table.scan_id[rows[own[0]]]): (
-            shown_case(str(names[own[0]]), by),
-            ";".join(prepared.table.path[rows[own]].tolist()),
-            *([";".join(f"{each:.6f}" for each in weights[own])] if importance is not None else []),
-        )
-        for own in cases.rows()
-    }

@@ -25,9 +25,9 @@ from latentdx.report.value_content import PartFacts, ValueContent, ValueExamples
 from latentdx.report.value_page import render_values
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.learn import Pretrained, history_rows
+from latentdx.study.predictions_file import case_cells
 from latentdx.study.prepare import Prepared
 from latentdx.study.publish import (
-    case_cells,
     map_points,
     map_rows,
     provenance_of,

@@ -35,6 +35,25 @@ class Silent:
         """Nothing."""
 
 
+class Within:
+    """Passes on to a reporter; each step and note says what it is a part of."""
+
+    def __init__(self, reporter: Reporter, part: str) -> None:
+        self._reporter, self._part = reporter, part
+
+    def step(self, name: str, text: str) -> None:
+        """Pass on, with the part before it."""
+        self._reporter.step(name, f"{self._part}: {text}")
+
+    def progress(self, done: int, total: int, text: str = "") -> None:
+        """Pass on."""
+        self._reporter.progress(done, total, text)
+
+    def note(self, text: str) -> None:
+        """Pass on, with the part before it."""
+        self._reporter.note(f"{self._part}: {text}")
+
+
 class Clock:
     """Passes on to a reporter and keeps the seconds of each step."""
 
@@ -64,3 +83,7 @@ class Clock:
     def note(self, text: str) -> None:
         """Pass on."""
         self._reporter.note(text)
+
+    def part(self, text: str) -> Clock:
+        """A clock for steps within the step that runs, which goes on; `text` says of which part."""
+        return Clock(Within(self._reporter, text))

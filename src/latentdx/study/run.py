@@ -18,7 +18,7 @@ from latentdx.core.version import VERSION
 from latentdx.features.covariate_values import columns_of
 from latentdx.study.by_task import WORK, check_work
 from latentdx.study.decide import check_pool
-from latentdx.study.folder import RunFolder
+from latentdx.study.folder import FOLD_PREDICTIONS, RunFolder
 from latentdx.study.learn import pretrain_step
 from latentdx.study.prepare import Prepared, prepare
 from latentdx.study.reporter import Clock, Reporter, Silent
@@ -75,7 +75,7 @@ def run_study(
     folder.check(settings)
     prepared = prepare(settings, folder, clock, check_work)
     key = _key(settings, prepared, autoencoder)
-    if (finished := _finished(folder, key)) is not None:
+    if (finished := _finished(folder, key, settings)) is not None:
         clock.stop()
         clock.note("nothing has changed: these are the results of the finished run")
         return _result(folder, finished, prepared)
@@ -104,9 +104,11 @@ def _finish(folder: RunFolder, key: str, facts: dict[str, Any], metrics: dict[st
     CheckpointFolder(folder.checkpoints).clear()
 
 
-def _finished(folder: RunFolder, key: str) -> dict[str, Any] | None:
+def _finished(folder: RunFolder, key: str, settings: RunSettings) -> dict[str, Any] | None:
     """What the finished run noted, unless something it was made from has changed."""
-    files = [folder.root / name for name in ("metrics.json", "report.html", "predictions.csv")]
+    names = ["metrics.json", "report.html", "predictions.csv"]
+    names += [FOLD_PREDICTIONS] if settings.folds else []
+    files = [folder.root / name for name in names]
     if not folder.done.exists() or not all(path.exists() for path in (*files, folder.bundle)):
         return None
     done: dict[str, Any] = json.loads(folder.done.read_text())

@@ -71,6 +71,7 @@ class RunSettings(BaseModel):
     positive: str | None = None
     order: tuple[str, ...] = ()
     unit: str = ""
+    folds: int | None = Field(default=None, ge=2, le=20)
     overlap: Literal["stop", "drop", "allow"] = "stop"
     strict: bool = False
     autoencoder: AnyName = "invariant"

@@ -1,0 +1,186 @@
+"""``--folds``: every labelled scan tested once, by a model that was made without its patient.
+
+A fold is a run with a split of its own: the same steps learn an encoder, a kind of features, a
+classifier, its strength, probabilities, threshold and prediction sets from the other folds, and
+score the fold beside the baselines.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from latentdx.autoencoder.own_module import fingerprint
+from latentdx.collection.audit import audit
+from latentdx.collection.near_kept import kept_near_duplicates
+from latentdx.collection.split import LABELLED_PARTS, Split
+from latentdx.collection.split_folds import split_into_folds
+from latentdx.core.errors import LeakageError, StopError
+from latentdx.core.hashing import hash_json
+from latentdx.core.seeds import derive_seed
+from latentdx.core.version import VERSION
+from latentdx.diagnosis.calibrations import name_of
+from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.features.covariate_values import columns_of
+from latentdx.features.shortcuts import Shortcuts
+from latentdx.report.fold import Fold
+from latentdx.study.assess import score_step
+from latentdx.study.covariates import fit_covariates
+from latentdx.study.features_choice import classes_step
+from latentdx.study.fold_file import read_fold, write_fold
+from latentdx.study.folder import RunFolder
+from latentdx.study.learn import pretrain_step
+from latentdx.study.predictions_file import prediction_rows
+from latentdx.study.prepare import Prepared
+from latentdx.study.reporter import Clock
+from latentdx.study.settings import RunSettings
+
+_TASKS = ("classes", "ordinal")
+
+
+def check_folds(prepared: Prepared, settings: RunSettings) -> None:
+    """Before anything is trained, refuse folds that cannot be made.
+
+    Raises `StopError` ``E_OPTION`` of several findings a scan and of numbers, and the errors of
+    `split_into_folds`.
+    """
+    if settings.folds is None:
+        return
+    if prepared.task not in _TASKS:
+        fix = "leave --folds out: it is for classes and grades"
+        raise StopError("E_OPTION", f"--folds with the task {prepared.task!r}", fix=fix)
+    splits_of(prepared, settings)
+
+
+def folds_step(
+    prepared: Prepared,
+    settings: RunSettings,
+    folder: RunFolder,
+    clock: Clock,
+    *,
+    autoencoder: nn.Module | None = None,
+) -> tuple[Fold, ...]:
+    """Make and test a model for each fold; none where no folds are asked for.
+
+    Finished folds of a run that was stopped are kept. `autoencoder`: a user's own module, of which
+    each fold trains a copy. Raises `LeakageError` ``E_LEAKAGE`` where a fold's test scans are found
+    in its other parts, which its split does not allow.
+    """
+    if settings.folds is None:
+        return ()
+    found, seconds = [], []
+    clock.step("folds", "Testing every scan once")
+    for number, split in enumerate(splits_of(prepared, settings), 1):
+        of_fold = _settings(settings, number)
+        key = _key(of_fold, split, prepared, autoencoder)
+        fold = read_fold(folder.fold_file(number), key)
+        if fold is None:
+            started = time.monotonic()
+            part = clock.part(f"Fold {number} of {settings.folds}")
+            own = parted(prepared, split, settings)
+            fold = make_fold(number, own, of_fold, folder.fold(number), part, autoencoder)
+            write_fold(folder.fold_file(number), fold, key)
+            shutil.rmtree(folder.fold(number).root, ignore_errors=True)
+            seconds.append(time.monotonic() - started)
+        found.append(fold)
+        clock.note(_progress(fold, settings.folds - number, seconds))
+    return tuple(found)
+
+
+def make_fold(
+    number: int,
+    prepared: Prepared,
+    settings: RunSettings,
+    folder: RunFolder,
+    clock: Clock,
+    autoencoder: nn.Module | None = None,
+) -> Fold:
+    """Learn from a fold's own parts, by the steps of any run, and score its test part."""
+    pretrained = pretrain_step(prepared, settings, folder, clock, autoencoder=autoencoder)
+    model, _ = classes_step(prepared, pretrained.network, settings, clock)
+    scored = score_step(prepared, model, settings, clock)
+    clock.stop()
+    header, rows = prediction_rows(prepared, scored.result)
+    return Fold(
+        number,
+        scored.result.predictions,
+        scored.result.outputs.sets,
+        scored.rivals,
+        _facts(prepared, model),
+        header,
+        tuple(rows),
+    )
+
+
+def _facts(prepared: Prepared, model: DiagnosticModel) -> dict[str, Any]:
+    """What was chosen, and from how many scans."""
+    counts = prepared.split.counts()
+    assert model.head.calibration is not None, "calibrate first"
+    return {
+        "parts": {name: counts[name] for name in (*LABELLED_PARTS, "pretrain", "excluded")},
+        "features": model.kind,
+        "strength": float(model.head.strength),
+        "calibration": name_of(model.head.calibration),
+        "threshold": model.head.threshold,
+    }
+
+
+def splits_of(prepared: Prepared, settings: RunSettings) -> list[Split]:
+    """The split of each fold; see `split_into_folds`."""
+    assert settings.folds is not None
+    table = prepared.table
+    near = kept_near_duplicates(prepared.collection, table).joining(len(table))
+    return split_into_folds(
+        table,
+        settings.folds,
+        seed=derive_seed(settings.seed, "folds"),
+        labelled=settings.labelled,
+        near=near,
+    )
+
+
+def parted(prepared: Prepared, split: Split, settings: RunSettings) -> Prepared:
+    """The scans of a run, parted for one fold; what covariates are like is learned from its own."""
+    near = kept_near_duplicates(prepared.collection, prepared.table)
+    found = audit(prepared.table, split.parts, near)
+    own = replace(
+        prepared,
+        split=split,
+        audit=found,
+        covariates=fit_covariates(prepared.table, split, settings.covariates),
+        shortcuts=Shortcuts(),
+    )
+    if own.invalid is not None:
+        raise LeakageError("E_LEAKAGE", own.invalid, fix="report this: folds must not leak")
+    return own
+
+
+def _settings(settings: RunSettings, number: int) -> RunSettings:
+    """Those of the run, with other chance; trackers follow the run's own training."""
+    seed = derive_seed(settings.seed, "fold", number)
+    return settings.model_copy(update={"seed": seed, "track": ()})
+
+
+def _key(settings: RunSettings, split: Split, prepared: Prepared, module: nn.Module | None) -> str:
+    """What a fold depends on, as of a whole run."""
+    values = settings.model_dump(mode="json", exclude={"minutes", "track", "language"})
+    facts: list[Any] = [VERSION, values, prepared.table.fingerprint(), split.hash]
+    if prepared.covariates is not None:
+        facts.append(columns_of(prepared.table, prepared.covariates.names))
+    return hash_json(facts if module is None else [*facts, fingerprint(module)])
+
+
+def _progress(fold: Fold, n_left: int, seconds: list[float]) -> str:
+    """What a fold came to, and how long the others will take."""
+    auroc = fold.predictions.metrics(0, 0)["auroc"].value
+    told = f"fold {fold.number}: AUROC {'not defined' if auroc is None else f'{auroc:.3f}'}"
+    if not seconds:
+        return f"{told}, as it was found before"
+    if not n_left:
+        return told
+    minutes = n_left * sum(seconds) / len(seconds) / 60
+    return f"{told}; about {minutes:.0f} min left for {n_left} more"
