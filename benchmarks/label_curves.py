@@ -6,7 +6,7 @@ of each class has labels (at least two), drawn five times, each draw within the 
 
 Ways: latentdx as shipped (pooled features, augmented copies, principal components scaled by the
 unlabelled, too, SVM); the same head on the untrained encoder, on pixels, on HOG; and a residual
-network trained end to end on the labelled scans (`benchmarks.peers.torch_resnet`). AUROC (macro,
+network trained end to end on the labelled scans (`latentdx.diagnosis.scratch`). AUROC (macro,
 one against the rest) is a mean over draws; intervals (95 %) resample draws and tested patients,
 paired for differences.
 
@@ -27,9 +27,9 @@ from benchmarks.label_draws import FRACTIONS
 from benchmarks.label_summary import MOST_DRAWS, summarised
 from benchmarks.label_ways import CNN, HEADS, LATENTDX, WAYS, Effort, Trials, pool
 from benchmarks.machine import RESULTS, ROOT, TRIALS, provenance, write
-from benchmarks.peers.torch_resnet import Recipe
 from benchmarks.worth import CACHE, VARIANTS
 from benchmarks.worth_sets import CASES, MULTICLASS, load
+from latentdx.diagnosis.scratch_recipe import Recipe
 from latentdx.metrics.crossed import Crossed
 
 FOLDER = ROOT / "build" / "label_curves"

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.label_draws import budgets, drawn
-from benchmarks.peers.torch_resnet import Recipe, scores
 from benchmarks.worth import EPOCHS, POOLS, VARIANTS, Variant, encoder, scored_draws
 from benchmarks.worth_sets import Scans
 from latentdx.autoencoder.base import Autoencoder
@@ -20,6 +19,8 @@ from latentdx.collection.labelled import LabelledScans
 from latentdx.core.hashing import hash_array, hash_json
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.head import HeadSettings
+from latentdx.diagnosis.scratch import scores
+from latentdx.diagnosis.scratch_recipe import Recipe
 from latentdx.features.extract import embed
 from latentdx.features.kinds import DEFAULT
 from latentdx.features.pixels import flat_pixels, hog

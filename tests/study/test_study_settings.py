@@ -66,6 +66,7 @@ FULL = {
     "coverage": 0.8,
     "risk": 0.1,
     "target": "sensitivity>=0.9",
+    "cnn_from_scratch": True,
     "gate_rate": 0.03,
     "prevalence": 0.02,
     "language": "zh",

@@ -116,6 +116,14 @@ def run(
     target: decision_options.TargetOption = None,
     prevalence: decision_options.PrevalenceOption = None,
     gate_rate: decision_options.GateRateOption = None,
+    cnn_from_scratch: Annotated[
+        bool,
+        typer.Option(
+            "--cnn-from-scratch",
+            help="Also train a CNN end to end on the labels alone, one more baseline of the "
+            "report. It takes minutes. Classes only.",
+        ),
+    ] = False,
     language: decision_options.LanguageOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
@@ -138,6 +146,7 @@ def run(
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "prevalence": prevalence, "language": language},
         **{"semi_supervised": semi_supervised, "folds": folds},
+        "cnn_from_scratch": cnn_from_scratch or None,
         **{
             "gate_rate": gate_rate,
             "covariates": options.names(covariates),

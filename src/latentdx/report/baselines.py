@@ -90,6 +90,10 @@ class Rivals:
         )
         if self.aim is not None:
             head = self.aim(head, extract)
+        return self.said_by(head, extract)
+
+    def said_by(self, head: Head, extract: Extract) -> Predictions:
+        """What a calibrated head on features says of the test part."""
         test = self.scans.part("test")
         scores = score_scans(head, test, extract, flip=self.settings.flip)
         table = head.probabilities(scores)

@@ -25,6 +25,7 @@ from latentdx.report.fold import Fold
 from latentdx.report.folds import fold_warnings, folds_told
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.predictions import Predictions, as_json
+from latentdx.report.scratch_rival import SCRATCH
 from latentdx.report.strata import Strata
 from latentdx.report.verdict import UNTUNED, WITHOUT, verdict
 from latentdx.study.covariates import covariates_told, missing_warnings, worth_sentence
@@ -34,6 +35,7 @@ from latentdx.study.fine_tuning import gain_sentence
 from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
+from latentdx.study.scratch import scratch_step
 from latentdx.study.settings import RunSettings
 from latentdx.study.shortcuts import shortcuts_told
 from latentdx.study.unlabelled import MOST_FOR_SCALE, unlabelled_table
@@ -186,6 +188,8 @@ def _rivals(
         found[WITHOUT] = _without_covariates(prepared, model, scans, settings)
     if model.tuned is not None:
         found[UNTUNED] = rivals.with_features(replace(model, tuned=None).extract)
+    if settings.cnn_from_scratch:
+        found[SCRATCH] = scratch_step(rivals, settings, clock)
     return found, told
 
 

@@ -23,6 +23,7 @@ from latentdx.features.table import Extract
 from latentdx.metrics.bootstrap import patient_groups
 from latentdx.study.fine_tuning import blocks_for, check_fine_tuning
 from latentdx.study.prepare import Prepared
+from latentdx.study.scratch import check_scratch
 from latentdx.study.settings import RunSettings
 
 Table = NDArray[np.float64]
@@ -33,9 +34,10 @@ def check_choices(prepared: Prepared, settings: RunSettings) -> None:
 
     Raises `StopError`: ``E_CLASSIFIER``; ``E_OPTION``: a unit of classes, a target or a prevalence
     for more than two of them, an unknown column, an order of classes that have none, a positive
-    one of grades, fine-tuning for grades, what only fine-tuning can do where it is off.
+    one of grades, fine-tuning or a CNN for grades, what only fine-tuning can do where it is off.
     """
     check_fine_tuning(settings, prepared.task, blocks_for(settings, prepared))
+    check_scratch(settings, prepared.task)
     check_pool(settings)
     class_name(settings.classifier)
     if settings.unit:

@@ -22,6 +22,7 @@ from latentdx.study.fine_tuning import blocks_for, check_fine_tuning
 from latentdx.study.learn import gate_of, policy_of
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
+from latentdx.study.scratch import check_scratch
 from latentdx.study.settings import RunSettings
 from latentdx.study.unlabelled import MOST_FOR_SCALE, unlabelled_table
 
@@ -46,6 +47,7 @@ def check_values_choices(prepared: Prepared, settings: RunSettings) -> None:
     Raises `StopError` ``E_OPTION``, and ``E_CLASSIFIER`` for a machine that predicts no numbers.
     """
     check_fine_tuning(settings, prepared.task, blocks_for(settings, prepared))
+    check_scratch(settings, prepared.task)
     regressor_name(settings.classifier)
     _kind(settings)
     usual = RunSettings(source=settings.source)

@@ -106,6 +106,7 @@ class RunSettings(BaseModel):
     coverage: float = Field(default=0.9, gt=0, lt=1)
     risk: float | None = Field(default=None, gt=0, lt=1)
     target: str = "balanced"
+    cnn_from_scratch: bool = False
     prevalence: float | None = Field(default=None, gt=0, lt=1)
     gate_rate: float | None = Field(default=None, ge=0.001, le=0.2)
 
