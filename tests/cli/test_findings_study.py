@@ -221,6 +221,7 @@ def refusal(here: Call, root: Path, labels: list[str], *more: object) -> str:
         (["a;b", "normal", "normal"], (), "E_CLASS_SIZE"),
         (["a;b", "a", "normal"] * 9, ("--task", "classes"), "E_TASK"),
         (["a;b", "a", "normal"] * 9, ("--positive", "a"), "E_OPTION"),
+        (["a;b", "a", "normal"] * 9, ("--cnn-from-scratch",), "E_OPTION"),
         (["a;b", "a", "normal"] * 9, ("--task", "several"), "E_CONFIG"),
     ],
 )

@@ -16,9 +16,15 @@ Call = Callable[..., Ended]
 ASKED = ("--fine-tune", "last", "--loss", "focal", "--semi-supervised", "consistency")
 
 
-def test_a_study_with_fine_tuning(study: Study, here: Call, tmp_path: Path) -> None:
+SCRATCH = "cnn-from-scratch"
+
+
+def test_a_study_with_fine_tuning_beside_a_network_from_scratch(
+    study: Study, here: Call, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
-    ended = here("run", study.out / "collection", "--out", out, "--json", *QUICK, *ASKED)
+    asked = (*QUICK, *ASKED, f"--{SCRATCH}")
+    ended = here("run", study.out / "collection", "--out", out, "--json", *asked)
     assert ended.code == 0, ended.err
     told = json.loads((out / "bundle" / "bundle.json").read_text())["head"]["fine_tune"]
     assert (told["which"], told["loss"], told["consistency"]) == ("last", "focal", True)
@@ -34,6 +40,10 @@ def test_a_study_with_fine_tuning(study: Study, here: Call, tmp_path: Path) -> N
     rivals = dict(found["baselines"])
     # what it is without fine-tuning is what the plain study handed back
     assert rivals.pop("without-fine-tuning")["auroc"] == plain["test"]["auroc"]
+    scratch = rivals.pop(SCRATCH)
+    assert scratch["auroc"]["n_patients"] == plain["test"]["auroc"]["n_patients"]
+    assert "CNN from labels alone" in (out / "report.html").read_text()
+    assert ended.json["seconds"][SCRATCH] > 0
     assert rivals == plain["baselines"]
 
     again = here("evaluate", out / "bundle", out / "collection", "--out", tmp_path / "o", "--json")

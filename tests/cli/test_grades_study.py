@@ -73,6 +73,7 @@ def test_a_study_of_grades(here: Callable[..., Ended], tmp_path: Path) -> None:
         (("0", "1", "2"), ("--order", "0,1,2"), "E_OPTION", "--task ordinal"),
         (("0", "1", "2"), ("--task", "ordinal", "--order", "0,1"), "E_OPTION", "each label"),
         (("0", "1", "2"), ("--task", "ordinal", "--positive", "2"), "E_OPTION", "--order"),
+        (("0", "1", "2"), ("--task", "ordinal", "--cnn-from-scratch"), "E_OPTION", "learns"),
     ],
 )
 def test_orders_that_are_none(

@@ -209,6 +209,7 @@ def test_step_by_step_the_collection_knows_its_task(
         (("--task", "regression", "--pool", "attention"), "E_OPTION", "--pool"),
         (("--task", "regression", "--features", "auto"), "E_OPTION", "name the features"),
         (("--task", "regression", "--risk", "0.1"), "E_OPTION", "--risk"),
+        (("--task", "regression", "--cnn-from-scratch"), "E_OPTION", "learns classes"),
     ],
 )
 def test_what_numbers_do_not_have(
