@@ -189,7 +189,7 @@ def _rivals(
     if model.tuned is not None:
         found[UNTUNED] = rivals.with_features(replace(model, tuned=None).extract)
     if settings.cnn_from_scratch:
-        found[SCRATCH] = scratch_step(rivals, settings, clock)
+        found[SCRATCH] = scratch_step(rivals, clock)
     return found, told
 
 

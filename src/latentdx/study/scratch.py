@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from latentdx.autoencoder.engine.precision import uses_bf16
-from latentdx.autoencoder.engine.processes import best_device
 from latentdx.collection.tasks import TaskName
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.scratch_recipe import Recipe
@@ -21,9 +19,8 @@ def check_scratch(settings: RunSettings, task: TaskName) -> None:
         raise StopError("E_OPTION", found, fix="leave it out")
 
 
-def scratch_step(rivals: Rivals, settings: RunSettings, clock: Clock) -> Predictions:
+def scratch_step(rivals: Rivals, clock: Clock) -> Predictions:
     """Train it on the labelled scans of train, and say what it says of the test part."""
     clock.step("cnn-from-scratch", "Training a CNN from scratch on the labels, to compare with")
-    low_precision = uses_bf16(settings.precision, best_device())
-    recipe = Recipe(low_precision=low_precision)
+    recipe = Recipe(low_precision=False)  # of small volumes in bfloat16 the loss became NaN
     return scratch_rival(rivals, recipe, lambda done, total: clock.progress(done, total, "steps"))
