@@ -50,7 +50,7 @@ def calibration_intercept(labels: Ints, probabilities: NDArray[Any], weights: Fl
 
     Examples
     --------
-    >>> round(calibration_intercept([0, 0, 0, 1, 0, 1, 1, 1], [0.1] * 4 + [0.9] * 4), 6)
+    >>> abs(round(calibration_intercept([0, 0, 0, 1, 0, 1, 1, 1], [0.1] * 4 + [0.9] * 4), 6))
     0.0
     """
     return recalibration(labels, probabilities, weights)[:, 1]
