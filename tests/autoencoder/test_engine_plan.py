@@ -25,8 +25,25 @@ SMALL = {"channels": 1, "size": 16, "widths": (8, 16)}
 
 def settled(monkeypatch: pytest.MonkeyPatch, told: dict[bool, tuple[float, float]]) -> bool:
     monkeypatch.setattr(precision, "uses_bf16", lambda *_: True)
-    monkeypatch.setattr(precision, "_timed", lambda *_, bf16: told[bf16])
+    seconds = {bf16: each[0] for bf16, each in told.items()}
+    losses = {bf16: each[1] for bf16, each in told.items()}
+    monkeypatch.setattr(precision, "_timed", lambda *_: (seconds, losses))
     return precision.settle(torch.nn.Linear(1, 1), None, steps=1000, key=["x"])  # type: ignore[arg-type]
+
+
+def test_both_precisions_are_tried_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1000))
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: next(clock))
+    order: list[bool] = []
+
+    def step(model: torch.nn.Module, bf16: bool) -> torch.Tensor:
+        order.append(bf16)
+        return torch.tensor(2.0 if bf16 else 1.0)
+
+    seconds, losses = precision._timed(torch.nn.Linear(1, 1), step)
+    assert order == [False, True] * (len(order) // 2)
+    assert len(order) >= 8
+    assert (seconds, losses) == ({False: 1, True: 1}, {False: 1.0, True: 2.0})
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from latentdx.autoencoder.engine.settings import Precision
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_json
 
-_STEPS = 3
+_STEPS = 5
 _FASTER = 1.1  # bfloat16 has to be worth its rounding
 _CLOSE = 0.05
 _WORTH_A_TRIAL = 60  # steps: for fewer the trial would cost more than it could save
@@ -41,7 +41,7 @@ def uses_bf16(precision: Precision, device: torch.device) -> bool:
 def settle(model: nn.Module, step: Step, *, steps: int, key: list[object]) -> bool:
     """Whether to train in bfloat16, where `precision` leaves it open.
 
-    Where the hardware has it, a copy of the model takes a few steps in each precision; bfloat16 is
+    Where the hardware has it, copies of the model take a few steps in each precision; bfloat16 is
     taken where it is faster by a tenth and its loss within 5 %. The answer is kept for this machine
     and `key` (network, batch, ...), so that the same training is settled alike each time. Short
     trainings (`steps`) go by the hardware alone.
@@ -54,23 +54,26 @@ def settle(model: nn.Module, step: Step, *, steps: int, key: list[object]) -> bo
     place = _kept(device, key)
     if (told := _read(place)) is not None:
         return told
-    seconds, losses = {}, {}
-    for bf16 in (False, True):
-        trial = copy.deepcopy(model)
-        seconds[bf16], losses[bf16] = _timed(trial, step, bf16=bf16)
+    seconds, losses = _timed(model, step)
     close = abs(losses[True] - losses[False]) <= _CLOSE * abs(losses[False])
     chosen = close and seconds[False] > _FASTER * seconds[True]
     return _settled(place, chosen, seconds)
 
 
-def _timed(model: nn.Module, step: Step, *, bf16: bool) -> tuple[float, float]:
-    """The fastest of a few steps, the first left out, and the last loss."""
-    spent = []
+def _timed(model: nn.Module, step: Step) -> tuple[dict[bool, float], dict[bool, float]]:
+    """In 32 bits and in bfloat16: the fastest of a few steps, the first left out; the last loss.
+
+    They take turns: on a machine that is busy for a moment both are slowed alike.
+    """
+    trials = {bf16: copy.deepcopy(model) for bf16 in (False, True)}
+    spent: dict[bool, list[float]] = {False: [], True: []}
+    losses: dict[bool, float] = {}
     for _ in range(1 + _STEPS):
-        started = time.perf_counter()
-        loss = float(step(model, bf16))
-        spent.append(time.perf_counter() - started)
-    return min(spent[1:]), loss
+        for bf16, trial in trials.items():
+            started = time.perf_counter()
+            losses[bf16] = float(step(trial, bf16))
+            spent[bf16].append(time.perf_counter() - started)
+    return {bf16: min(each[1:]) for bf16, each in spent.items()}, losses
 
 
 def _kept(device: torch.device, key: list[object]) -> Path:
