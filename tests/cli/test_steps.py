@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from latentdx_command import Ended, class_folders, latentdx, metrics, png, table
+from latentdx_command import QUICK, Ended, class_folders, latentdx, metrics, png, table
 from phantom_hospital import Study
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,8 @@ def steps(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Steps:
     root, collection = tmp_path_factory.mktemp("steps"), study.out / "collection"
     made = latentdx("pretrain", collection, "--to", root / "encoder", "--epochs", "2")
     assert made.code == 0, made.err
-    fitted = latentdx("fit", collection, "--encoder", root / "encoder", "--to", root / "bundle")
+    given = ("fit", collection, "--encoder", root / "encoder", "--to", root / "bundle")
+    fitted = latentdx(*given, *QUICK[-2:])
     assert fitted.code == 0, fitted.err
     return Steps(collection, root / "encoder", root / "bundle", fitted)
 

@@ -58,7 +58,10 @@ def fitted(images: Pixels) -> LatentClassifier:
 def test_the_checks_of_scikit_learn_pass_but_for_those_listed() -> None:
     model = LatentClassifier(SQUARES, classifier="logistic", rows=0)
     found = check_estimator(model, expected_failed_checks=NOT_OURS, on_skip=None)
-    assert {told["check_name"] for told in found if told["status"] == "xfail"} == set(NOT_OURS)
+    failed = {told["check_name"] for told in found if told["status"] == "xfail"}
+    by_rounding = {name for name, why in NOT_OURS.items() if "round by the batch" in why}
+    # how a sum rounds is the processor's: such a check may pass
+    assert failed | by_rounding == set(NOT_OURS)
     assert sum(told["status"] == "passed" for told in found) >= 45
 
 
