@@ -99,7 +99,10 @@ def _read(results: str) -> dict[str, Any]:
 def _row(run: Mapping[str, Any]) -> tuple[str, ...]:
     auroc, baselines = run["test"]["auroc"], run["baselines"]
     known = {
-        name: found["value"] for name, found in baselines.items() if found["value"] is not None
+        name: found["value"]
+        for name, found in baselines.items()
+        # the model itself, without something, is no baseline
+        if found["value"] is not None and not name.startswith("without-")
     }
     best = max(known, key=lambda name: known[name], default=None)
     return (
