@@ -27,8 +27,9 @@ from latentdx.report.page import render
 from latentdx.report.value_page import render_values
 from latentdx.report.value_words import OF_VALUES
 from latentdx.study.assess import told_columns
-from latentdx.study.covariates import missing_warnings, worth_sentence
+from latentdx.study.covariates import missing_warnings
 from latentdx.study.decide import notes_of
+from latentdx.study.gains import COVARIATES, FINE_TUNING, gain_sentence
 from latentdx.study.regression_fit import interval_notes
 
 VERDICT = (
@@ -149,14 +150,15 @@ def test_what_the_program_warns_of_is_known() -> None:
         *interval_notes(IntervalRule(float("inf"), 0.9, 5)),
         *notes_of(rule, RiskControl(0.1, 0.9, None, 20, 0, 0)),
         *told_columns(["site"]),
-        worth_sentence(unsure, "mean absolute error", is_error=True),
+        gain_sentence(COVARIATES, unsure, "mean absolute error", is_error=True),
         *what_is_read(None, "patient", OF_VALUES),
         *equal_label_warnings([
             {"column": "sex", "value": "F", "auroc": {"value": at}, "flagged": True}
             for at in (0.3, 0.8)
         ]),
-        *(worth_sentence(replace(unsure, low=low, high=high)) for low, high in
-          ((0.01, 0.05), (-0.05, -0.01), (-0.01, 0.05), (None, None))),
+        *(gain_sentence(part, replace(unsure, low=low, high=high))
+          for part in (COVARIATES, FINE_TUNING)
+          for low, high in ((0.01, 0.05), (-0.05, -0.01), (-0.01, 0.05), (None, None))),
     ]  # fmt: skip
     assert [text for text in told if looked_up(text, "zh") is None] == []
 

@@ -26,7 +26,7 @@ from latentdx.report.value_content import PartFacts, ValueContent, ValueExamples
 from latentdx.report.value_control import shuffled_values
 from latentdx.report.value_page import render_values
 from latentdx.report.value_predictions import ValuePredictions, value_verdict
-from latentdx.study.covariates import worth_sentence
+from latentdx.study.gains import COVARIATES, gain_sentence
 from latentdx.study.regression_fit import interval_notes
 
 SIZE = 12
@@ -241,7 +241,7 @@ def test_what_covariates_add_is_no_rival_of_the_autoencoder() -> None:
     assert "guessing the median" in told
     assert "40 patients of 40 patients" in told
     gain = bad.lead_over(good, 0)
-    assert worth_sentence(gain, "mean absolute error", is_error=True).startswith(
+    assert gain_sentence(COVARIATES, gain, "mean absolute error", is_error=True).startswith(
         "With them the mean absolute error is +1.000 against the picture alone (95 % interval +1"
     )
 

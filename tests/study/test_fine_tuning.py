@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 from typing import Any
 
 import pytest
 
 from latentdx.core.errors import StopError
+from latentdx.study import gains
 from latentdx.study.fine_tuning import check_fine_tuning, fine_tune_settings
 from latentdx.study.settings import settings_from
 
@@ -70,3 +72,7 @@ def test_unasked_for_the_length_is_fixed_and_few_scans_are_shown_often() -> None
     found = [fine_tune_settings(settings, "all", count) for count in (5, 60, 1000)]
     assert [each.fewest_views for each in found] == [256, 480, 1024]
     assert not any(each.choose for each in found)
+
+
+def test_the_examples_of_what_a_part_adds_run() -> None:
+    assert doctest.testmod(gains).failed == 0

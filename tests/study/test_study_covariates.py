@@ -17,8 +17,8 @@ from latentdx.study.covariates import (
     fit_covariates,
     missing_warnings,
     require_no_value,
-    worth_sentence,
 )
+from latentdx.study.gains import COVARIATES, gain_sentence
 from latentdx.study.settings import settings_from
 
 PARTS = ["train"] * 30 + ["tune"] * 10 + ["calibrate"] * 10 + ["test"] * 30
@@ -112,7 +112,7 @@ def test_what_is_not_known_is_counted_and_told() -> None:
     ],
 )
 def test_whether_they_are_worth_it_is_told(gain: Estimate, words: str) -> None:
-    assert words in worth_sentence(gain)
+    assert words in gain_sentence(COVARIATES, gain)
 
 
 def test_names_are_written_as_columns_are(tmp_path: Path) -> None:

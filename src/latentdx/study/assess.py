@@ -28,10 +28,10 @@ from latentdx.report.predictions import Predictions, as_json
 from latentdx.report.scratch_rival import SCRATCH
 from latentdx.report.strata import Strata
 from latentdx.report.verdict import UNTUNED, WITHOUT, verdict
-from latentdx.study.covariates import covariates_told, missing_warnings, worth_sentence
+from latentdx.study.covariates import covariates_told, missing_warnings
 from latentdx.study.decide import aim_for, notes_of
 from latentdx.study.failures import Result, tell_failures
-from latentdx.study.fine_tuning import gain_sentence
+from latentdx.study.gains import COVARIATES, FINE_TUNING, gain_sentence
 from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
@@ -126,7 +126,7 @@ def assess_step(
         gain = result.predictions.lead_over(rivals[UNTUNED], settings.seed)
         name, words = result.predictions.judged_by
         metrics["fine_tuning"] = {"gain": gain.as_json(), "gain_of": name}
-        decided = (*decided, gain_sentence(gain, words))
+        decided = (*decided, gain_sentence(FINE_TUNING, gain, words))
     counted = PLURALS[prepared.decide_by]
     if folds:
         metrics["folds"] = folds_told(
@@ -157,7 +157,7 @@ def tell_covariates(
     name, words = result.predictions.judged_by
     metrics["covariates"] = told | {"gain": gain.as_json(), "gain_of": name}
     metrics["warnings"] += missing_warnings(told)
-    return worth_sentence(gain, words, is_error=name == "mae")
+    return gain_sentence(COVARIATES, gain, words, is_error=name == "mae")
 
 
 def _rivals(

@@ -17,8 +17,6 @@ from latentdx.core.errors import StopError
 from latentdx.features.covariate_values import Column, columns_of, numbers_in, require_columns
 from latentdx.features.covariates import Covariates
 from latentdx.features.metadata import follows_line, names_the_label
-from latentdx.metrics.estimate import Estimate
-from latentdx.report.verdict import FEWEST_PATIENTS
 
 
 def fit_covariates(table: CollectionTable, split: Split, names: Sequence[str]) -> Covariates | None:
@@ -102,20 +100,3 @@ def missing_warnings(told: dict[str, Any]) -> list[str]:
         for name, count in told["missing"].items()
         if count
     ]
-
-
-def worth_sentence(gain: Estimate, metric: str = "AUROC", *, is_error: bool = False) -> str:
-    """Whether the covariates are worth it, in words; `gain` is that of the metric, paired.
-
-    `is_error`: the metric is an error, and `gain` by how much it falls.
-    """
-    few = gain.n_patients < FEWEST_PATIENTS
-    if few or gain.value is None or gain.low is None or gain.high is None:
-        return "What the covariates add cannot be told on this test part."
-    ends = (-gain.high, -gain.low) if is_error else (gain.low, gain.high)
-    value = -gain.value if is_error else gain.value
-    found = f"With them the {metric} is {value:+.3f} against the picture alone "
-    found += f"(95 % interval {ends[0]:+.3f} to {ends[1]:+.3f})"
-    if gain.low > 0:
-        return f"{found}: they are worth it."
-    return f"{found}: {'they harm.' if gain.high < 0 else 'it is not sure that they help.'}"

@@ -14,8 +14,6 @@ from latentdx.diagnosis.fine_tune_join import joined
 from latentdx.diagnosis.fine_tune_settings import FineTuneSettings
 from latentdx.diagnosis.label_losses import parse_loss
 from latentdx.diagnosis.model import DiagnosticModel
-from latentdx.metrics.estimate import Estimate
-from latentdx.report.verdict import FEWEST_PATIENTS
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
@@ -117,15 +115,3 @@ def fine_tuned(
     )
     held = labelled.part("calibrate")
     return joined(model, tuned, held, calibration=settings.calibration, seed=seed)
-
-
-def gain_sentence(gain: Estimate, metric: str = "AUROC") -> str:
-    """Whether fine-tuning is worth it, in words; `gain` is that of the metric, paired."""
-    few = gain.n_patients < FEWEST_PATIENTS
-    if few or gain.value is None or gain.low is None or gain.high is None:
-        return "What fine-tuning adds cannot be told on this test part."
-    found = f"With fine-tuning the {metric} is {gain.value:+.3f} against the classifier alone "
-    found += f"(95 % interval {gain.low:+.3f} to {gain.high:+.3f})"
-    if gain.low > 0:
-        return f"{found}: it is worth it."
-    return f"{found}: {'it harms.' if gain.high < 0 else 'it is not sure that it helps.'}"

@@ -14,18 +14,14 @@ from typing import Any
 
 from torch import nn
 
-from latentdx.autoencoder.own_module import fingerprint
 from latentdx.collection.audit import audit
 from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split import LABELLED_PARTS, Split
 from latentdx.collection.split_folds import split_into_folds
 from latentdx.core.errors import LeakageError, StopError
-from latentdx.core.hashing import hash_json
 from latentdx.core.seeds import derive_seed
-from latentdx.core.version import VERSION
 from latentdx.diagnosis.calibrations import name_of
 from latentdx.diagnosis.model import DiagnosticModel
-from latentdx.features.covariate_values import columns_of
 from latentdx.features.shortcuts import Shortcuts
 from latentdx.report.fold import Fold
 from latentdx.study.assess import score_step
@@ -33,6 +29,7 @@ from latentdx.study.covariates import fit_covariates
 from latentdx.study.features_choice import classes_step
 from latentdx.study.fold_file import read_fold, write_fold
 from latentdx.study.folder import RunFolder
+from latentdx.study.key import study_key
 from latentdx.study.learn import pretrain_step
 from latentdx.study.predictions_file import prediction_rows
 from latentdx.study.prepare import Prepared
@@ -76,7 +73,7 @@ def folds_step(
     clock.step("folds", "Testing every scan once")
     for number, split in enumerate(splits_of(prepared, settings), 1):
         of_fold = _settings(settings, number)
-        key = _key(of_fold, split, prepared, autoencoder)
+        key = study_key(of_fold, replace(prepared, split=split), autoencoder)
         fold = read_fold(folder.fold_file(number), key)
         if fold is None:
             started = time.monotonic()
@@ -160,18 +157,12 @@ def parted(prepared: Prepared, split: Split, settings: RunSettings) -> Prepared:
 
 
 def _settings(settings: RunSettings, number: int) -> RunSettings:
-    """Those of the run, with other chance; trackers follow the run's own training."""
+    """Those of the run, with other chance; trackers follow the run's own training.
+
+    A fold writes no page: the language is none of its own.
+    """
     seed = derive_seed(settings.seed, "fold", number)
-    return settings.model_copy(update={"seed": seed, "track": ()})
-
-
-def _key(settings: RunSettings, split: Split, prepared: Prepared, module: nn.Module | None) -> str:
-    """What a fold depends on, as of a whole run."""
-    values = settings.model_dump(mode="json", exclude={"minutes", "track", "language"})
-    facts: list[Any] = [VERSION, values, prepared.table.fingerprint(), split.hash]
-    if prepared.covariates is not None:
-        facts.append(columns_of(prepared.table, prepared.covariates.names))
-    return hash_json(facts if module is None else [*facts, fingerprint(module)])
+    return settings.model_copy(update={"seed": seed, "track": (), "language": "en"})
 
 
 def _progress(fold: Fold, n_left: int, seconds: list[float]) -> str:

@@ -11,14 +11,12 @@ from torch import nn
 
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder
 from latentdx.autoencoder.family import OWN
-from latentdx.autoencoder.own_module import fingerprint
 from latentdx.core.files import write_json
-from latentdx.core.hashing import hash_file, hash_json
-from latentdx.core.version import VERSION
-from latentdx.features.covariate_values import columns_of
+from latentdx.core.hashing import hash_file
 from latentdx.study.by_task import WORK, check_work
 from latentdx.study.decide import check_pool
 from latentdx.study.folder import FOLD_PREDICTIONS, RunFolder
+from latentdx.study.key import study_key
 from latentdx.study.learn import pretrain_step
 from latentdx.study.prepare import Prepared, prepare
 from latentdx.study.reporter import Clock, Reporter, Silent
@@ -71,10 +69,10 @@ def run_study(
     if autoencoder is not None:
         settings = settings.model_copy(update={"autoencoder": OWN})
     folder, clock = RunFolder(Path(out)), Clock(reporter or Silent())
-    check_pool(settings)
+    check_pool(settings)  # before the scans are read: it takes none to know
     folder.check(settings)
     prepared = prepare(settings, folder, clock, check_work)
-    key = _key(settings, prepared, autoencoder)
+    key = study_key(settings, prepared, autoencoder)
     if (finished := _finished(folder, key, settings)) is not None:
         clock.stop()
         clock.note("nothing has changed: these are the results of the finished run")
@@ -86,15 +84,6 @@ def run_study(
     facts = {"verdict": done.verdict, "bundle": done.bundle, "seconds": dict(clock.seconds)}
     _finish(folder, key, facts, done.metrics)
     return _result(folder, facts, prepared)
-
-
-def _key(settings: RunSettings, prepared: Prepared, module: nn.Module | None) -> str:
-    """What the results depend on: settings, scans, split, program, a user's own module."""
-    values = settings.model_dump(mode="json", exclude={"minutes", "track"})
-    facts = [VERSION, values, prepared.table.fingerprint(), prepared.split.hash]
-    if prepared.covariates is not None:
-        facts.append(columns_of(prepared.table, prepared.covariates.names))
-    return hash_json(facts if module is None else [*facts, fingerprint(module)])
 
 
 def _finish(folder: RunFolder, key: str, facts: dict[str, Any], metrics: dict[str, Any]) -> None:

@@ -1,0 +1,23 @@
+"""What the results of a run, or of one of its folds, depend on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from latentdx.autoencoder.own_module import fingerprint
+from latentdx.core.hashing import hash_json
+from latentdx.core.version import VERSION
+from latentdx.features.covariate_values import columns_of
+from latentdx.study.prepare import Prepared
+from latentdx.study.settings import RunSettings
+
+
+def study_key(settings: RunSettings, prepared: Prepared, module: nn.Module | None) -> str:
+    """A hash of settings, scans, split, program and a user's own module."""
+    values = settings.model_dump(mode="json", exclude={"minutes", "track"})
+    facts: list[Any] = [VERSION, values, prepared.table.fingerprint(), prepared.split.hash]
+    if prepared.covariates is not None:
+        facts.append(columns_of(prepared.table, prepared.covariates.names))
+    return hash_json(facts if module is None else [*facts, fingerprint(module)])
