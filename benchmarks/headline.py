@@ -69,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if found is None:
                 n_failed += 1
                 continue
-            runs[case.name, seed] = {**found, "commit": made["commit"]}
+            own = {"commit": made["commit"], "versions": made["versions"]}
+            runs[case.name, seed] = {**found, **own}
             write(out, {**made, "runs": _in_order(runs)})
     if runs:
         print("\n" + headline_table({**made, "runs": _in_order(runs)}))
@@ -111,11 +112,11 @@ def run_case(case: Case, seed: int, *, quick: bool) -> dict[str, Any] | None:
 
 
 def _kept(out: Path, made: dict[str, Any]) -> dict[tuple[str, int], dict[str, Any]]:
-    """Runs of an earlier call on the same machine with the same versions."""
+    """Runs of an earlier call on the same machine; each says of which commit and versions it is."""
     if not out.exists():
         return {}
     before = json.loads(out.read_text(encoding="utf-8"))
-    same = all(before.get(name) == made[name] for name in ("quick", "machine", "versions"))
+    same = all(before.get(name) == made[name] for name in ("quick", "machine"))
     return {(run["name"], run["seed"]): run for run in before["runs"]} if same else {}
 
 

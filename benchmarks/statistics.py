@@ -44,19 +44,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="little of each: does it work?")
     asked = parser.parse_args(arguments)
     n_cohorts, n_seeds = (16, 4) if asked.quick else (asked.cohorts, asked.seeds)
+    out = asked.out or (TRIALS if asked.quick else RESULTS) / "statistics.json"
+    made = {"quick": asked.quick, **provenance(), "seed": asked.seed, "cohorts": n_cohorts}
     speed = bootstrap_speed(200 if asked.quick else N_RESAMPLES, asked.seed)
-    print("bootstrap", speed)
+    print("bootstrap", speed, flush=True)
     control = control_coverage(n_seeds, asked.seed)
-    print("control", control)
-    covered = {}
+    print("control", control, flush=True)
+    covered: dict[str, Any] = {}
     for size in SIZES:
         covered[str(size)] = coverage(size, n_cohorts, asked.seed)
-        print(size, {way: each["auroc"]["held"] for way, each in covered[str(size)].items()})
-    out = asked.out or (TRIALS if asked.quick else RESULTS) / "statistics.json"
-    found = {"bootstrap": speed, "control": control, "cohorts": n_cohorts, "coverage": covered}
-    write(out, {"quick": asked.quick, **provenance(), "seed": asked.seed, **found})
-    held = [each["corrected"]["auroc"]["held"] for each in covered.values()]
-    return int(speed["times faster"] < 50 or not all(0.93 <= share <= 0.97 for share in held))
+        held = {way: each["auroc"]["held"] for way, each in covered[str(size)].items()}
+        print(size, held, flush=True)
+        write(out, {**made, "bootstrap": speed, "control": control, "coverage": covered})
+    shares = [each["corrected"]["auroc"]["held"] for each in covered.values()]
+    return int(speed["times faster"] < 50 or not all(0.93 <= share <= 0.97 for share in shares))
 
 
 def bootstrap_speed(n_resamples: int, seed: int) -> dict[str, float]:

@@ -34,7 +34,6 @@ NOT_OURS = {
         "decisions hold classes for equally likely, the largest probability does not"
     ),
     "check_fit2d_1feature": "of ten scans too few are left beside those that calibrate",
-    "check_methods_sample_order_invariance": "a network's sums round by the batch, to 1e-6",
     "check_methods_subset_invariance": "a network's sums round by the batch, to 1e-6",
 }
 
@@ -58,10 +57,7 @@ def fitted(images: Pixels) -> LatentClassifier:
 def test_the_checks_of_scikit_learn_pass_but_for_those_listed() -> None:
     model = LatentClassifier(SQUARES, classifier="logistic", rows=0)
     found = check_estimator(model, expected_failed_checks=NOT_OURS, on_skip=None)
-    failed = {told["check_name"] for told in found if told["status"] == "xfail"}
-    by_rounding = {name for name, why in NOT_OURS.items() if "round by the batch" in why}
-    # how a sum rounds is the processor's: such a check may pass
-    assert failed | by_rounding == set(NOT_OURS)
+    assert {told["check_name"] for told in found if told["status"] == "xfail"} == set(NOT_OURS)
     assert sum(told["status"] == "passed" for told in found) >= 45
 
 
