@@ -1,13 +1,13 @@
-"""``python -m benchmarks.fine_tune``: what it is worth to train the encoder's last block on labels.
+"""``python -m benchmarks.fine_tune``: what it is worth to train a copy of the encoder on labels.
 
-Fold 0 of ``benchmarks.worth``, with its encoder: the classifier on its pooled features as it is
-(``frozen``), the network whose last block was fine-tuned (``network``), and both together, which is
-what ``--fine-tune last`` gives (``joint``; their scores are divided by their deviations over the
-tested scans, whose labels play no part in it). All three get the same labels: all of the learned
-scans, a tenth of the patients of each class (three draws), and of PneumoniaMNIST a hundredth.
-AUROC, and accuracy and balanced accuracy of the decision at score 0; means over draws, intervals
-(95 %) resample patients, paired. How it learns was chosen on learned scans alone
-(docs/decisions/0019-fine-tuning.md).
+Fold 0 of ``benchmarks.worth``, with its encoder: the classifier on the encoder's features as it is
+(``frozen``), the fine-tuned network (``network``), and both together, which is what a run gives
+(``joint``; their scores are divided by their deviations over the tested scans, whose labels play no
+part in it). All three get the same labels: all of the learned scans, a tenth of the patients of
+each class (three draws), and of PneumoniaMNIST a hundredth. AUROC, and accuracy and balanced
+accuracy of the decision at score 0; means over draws, intervals (95 %) resample patients, paired.
+``--which auto`` learns as a run does unasked, ``last`` and the others as where it is asked for. How
+it learns was chosen on learned scans alone (docs/decisions/0019-fine-tuning.md, 0028).
 
 Finished trainings are kept in build/worth, so an interrupted benchmark goes on where it stopped.
 """
@@ -17,7 +17,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +38,25 @@ from latentdx.diagnosis.fine_tuned import spreads
 from latentdx.diagnosis.head import HeadSettings, fit_head, score_scans
 from latentdx.diagnosis.views import views_of
 from latentdx.features.extract import embed
+from latentdx.features.kinds import DEFAULT
 from latentdx.features.table import FeatureTable, augmented, extract_table
 from latentdx.metrics.bootstrap import bootstrap
 from latentdx.metrics.discrimination import auroc
+from latentdx.study.fine_tuning import fine_tune_settings
+from latentdx.study.settings import RunSettings
 
-SETS = ("pneumoniamnist", "brain-mr", "nih")
+SETS = ("brain-mr", "phantoms", "pneumoniamnist", "nih")
 SHARES: dict[str, dict[str, float]] = {
     "pneumoniamnist": {"1 %": 0.01, "10 %": 0.1, "all": 1.0},
     "brain-mr": {"10 %": 0.1, "all": 1.0},
+    "phantoms": {"10 %": 0.1, "all": 1.0},
     "nih": {"10 %": 0.1, "all": 1.0},
 }
 WAYS = ("joint", "frozen", "network")
 MEASURES = ("auroc", "accuracy", "balanced_accuracy")
 DRAWS = 3
 Ints = NDArray[np.int64]
+Settings = Callable[[int], FineTuneSettings]
 Scores = NDArray[np.float64]
 
 
@@ -58,14 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train, fit, compare; print and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fine_tune", description=__doc__)
     parser.add_argument("--sets", nargs="*", choices=SETS, default=list(SETS))
-    parser.add_argument("--which", choices=("head", "last", "all"), default="last")
+    parser.add_argument("--which", choices=("auto", "head", "last", "all"), default="auto")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--quick", action="store_true", help="one draw, one epoch: does it work?")
     asked = parser.parse_args(arguments)
-    settings = FineTuneSettings(which=asked.which, epochs=1 if asked.quick else 8)
+    run = RunSettings(source="", fine_tune=asked.which)
     draws = 1 if asked.quick else DRAWS
     out = asked.out or (TRIALS if asked.quick else RESULTS) / "fine-tune.json"
-    made = {"quick": asked.quick, **provenance(), "draws": draws, "settings": repr(settings)}
+    made = {"quick": asked.quick, **provenance(), "draws": draws, "which": asked.which}
     results: dict[str, Any] = {}
     for name in asked.sets:
         pool = POOLS[CASES[name].size]
@@ -75,11 +81,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         network = encoder(sets, list(sets), VARIANTS["default"], 0, trained=True)
         results[name] = {}
         for share in SHARES[name]:
-            found = _measured(sets[name], network, settings, share, draws)
+            found = _measured(sets[name], network, _settings(run, quick=asked.quick), share, draws)
             results[name][share] = found
             _show(name, share, found)
             write(out, {**made, "results": results})
     return 0
+
+
+def _settings(run: RunSettings, *, quick: bool) -> Settings:
+    """By the number of labelled scans, as a run's; `quick`: one epoch."""
+
+    def of(n_labelled: int) -> FineTuneSettings:
+        which = "all" if run.fine_tune == "auto" else run.fine_tune
+        found = fine_tune_settings(run, which, n_labelled)
+        return replace(found, epochs=1) if quick else found
+
+    return of
 
 
 def few(scans: LabelledScans, name: str, share: float, draw: int) -> Ints:
@@ -96,7 +113,7 @@ def few(scans: LabelledScans, name: str, share: float, draw: int) -> Ints:
 
 
 def _measured(
-    scans: Scans, network: Autoencoder, settings: FineTuneSettings, share: str, draws: int
+    scans: Scans, network: Autoencoder, settings: Settings, share: str, draws: int
 ) -> dict[str, Any]:
     """Of each way the measures, and of `joint` and `network` less `frozen`, with counts."""
     learned, tested = (scans.scans(which) for which in (scans.learned(0), scans.tested(0)))
@@ -104,7 +121,7 @@ def _measured(
     for draw in range(1 if share == "all" else draws):
         rows = few(learned, scans.name, SHARES[scans.name][share], draw)
         c = _frozen(network, learned, tested, rows, draw)
-        z, chosen = _tuned(network, learned, tested, rows, settings, draw)
+        z, chosen = _tuned(network, learned, tested, rows, settings(len(rows)), draw)
         tables.append(np.stack([c / spreads(c) + z / spreads(z), c, z]))
         epochs.append(chosen)
         labelled.append(len(rows))
@@ -118,11 +135,11 @@ def _frozen(
 ) -> Scores:
     """Scores (n,) of the diagnosis' head, as it is, on the encoder's features."""
     settings = HeadSettings()
-    place = _place("frozen", network, learned, rows, repr(settings), draw)
+    place = _place("frozen", network, learned, rows, f"{settings!r} {DEFAULT}", draw)
     if not place.exists():
 
         def extract(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-            return embed(network, pixels, "pooled")
+            return embed(network, pixels)
 
         few_scans, n_copies = learned.take(rows), settings.n_copies(len(rows))
         copies = augmented(few_scans, settings.augmentation(), n_copies=n_copies, seed=draw)
