@@ -6,46 +6,17 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from findings_cohort import FINDINGS, picture, write_cohort
 from latentdx_command import QUICK, RESULTS, Ended, latentdx, metrics, table, visible
-from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from latentdx.metrics.further import further_names
 from latentdx.report import drift
 
 Call = Callable[..., Ended]
-FINDINGS = ("bar", "disc", "frame")
-
-
-def picture(path: Path, names: list[str], seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    values = rng.integers(0, 90, (16, 16))
-    y, x = np.mgrid[:16, :16]
-    values[(x > 9) & (x < 12)] += 110 * ("bar" in names)
-    values[(x - 5) ** 2 + (y - 5) ** 2 < 10] += 110 * ("disc" in names)
-    values[(y == 0) | (y == 15)] += 110 * ("frame" in names)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(values.astype(np.uint8)).save(path)
-
-
-def write_cohort(root: Path, n_patients: int = 70, *, first: int = 0) -> Path:
-    """Two pictures a patient; 'rare' is in two patients; labels in every order and spacing."""
-    rows = []
-    for patient in range(first, first + n_patients):
-        every = {"bar": 2, "disc": 3, "frame": 5, "rare": 40}
-        names = [name for name, step in every.items() if patient % step == 0]
-        for number in range(2):
-            path = f"p{patient:03}_{number}.png"
-            picture(root / "scans" / path, names, 2 * patient + number)
-            joined = " ; ".join(names[::-1]) if number else ";".join(names)
-            rows.append((path, joined or "No Finding", f"P{patient}"))
-    with (root / "labels.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("path", "label", "patient_id"), *rows])
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -229,79 +200,3 @@ def test_what_is_refused(
     here: Call, tmp_path: Path, labels: list[str], more: tuple[str, ...], expected: str
 ) -> None:
     assert expected in refusal(here, tmp_path, labels, *more)
-
-
-def with_age(root: Path, column: str = "age") -> Path:
-    """The table with an age that says something of every finding, or with a finding itself."""
-    rows = table(root / "labels.csv")
-    for number, row in enumerate(rows):
-        names = [name.strip() for name in row["label"].split(";")]
-        row["age"] = str(40 + 9 * ("disc" in names) + 7 * ("bar" in names) + number // 2 % 7)
-        row["disc is there"] = "yes" if "disc" in names else "no"
-    path = root / f"{column}.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(
-            file, ["path", "label", "patient_id", column], extrasaction="ignore"
-        )
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-@pytest.mark.slow
-def test_covariates_beside_several_findings_of_patients(here: Call, tmp_path: Path) -> None:
-    root = write_cohort(tmp_path)
-    source = ("run", root / "scans", "--classifier", "logistic", *QUICK)
-    labels = with_age(root)
-    out = root / "with"
-    asked = ("--labels", labels, "--covariates", "age", "--decide-by", "patient")
-    run = here(*source, *asked, "--out", out)
-    assert run.code == 0, run.err
-    found, rows = metrics(out), table(out / "predictions.csv")
-    every_number_counts_patients(found, rows)
-    assert found["covariates"]["columns"] == ["age"]
-    gain = (
-        found["test"]["auroc"]["value"] - found["baselines"]["without-covariates"]["auroc"]["value"]
-    )
-    assert found["covariates"]["gain"]["value"] == pytest.approx(gain, abs=1e-12)
-    page = (out / "report.html").read_text()
-    assert "Beside the picture it reads" in page
-    assert "against the picture alone" in page or "cannot be told" in page
-    assert "All scans of a patient are decided together" in page
-
-    own = here("evaluate", out / "bundle", out / "collection", "--out", root / "own", "--json")
-    assert own.json["test"]["auroc"]["value"] == pytest.approx(found["test"]["auroc"]["value"])
-    assert own.json["covariates"]["missing"] == {"age": 0}
-
-    row = rows[0]
-    scans = [root / "scans" / path for path in row["paths"].split(";")]
-    told = here("predict", out / "bundle", *scans, "--json", "--table", labels).json
-    alone = json.loads(here("predict", out / "bundle", scans[0], "--json").out)
-    assert (told["case"], told["label"], len(told["paths"])) == (row["case"], row["decision"], 2)
-    assert (told["missing_covariates"], alone["missing_covariates"]) == ([], ["age"])
-    for name in FINDINGS:
-        shown = float(row[f"probability:{name}"])
-        assert told["probabilities"][name] == pytest.approx(shown, abs=1e-5)
-    assert told["probabilities"] != alone["probabilities"]
-
-    column = with_age(root, "disc is there")
-    refused = here(
-        *source, "--labels", column, "--out", root / "no", "--covariates", "disc is there"
-    )
-    assert refused.code == 2
-    assert "E_COVARIATE" in refused.err
-    refused = here(*source, *asked, "--out", root / "no", "--pool", "attention")
-    assert (refused.code, "--pool attention" in refused.err) == (2, True)
-
-
-def every_number_counts_patients(found: dict[str, Any], rows: list[dict[str, str]]) -> None:
-    n_patients = len({row["patient"] for row in rows})
-    assert len(rows) == n_patients
-    assert found["decide_by"] == "patient"
-    scored = (found["test"], *found["findings"].values(), *found["baselines"].values())
-    for each in (*scored, *found["controls"].values()):
-        assert each["auroc"]["n_scans"] == n_patients
-    truth = np.array(["bar" in row["label"] for row in rows])
-    scores = np.array([float(row["probability:bar"]) for row in rows])
-    area = found["findings"]["bar"]["auroc"]["value"]
-    assert area == pytest.approx(roc_auc_score(truth, scores))
