@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 LATENTDX, CNN = "latentdx", "cnn"
+FROZEN = "without-fine-tuning"
 OTHERS = ("untrained-encoder", "pixels-pca-svm", "hog-svm")
-WAYS = (LATENTDX, *OTHERS, CNN)
+WAYS = (LATENTDX, FROZEN, *OTHERS, CNN)
 QUOTED = 0.1
 """The fraction of the labels that the READMEs quote."""
 
@@ -29,8 +30,10 @@ _NOTES = {
     "zh": "用十分之一标签时的 AUROC（95 % 区间），数据来自 "
     "`benchmarks/results/label-curves.json`，提交 {commit}。",
 }
-_COLOURS = dict(zip(WAYS, ("#0072B2", "#56B4E9", "#999999", "#009E73", "#D55E00"), strict=True))
-_MARKERS = dict(zip(WAYS, "osv^D", strict=True))
+_COLOURS = dict(
+    zip(WAYS, ("#0072B2", "#CC79A7", "#56B4E9", "#999999", "#009E73", "#D55E00"), strict=True)
+)
+_MARKERS = dict(zip(WAYS, "oPsv^D", strict=True))
 
 
 def short_table(results: Mapping[str, Any], language: str = "en") -> str:

@@ -1,9 +1,9 @@
-"""Five ways from some labelled scans to scores of tested ones; every score is kept."""
+"""Six ways from some labelled scans to scores of tested ones; every score is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,25 @@ from benchmarks.worth_sets import Scans
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.hashing import hash_array, hash_json
-from latentdx.core.seeds import derive_seed
+from latentdx.core.seeds import derive_seed, numpy_generator
+from latentdx.diagnosis.fine_tune import fine_tune
+from latentdx.diagnosis.fine_tuned import spreads
 from latentdx.diagnosis.head import HeadSettings
 from latentdx.diagnosis.scratch import scores
 from latentdx.diagnosis.scratch_recipe import Recipe
+from latentdx.diagnosis.views import views_of
 from latentdx.features.extract import embed
 from latentdx.features.kinds import DEFAULT
 from latentdx.features.pixels import flat_pixels, hog
 from latentdx.features.table import Extract
+from latentdx.study.fine_tuning import FEW, fine_tune_settings
+from latentdx.study.settings import RunSettings
 from latentdx.study.unlabelled import MOST_FOR_SCALE
 
-LATENTDX, CNN = "latentdx", "cnn"
-HEADS = (LATENTDX, "untrained-encoder", "pixels-pca-svm", "hog-svm")
+LATENTDX, FROZEN, CNN = "latentdx", "without-fine-tuning", "cnn"
+HEADS = (FROZEN, "untrained-encoder", "pixels-pca-svm", "hog-svm")
 """One classifier on features that differ."""
-WAYS = (*HEADS, CNN)
+WAYS = (LATENTDX, *HEADS, CNN)
 FOLD = 0
 Point = tuple[float, int]
 """A fraction of the labels, and the number of a draw."""
@@ -43,6 +48,7 @@ class Effort:
 
     variant: Variant = VARIANTS["default"]
     recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
+    fine_tune: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,10 @@ class Trials:
         if way == CNN:
             yield from map(self._of_network, points)
             return
+        if way == LATENTDX:
+            self.make(FROZEN, points)
+            yield from map(self._joint, points)
+            return
         found = scored_draws(
             (self.learned, self.tested),
             self._extract(way),
@@ -107,6 +117,33 @@ class Trials:
             most_unlabelled=MOST_FOR_SCALE,
         )
         yield from (each[:, 0] if each.shape[1] == 1 else each for each in found)
+
+    def _joint(self, point: Point) -> Scores:
+        """Classifier and fine-tuned network, as a run joins them; the former where labels are many.
+
+        A run takes their deviations from the scans of ``calibrate``, here it is the tested scans.
+        """
+        frozen, rows = self.kept(FROZEN, point), self.rows(point)
+        if frozen is None:
+            raise LookupError(f"{FROZEN} comes first")
+        if len(rows) > FEW:
+            return frozen
+        settings = fine_tune_settings(RunSettings(source=""), "all", len(rows))
+        settings = replace(settings, **self.effort.fine_tune)
+        seed = derive_seed(point[1], "fine-tune")
+        others = np.setdiff1d(np.arange(len(self.learned)), rows)
+        others = numpy_generator(seed, "unlabelled").permutation(others)[:MOST_FOR_SCALE]
+        unlabelled = self.learned.pixels[np.sort(others)] if len(others) else None
+        found = fine_tune(
+            self._network, self.learned.take(rows), settings, seed=seed, unlabelled=unlabelled
+        )
+        own = np.mean(views_of(self.tested.pixels, found.scores, flip=settings.flip), axis=0)
+        own = own[:, 0] if frozen.ndim == 1 else own
+        return frozen / spreads(frozen) + own / spreads(own)
+
+    @cached_property
+    def _network(self) -> Autoencoder:
+        return encoder(self.sets, list(self.sets), self.effort.variant, FOLD, trained=True)
 
     def _of_network(self, point: Point) -> Scores:
         learned = self.learned.take(self.rows(point))
@@ -120,8 +157,8 @@ class Trials:
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
     def _extract(self, way: str) -> Extract:
-        if way in (LATENTDX, "untrained-encoder"):
-            return self._embedding(trained=way == LATENTDX)
+        if way in (FROZEN, "untrained-encoder"):
+            return self._embedding(trained=way == FROZEN)
         made: dict[str, Callable[..., NDArray[np.float32]]] = {
             "pixels-pca-svm": flat_pixels,
             "hog-svm": hog,
@@ -138,8 +175,10 @@ class Trials:
         how: list[Any] = [repr(HeadSettings()), MOST_FOR_SCALE]
         if way == CNN:
             how = [repr(self.effort.recipe)]
-        elif way in (LATENTDX, "untrained-encoder"):
+        elif way in (LATENTDX, FROZEN, "untrained-encoder"):
             how += [repr(self.effort.variant), EPOCHS, list(self.sets), DEFAULT]
+        if way == LATENTDX:
+            how.append(repr(fine_tune_settings(RunSettings(source=""), "all", FEW)))
         told = [self.name, way, *point, hash_array(self.rows(point)), *how]
         fraction, draw = point
         return self.folder / f"{self.name}-{way}-{fraction}-{draw}-{hash_json(told)[:12]}.npy"

@@ -20,7 +20,7 @@ from latentdx.study.settings import RunSettings
 from latentdx.study.unlabelled import MOST, MOST_FOR_SCALE, unlabelled_rows
 
 _ONLY_FINE_TUNED = ("loss", "class_weights", "sampling")
-_FEW = 1000  # labelled scans, above which ``auto`` leaves it: no gain was seen there
+FEW = 1000  # labelled scans, above which ``auto`` leaves it: no gain was seen there
 _IMAGES = 3  # axes of a scan (C, H, W): what it does for volumes has not been measured
 _VIEWS_A_SCAN, _VIEWS = 8, 1024  # shown in an epoch of ``auto``
 
@@ -35,7 +35,7 @@ def blocks_for(settings: RunSettings, prepared: Prepared) -> FineTune:
         return settings.fine_tune
     plain = settings.classifier == "svm" and settings.pool == "mean" and not settings.covariates
     images = len(prepared.collection.shape) == _IMAGES
-    few = len(prepared.split.rows("train")) <= _FEW
+    few = len(prepared.split.rows("train")) <= FEW
     wanted = prepared.task == "classes" and plain and images and few and settings.minutes is None
     return "all" if wanted else "none"
 
