@@ -10,7 +10,7 @@ import test_doctor_page
 import test_findings_report
 import test_training_page
 import test_value_report
-from made_folds import AS_ASKED, folds_of
+from made_folds import AS_ASKED, folds_of, seeds_of
 from report_content import FEATURES, binary_content, five, three_class_content
 
 from latentdx.report.choice_page import compare_page
@@ -21,6 +21,7 @@ from latentdx.report.language import in_language
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.page import render
 from latentdx.report.predictions import Predictions
+from latentdx.report.seeds import seed_warnings, seeds_sentence, seeds_told
 from latentdx.report.suggest_page import Proposal, SuggestContent, suggest_page
 from latentdx.report.training_page import training_page
 from latentdx.report.value_page import render_values
@@ -71,7 +72,18 @@ def full_binary():
     }
     metrics |= {"strata": strata, "drift": drift, "shortcuts": shortcuts}
     metrics["folds"] = folds_told(folds_of(made), 0, **AS_ASKED)
-    return binary_content(metrics=metrics, worst=made.examples, strata=(made.examples,))
+    simpler = {
+        name: Predictions(made.labels, patients, table, table.argmax(axis=1))
+        for name, table in made.rivals.items()
+    }
+    metrics["seeds"] = seeds_told(told, simpler, seeds_of(made), 0)
+    split = {"scan-level-split": {"auroc": five(0.97)}, "patient-level-split": {"auroc": five(0.8)}}
+    metrics["controls"] = {**metrics["controls"], **split}
+    decided = (*made.decided, seeds_sentence(metrics["seeds"]))
+    metrics["warnings"] = [*metrics["warnings"], *seed_warnings(metrics["seeds"])]
+    return binary_content(
+        metrics=metrics, worst=made.examples, strata=(made.examples,), decided=decided
+    )
 
 
 def full_values():

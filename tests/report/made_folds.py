@@ -30,3 +30,23 @@ def folds_of(made: ReportContent, n_folds: int = 4) -> list[Fold]:
         part = own.take(rows)
         found.append(Fold(number + 1, part, part.probabilities > 0.2, rivals, facts))
     return found
+
+
+def seeds_of(made: ReportContent, n_seeds: int = 3) -> list[Fold]:
+    """All scans of an evaluation, by models of other seeds."""
+    patients = (np.arange(len(made.labels)) * 3 // 4).astype(str)
+
+    def said(table: np.ndarray, number: int) -> Predictions:
+        drawn = np.random.default_rng(number).random(table.shape) / 2
+        moved = (table + drawn) / (table + drawn).sum(axis=1, keepdims=True)
+        return Predictions(made.labels, patients, moved, moved.argmax(axis=1))
+
+    return [
+        Fold(
+            number,
+            said(made.probabilities, number),
+            made.probabilities > 0.2,
+            {name: said(table, number) for name, table in made.rivals.items()},
+        )
+        for number in range(2, n_seeds + 1)
+    ]

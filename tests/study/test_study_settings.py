@@ -32,6 +32,7 @@ FULL = {
     "order": ("none", "mild", "severe"),
     "unit": "years",
     "folds": 4,
+    "seeds": 3,
     "overlap": "drop",
     "strict": True,
     "autoencoder": "convolutional",

@@ -77,6 +77,17 @@ FoldsOption = Annotated[
         max=20,
     ),
 ]
+SeedsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--seeds",
+        help="Train everything with so many seeds in all, on the same parts, and show how far the "
+        "scores move by chance in training. Takes about one run more for each. Classes and grades; "
+        "the bundle is that of the first.",
+        min=1,
+        max=20,
+    ),
+]
 LanguageOption = Annotated[
     str | None,
     typer.Option("--language", help="Of the report: en (default) or zh. Files of data stay as is."),

@@ -24,6 +24,7 @@ Examples:
   latentdx run xrays --patient-pattern 'person\d+' --unlabelled more_xrays --out study
 
   latentdx run scans --labels labels.csv --folds 5 --out study
+  latentdx run scans --labels labels.csv --seeds 5 --out study
 
   latentdx run pneumoniamnist.npz --one-scan-per-patient --labelled 50 --out study
 """
@@ -87,6 +88,7 @@ def run(
         typer.Option("--overlap", help="stop (default), drop or allow: see `latentdx audit`."),
     ] = None,
     folds: decision_options.FoldsOption = None,
+    seeds: decision_options.SeedsOption = None,
     strict: options.StrictFlag = False,
     autoencoder: options.AutoencoderOption = None,
     objective: network_options.ObjectiveOption = None,
@@ -145,7 +147,7 @@ def run(
         **{"autoencoder": autoencoder, "latent_dim": latent_dim, "epochs": epochs},
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "prevalence": prevalence, "language": language},
-        **{"semi_supervised": semi_supervised, "folds": folds},
+        **{"semi_supervised": semi_supervised, "folds": folds, "seeds": seeds},
         "cnn_from_scratch": cnn_from_scratch or None,
         **{
             "gate_rate": gate_rate,

@@ -39,6 +39,8 @@ BASELINE_NAMES: Mapping[str, str] = {
     "without-fine-tuning": "This model without fine-tuning",
     "cnn-from-scratch": "CNN from labels alone",
     "shuffled-labels": "Control: shuffled labels",
+    "scan-level-split": "Control: training scans split by scan",
+    "patient-level-split": "Control: training scans split by patient",
 }
 LIMITS = (
     "For research use. It is not a medical device, has not been reviewed by any authority, and must"

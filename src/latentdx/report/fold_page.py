@@ -70,26 +70,38 @@ def fold_figure(metrics: Any) -> str:
     for name, values in (field_of(told, "baselines") or {}).items():
         methods[name] = (BASELINE_NAMES.get(name, name), field_of(values, WITHIN))
     each = field_of(told, "each") or []
+    marks = "AUROC; mark and bar: mean of the folds, 95 % interval; rings: single folds"
+    return ring_figure("folds", methods, {name: by_part(each, name) for name in methods}, marks)
+
+
+def ring_figure(
+    name: str,
+    methods: Mapping[str, tuple[str, Any]],
+    rings: Mapping[str, list[float]],
+    marks: str,
+) -> str:
+    """A line a method, (title, estimate), with rings at other values; `marks` says what they are.
+
+    The model's name is ``""``.
+    """
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
         axes.axvline(0.5, color=figures.COLOURS[6], linewidth=0.8, linestyle=(0, (3, 3)))
-        for y, (name, (_, estimate)) in enumerate(methods.items()):
-            _draw_method(axes, y, estimate, _by_fold(each, name), not name)
+        for y, (method, (_, estimate)) in enumerate(methods.items()):
+            _draw_method(axes, y, estimate, rings[method], not method)
         axes.set(ylim=(len(methods) - 0.4, -0.6))
         axes.set_xlim(right=1.005)
         titles = [figures.short(title, 44) for title, _ in methods.values()]
         axes.set_yticks(range(len(methods)), titles)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(
-            "AUROC; mark and bar: mean of the folds, 95 % interval; rings: single folds"
-        )
+        axes.set_xlabel(marks)
 
     said = ", ".join(
         f"{title} {number(field_of(estimate, 'value'))}" for title, estimate in methods.values()
     )
     size = (8.4, 0.8 + 0.36 * len(methods))
-    return figures.svg("folds", size, draw, f"AUROC over folds: {said}")
+    return figures.svg(name, size, draw, f"AUROC over {name}: {said}")
 
 
 def _draw_method(axes: Any, y: int, estimate: Any, folds: list[float], strong: bool) -> None:
@@ -105,7 +117,8 @@ def _draw_method(axes: Any, y: int, estimate: Any, folds: list[float], strong: b
     axes.text(1.015, y, said, transform=axes.get_yaxis_transform(), va="center", weight=weight)
 
 
-def _by_fold(each: list[Mapping[str, Any]], name: str) -> list[float]:
+def by_part(each: list[Mapping[str, Any]], name: str) -> list[float]:
+    """The AUROC of a method in each fold, or of each seed, where it is known."""
     places = ("baselines", name) if name else ("metrics",)
     found = [known_number(field_of(fold, *places, "auroc", "value")) for fold in each]
     return [value for value in found if value is not None]

@@ -32,6 +32,8 @@ from latentdx.report.drift_words import drift_rows, drift_sentences
 from latentdx.report.fold_page import fold_columns, fold_figure, fold_rows
 from latentdx.report.further_words import further_titles
 from latentdx.report.pictures import Triple, brightest, triple
+from latentdx.report.seed_page import seed_figure, seed_leads, seed_rows
+from latentdx.report.split_control import split_sentence
 from latentdx.report.template import template
 
 Pixels = NDArray[Any]
@@ -124,6 +126,9 @@ def render(content: ReportContent) -> str:
         paths_shown=PATHS_SHOWN,
         fold_columns=fold_columns(content.metrics),
         fold_rows=fold_rows(content.metrics),
+        seed_rows=seed_rows(content.metrics),
+        seed_leads=seed_leads(content.metrics),
+        split_words=split_sentence(field_of(content.metrics, "controls") or {}),
         drift_rows=drift_rows,
         drift_sentences=drift_sentences,
         alike_of=partial(alike_of, content),
@@ -201,6 +206,7 @@ def _figures(content: ReportContent, compared: Sequence[Compared]) -> dict[str, 
         "reliability": figures.reliability(labels, probabilities),
         "benefit": decision_curve(field_of(content.metrics, "decision_curve"), classes[-1]),
         "folds": fold_figure(content.metrics),
+        "seeds": seed_figure(content.metrics),
         "map": figures.embedding_map(content.map_points, content.map_labels, classes),
         "training": figures.training(content.history),
     }

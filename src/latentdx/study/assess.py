@@ -26,6 +26,8 @@ from latentdx.report.folds import fold_warnings, folds_told
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.predictions import Predictions, as_json
 from latentdx.report.scratch_rival import SCRATCH
+from latentdx.report.seeds import seed_warnings, seeds_sentence, seeds_told
+from latentdx.report.split_control import split_controls
 from latentdx.report.strata import Strata
 from latentdx.report.verdict import UNTUNED, WITHOUT, verdict
 from latentdx.study.covariates import covariates_told, missing_warnings
@@ -91,10 +93,12 @@ def assess_step(
     clock: Clock,
     *,
     folds: tuple[Fold, ...] = (),
+    seeds: tuple[Fold, ...] = (),
 ) -> Assessment:
     """Score the model and everything it is compared with on the same test scans.
 
-    `folds`: of a cross-validation beside it, told in ``folds`` and in the warnings.
+    `folds`: of a cross-validation beside it, told in ``folds`` and in the warnings; `seeds`: models
+    of other seeds, told in ``seeds``.
     """
     scored = score_step(prepared, model, settings, clock)
     scans, groups, result, rivals = scored.scans, scored.groups, scored.result, scored.rivals
@@ -105,6 +109,8 @@ def assess_step(
     control = shuffled_labels(model.head, shuffled, settings.seed)
     clock.step("report", "Computing intervals and writing the report")
     metrics = _metrics(prepared, result, rivals, control, settings)
+    splits = split_controls(model.head, shuffled, settings.seed)
+    metrics["controls"] |= {name: as_json(values) for name, values in splits.items()}
     if prepared.decide_by != "scan":
         metrics["decide_by"] = prepared.decide_by
     metrics["abstention"] = abstention_of(model, result, groups, settings.seed)
@@ -137,6 +143,10 @@ def assess_step(
             counted=counted,
         )
         metrics["warnings"] += fold_warnings(metrics["folds"])
+    if seeds:
+        metrics["seeds"] = seeds_told(result.predictions, rivals, seeds, settings.seed)
+        metrics["warnings"] += seed_warnings(metrics["seeds"])
+        decided = (*decided, seeds_sentence(metrics["seeds"]))
     sentence = verdict(result.predictions, rivals, settings.seed, counted)
     threshold = model.head.threshold
     return Assessment(result, rivals, metrics, sentence, threshold, decided, strata, folds)

@@ -27,6 +27,7 @@ from latentdx.study.regression_assess import assess_values_step
 from latentdx.study.regression_fit import check_values_choices, fit_values_step
 from latentdx.study.regression_publish import ValuesMade, publish_values
 from latentdx.study.reporter import Clock
+from latentdx.study.seeds import check_seeds, seeds_step
 from latentdx.study.settings import RunSettings
 
 
@@ -72,7 +73,8 @@ def _finish_classes(
     model, chosen = classes_step(prepared, pretrained.network, settings, clock)
     model = with_reference(model, prepared, settings.seed)
     folds = folds_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
-    assessment = assess_step(prepared, model, settings, clock, folds=folds)
+    seeds = seeds_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
+    assessment = assess_step(prepared, model, settings, clock, folds=folds, seeds=seeds)
     if chosen is not None:
         assessment.metrics["features"] = chosen.as_json()
     assessment.metrics["seconds"] = clock.seconds
@@ -136,4 +138,5 @@ WORK: Mapping[TaskName, Work] = {
 def check_work(prepared: Prepared, settings: RunSettings) -> None:
     """Refuse, before anything is trained, what the task of these scans cannot do with them."""
     check_folds(prepared, settings)
+    check_seeds(prepared, settings)
     WORK[prepared.task].check(prepared, settings)

@@ -58,6 +58,14 @@ class RunFolder:
         """What a finished fold leaves, until the run is done and after."""
         return self.root / ".work" / "folds" / f"{number}.safetensors"
 
+    def seed(self, number: int) -> RunFolder:
+        """The place of a training with another seed."""
+        return RunFolder(self.root / ".work" / "seeds" / str(number))
+
+    def seed_file(self, number: int) -> Path:
+        """What a finished training with another seed leaves."""
+        return self.root / ".work" / "seeds" / f"{number}.safetensors"
+
     @property
     def tracking(self) -> Path:
         """What trackers (TensorBoard, MLflow) write."""

@@ -72,6 +72,7 @@ class RunSettings(BaseModel):
     order: tuple[str, ...] = ()
     unit: str = ""
     folds: int | None = Field(default=None, ge=2, le=20)
+    seeds: int = Field(default=1, ge=1, le=20)
     overlap: Literal["stop", "drop", "allow"] = "stop"
     strict: bool = False
     autoencoder: AnyName = "invariant"
