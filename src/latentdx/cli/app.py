@@ -16,6 +16,7 @@ from latentdx.cli import (
     doctor,
     evaluate,
     fit,
+    forget,
     ingest,
     predict,
     pretrain,
@@ -37,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 BEFORE, STUDY = (demo, run_command, doctor, deidentify, ingest), (audit, pretrain, fit, evaluate)
-for command in (*BEFORE, *STUDY, diff, suggest, search, compare, predict, sample):
+for command in (*BEFORE, *STUDY, diff, suggest, search, compare, predict, sample, forget):
     command.register(app)
 
 

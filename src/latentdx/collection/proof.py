@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,6 +96,23 @@ def write_proof(
     except OSError as error:
         raise StopError("E_IO", f"cannot be written: {error.strerror}", path=target) from None
     return proof
+
+
+def renew_proof(path: Path, *, present: Counter[int], n_scans: int, refused: Sequence[str]) -> str:
+    """The text of the proof at `path` with the numbers of what is stored now; as `write_proof`.
+
+    `refused`: the code of each file that was set aside.
+    """
+    from latentdx.scans.profile import action_for
+    from latentdx.scans.profile_options import INGEST
+
+    proof = json.loads(path.read_text(encoding="utf-8"))
+    proof["n_scans"], proof["refused"] = n_scans, dict(sorted(Counter(refused).items()))
+    proof["attributes"] = [
+        _attribute(tag, count, action_for(tag, INGEST.active))
+        for tag, count in sorted(present.items())
+    ]
+    return json.dumps(proof, indent=2, allow_nan=False) + "\n"
 
 
 def _attribute(tag: int, count: int, action: str) -> dict[str, Any]:

@@ -117,10 +117,35 @@ class IdentityMap:
         """The identifier behind a pseudonym, None where the map does not hold it."""
         return next((found.original for found in self._all() if found.pseudonym == name), None)
 
+    def lines_of(self, patient: str) -> int:
+        """How many lines name the patient with this pseudonym."""
+        return sum(_names(line, patient, self._key) for line in self._lines())
+
+    def forget(self, patient: str) -> int:
+        """Remove the lines of the patient with this pseudonym; the number that was removed.
+
+        Raises `StopError` ``E_IO``, `IntegrityError` ``E_IDENTITY_MAP``.
+        """
+        lines = list(self._lines())
+        kept = [line for line in lines if not _names(line, patient, self._key)]
+        if len(kept) < len(lines):
+            fresh = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
+            try:
+                self._create(fresh, "".join(f"{line}\n" for line in kept).encode("ascii"))
+                fresh.replace(self.path)
+            except OSError as error:
+                fresh.unlink(missing_ok=True)
+                raise _unwritable(error, self.path) from None
+        return len(lines) - len(kept)
+
     def __len__(self) -> int:
         return len({(found.kind, found.pseudonym) for found in self._all()})
 
     def _all(self) -> Iterator[Identity]:
+        for line in self._lines():
+            yield from open_sealed(line, self._key)
+
+    def _lines(self) -> Iterator[str]:
         try:
             text = self.path.read_text(encoding="ascii")
         except FileNotFoundError:
@@ -128,8 +153,14 @@ class IdentityMap:
         except (OSError, UnicodeDecodeError):
             raise _damaged(self.path) from None
         # A line without its end was being written when the power went: it was never promised.
-        for line in text.split("\n")[:-1]:
-            yield from open_sealed(line, self._key)
+        yield from text.split("\n")[:-1]
+
+    def _create(self, path: Path, data: bytes) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
 
     def _append(self, data: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -143,8 +174,7 @@ class IdentityMap:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            text = f"the identity map cannot be written ({error.strerror})"
-            raise StopError("E_IO", text, path=self.path) from None
+            raise _unwritable(error, self.path) from None
 
     def _whole_bytes(self) -> int:
         """The length up to the last whole line: a torn one would spoil the next."""
@@ -171,6 +201,16 @@ def _mac(sealed: bytes, key: bytes) -> bytes:
 
 def _derived(key: bytes, purpose: bytes) -> bytes:
     return hashlib.blake2b(b"latentdx identity map", key=key, person=purpose).digest()
+
+
+def _names(line: str, patient: str, key: bytes) -> bool:
+    found = open_sealed(line, key)
+    return any(one.kind == "patient" and one.pseudonym == patient for one in found)
+
+
+def _unwritable(error: OSError, path: Path) -> StopError:
+    text = f"the identity map cannot be written ({error.strerror})"
+    return StopError("E_IO", text, path=path)
 
 
 def _damaged(path: Path | None = None) -> IntegrityError:

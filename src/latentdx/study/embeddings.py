@@ -46,7 +46,7 @@ def kept_embeddings(
     table = collection.metadata()
     place = encoder.path / f"embeddings-{_name(encoder, collection, kind)[:16]}.safetensors"
     names, known = _load(place)
-    wanted = _digests(table, rows)
+    wanted = scan_digests(table, rows)
     where = {name: number for number, name in enumerate(names)}
     missing = np.flatnonzero([name not in where for name in wanted])
     if len(missing):
@@ -71,7 +71,8 @@ def _name(encoder: Encoder, collection: Collection, kind: FeatureKind) -> str:
     return hash_json([hash_bytes(encoder_bytes(encoder.network)), settings, kind, told])
 
 
-def _digests(table: CollectionTable, rows: Rows) -> list[bytes]:
+def scan_digests(table: CollectionTable, rows: Rows) -> list[bytes]:
+    """By what each scan is known again: of its id and its pixels."""
     pairs = zip(table.scan_id[rows].tolist(), table.content_hash[rows].tolist(), strict=True)
     hashed = (hash_bytes(name.encode(), content.encode()) for name, content in pairs)
     return [bytes.fromhex(digest)[:_DIGEST] for digest in hashed]

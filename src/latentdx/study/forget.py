@@ -1,0 +1,232 @@
+"""`forget`: a patient out of runs, collections, encoders and evaluations, and what is then left.
+
+Rows, pictures and examples are removed. A model that learned from the patient cannot be made to
+forget: its bundle holds rows of those it learned from (support vectors, the reference for drift),
+so it is removed with its report, and named as what must be trained again. Of who was forgotten
+nothing is kept, only that somebody was.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from latentdx.bundle.schema import CHECKSUMS, DESCRIPTION
+from latentdx.collection.person import Person, find_person
+from latentdx.collection.rewrite import recover, rewrite_without, without_person
+from latentdx.collection.store import Collection
+from latentdx.collection.table import CollectionTable
+from latentdx.core.errors import StopError
+from latentdx.core.files import write_atomic, write_json
+from latentdx.core.hashing import hash_file
+from latentdx.core.version import VERSION
+from latentdx.scans.deidentify import user_key
+from latentdx.scans.identity_map import IdentityMap
+from latentdx.study.folder import FOLD_PREDICTIONS, RunFolder
+from latentdx.study.forget_files import (
+    FORGOTTEN,
+    Change,
+    audit_change,
+    encoder_changes,
+    metrics_change,
+    patients_in,
+    scan_ids_in,
+    table_change,
+)
+from latentdx.study.forget_left import Left, learned_from, left_elsewhere, sources_of
+from latentdx.study.forget_place import Place, place_at
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>latentdx: report removed</title></head>
+<body><p>This report was removed on {date}: a patient was forgotten, and it may have shown their
+scans. Run the same command again to make it anew from the scans that are left.</p></body></html>
+"""
+
+
+@dataclass
+class Forgetting:
+    """What is to be done, and what will be left to others.
+
+    Attributes
+    ----------
+    n_scans: of the patient, in all places.
+    changes: in the order in which they are made: who the patient is, is known until the last.
+    retrain: models that learned from the patient. left: what only others can remove.
+    """
+
+    n_scans: int = 0
+    changes: list[Change] = field(default_factory=list)
+    retrain: list[Left] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+
+    def as_json(self, *, done: bool) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "done": done,
+            "n_scans": self.n_scans,
+            "changes": [change.as_json() for change in self.changes],
+            "retrain": [item.as_json() for item in self.retrain],
+            "left": [item.as_json() for item in self.left],
+        }
+
+
+def forget(name: str, places: Sequence[Path], *, dry_run: bool = False) -> Forgetting:
+    """Remove a patient from folders of latentdx; with `dry_run` only say what would be done.
+
+    `name`: the pseudonym, an identifier from which it was made with this user's key, or the path
+    or id of one of the scans. `places`: runs, collections, encoders, evaluations; give them all in
+    one call, for an encoder knows pictures only by the hashes that a collection holds.
+
+    A call that was interrupted is finished by the same call. Raises `StopError` ``E_FORGET``
+    (nobody of that name, or a folder of another kind), ``E_IO``; `IntegrityError`
+    ``E_COLLECTION``, ``E_IDENTITY_MAP``.
+
+    Examples
+    --------
+    >>> found = forget("MRN-4711", [Path("study")], dry_run=True)  # doctest: +SKIP
+    >>> [change.path.name for change in found.changes]  # doctest: +SKIP
+    ['bundle', 'report.html', 'predictions.csv', 'collection']
+    """
+    found = [place_at(path) for path in places]
+    for place in found:
+        if place.collection is not None:
+            recover(place.collection)
+    collections = {place.collection for place in found if place.collection is not None}
+    tables = {path: Collection.open(path, incomplete=True).metadata() for path in collections}
+    key = user_key()
+    person = _person(name, key, found, list(tables.values()))
+    plan = Forgetting(n_scans=len(person.scan_ids))
+    for place in found:
+        _plan_place(place, person, tables, plan)
+    _plan_map(person, key, plan)
+    for path in sorted(collections):
+        _plan_collection(path, person, tables[path], plan)
+    if not dry_run:
+        for change in plan.changes:
+            change.do()
+    for place in found:
+        plan.left += sources_of(place, person, tables)
+        plan.left += left_elsewhere(place)
+    return plan
+
+
+def _person(
+    name: str, key: bytes, places: Sequence[Place], tables: Sequence[CollectionTable]
+) -> Person:
+    predictions = [place.path / "predictions.csv" for place in places]
+    predictions += [place.path / FOLD_PREDICTIONS for place in places]
+    known = {patient for path in predictions for patient in patients_in(path)}
+    person = find_person(name, key, tables, known)
+    told = (scan_ids_in(path, person.patient) for path in predictions if path.is_file())
+    ids = person.scan_ids.union(*told)
+    return Person(**{**vars(person), "scan_ids": ids})
+
+
+def _plan_place(
+    place: Place, person: Person, tables: dict[Path, CollectionTable], plan: Forgetting
+) -> None:
+    if place.kind == "encoder":
+        made = encoder_changes(place.path, person, list(tables.values()))
+        if made:
+            plan.retrain.append(Left(place.path, "encoder", "its weights were learned from them"))
+            made += [*_page(place.path), *_remove(place.path / ".work")]
+            plan.changes += made
+    elif place.kind in ("run", "evaluation"):
+        plan.changes += _results(place, person, tables, plan)
+
+
+def _results(
+    place: Place, person: Person, tables: dict[Path, CollectionTable], plan: Forgetting
+) -> list[Change]:
+    root, made = place.path, list[Change]()
+    table = None if place.collection is None else tables[place.collection]
+    is_in = table is not None and bool(set(table.scan_id.tolist()) & person.scan_ids)
+    if place.kind == "run" and is_in:
+        made += _learned(place, person, plan)
+        made += _remove(root / ".work")
+    rows = table_change(root / "predictions.csv", person)
+    rows += table_change(root / FOLD_PREDICTIONS, person)
+    if rows or is_in:
+        made += _page(root)
+        made += metrics_change(root / "metrics.json")
+    made += rows
+    made += audit_change(root / "audit.json", person)
+    return [*made, *table_change(root / "quarantine.csv", person)]
+
+
+def _learned(place: Place, person: Person, plan: Forgetting) -> list[Change]:
+    """The bundle goes where it learned from the patient, or where that cannot be told."""
+    bundle = RunFolder(place.path).bundle
+    if not (bundle / DESCRIPTION).is_file():
+        return []
+    parts = learned_from(place, person)
+    if parts is not None and not parts:
+        return []
+    where = "of parts that cannot be told any more" if parts is None else f"of {', '.join(parts)}"
+    name = hash_file(bundle / CHECKSUMS)
+    why = f"learned from scans {where}; withdraw copies of the bundle {name}"
+    # Scans of calibrate choose no weights of the encoder.
+    what = "classifier" if parts == ("calibrate",) else "encoder and classifier"
+    plan.retrain.append(Left(bundle, what, why))
+    return _remove(bundle)
+
+
+def _plan_collection(path: Path, person: Person, table: CollectionTable, plan: Forgetting) -> None:
+    n_own = len(set(table.scan_id.tolist()) & person.scan_ids)
+    info = Collection.open(path, incomplete=True).info
+    if not n_own and without_person(info, person) == info:
+        return
+
+    def do() -> None:
+        # The record comes with the new collection: one is not there without the other.
+        rewrite_without(path, person, lambda new: _append_record(path, new, n_own))
+
+    plan.changes.append(Change(path, "scans removed", n_own, do))
+
+
+def _plan_map(person: Person, key: bytes, plan: Forgetting) -> None:
+    known = IdentityMap(key)
+    if count := known.lines_of(person.patient):
+
+        def do() -> None:
+            known.forget(person.patient)
+
+        plan.changes.append(Change(known.path, "identities removed", count, do))
+
+
+def _page(root: Path) -> list[Change]:
+    """The page of results shows pictures, and points of figures: another takes its place."""
+    page = root / "report.html"
+    if not page.is_file():
+        return []
+    text = _PAGE.format(date=_today())
+    return [Change(page, "page removed", 1, lambda: write_atomic(page, text))]
+
+
+def _remove(folder: Path) -> list[Change]:
+    if not folder.is_dir():
+        return []
+    count = sum(path.is_file() for path in folder.rglob("*"))
+    return [Change(folder, "folder removed", count, lambda: shutil.rmtree(folder))]
+
+
+def _append_record(before: Path, folder: Path, n_scans: int) -> None:
+    """That somebody was forgotten, when, and by which program: never who."""
+    path = before / FORGOTTEN
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        told = []
+    except ValueError:
+        raise StopError("E_FORGET", "the record is damaged", fix="remove it", path=path) from None
+    told.append({"date": _today(), "latentdx": VERSION, "n_patients": 1, "n_scans": n_scans})
+    write_json(folder / FORGOTTEN, told)
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()

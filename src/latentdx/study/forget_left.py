@@ -1,0 +1,99 @@
+"""What stays behind when a patient is forgotten: models that learned, files of the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from latentdx.bundle.schema import DESCRIPTION, read_description
+from latentdx.collection.listing import entry_path
+from latentdx.collection.person import Person
+from latentdx.collection.table import CollectionTable
+from latentdx.core.errors import LatentdxError
+from latentdx.study.folder import FOLD_PREDICTIONS
+from latentdx.study.forget_place import Place
+from latentdx.study.prepare import open_prepared
+
+_LOOKED_INTO = {
+    *("collection", ".work", "bundle", "config.toml", "metrics.json", "checklists.json"),
+    *("report.html", "predictions.csv", FOLD_PREDICTIONS, "audit.json", "quarantine.csv"),
+    "tracking",  # losses by epoch: numbers over all scans
+}
+_LEARNING = ("train", "tune", "calibrate", "pretrain")
+
+
+@dataclass(frozen=True)
+class Left:
+    """Something that others have to see to, and why."""
+
+    path: Path
+    what: str
+    why: str
+
+    def as_json(self) -> dict[str, str]:
+        """For ``--json``."""
+        return {"path": str(self.path), "what": self.what, "why": self.why}
+
+
+def learned_from(place: Place, person: Person) -> tuple[str, ...] | None:
+    """The learned parts in which the patient has scans; None where the split is another now."""
+    assert place.collection is not None
+    assert place.settings is not None
+    bundle = place.path / "bundle"
+    try:
+        told = read_description((bundle / DESCRIPTION).read_text(), bundle)
+        prepared = open_prepared(place.collection, place.settings)
+    except (LatentdxError, OSError):
+        return None
+    if told.split_hash != prepared.split.hash:
+        return None
+    own = np.isin(prepared.table.scan_id, list(person.scan_ids))
+    parts = set(prepared.split.parts[own].tolist())
+    return tuple(part for part in _LEARNING if part in parts)
+
+
+def sources_of(place: Place, person: Person, tables: dict[Path, CollectionTable]) -> list[Left]:
+    """Files of the patient that a run read and would read again, and tables that name them."""
+    if place.settings is None or place.collection is None:
+        return []
+    settings, table = place.settings, tables[place.collection]
+    roots = [Path(settings.source), *map(Path, settings.unlabelled)]
+    own = np.flatnonzero(np.isin(table.scan_id, list(person.scan_ids)))
+    files = {
+        (int(table.source[row]), entry_path(str(table.path[row]))): None for row in own.tolist()
+    }
+    found = [
+        Left(_file(roots[source], path), "file of the source", "the next run reads it again")
+        for source, path in files
+        if source < len(roots) and _file(roots[source], path).exists()
+    ]
+    return found + _tables_of(settings.labels, {path for _, path in files})
+
+
+def _file(root: Path, path: str) -> Path:
+    """The file that holds a scan: itself, or the archive of which it is a member."""
+    return root if root.is_file() else root / path.partition("#")[0]
+
+
+def _tables_of(labels: str | None, paths: set[str]) -> list[Left]:
+    """The table of labels, where it names a file of the patient."""
+    try:
+        text = "" if labels is None else Path(labels).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    if labels is None or not any(path in text for path in paths):
+        return []
+    return [Left(Path(labels), "table of labels", "it has rows of their files")]
+
+
+def left_elsewhere(place: Place) -> list[Left]:
+    """What lies in the folder of a run and is none of its files: it was not looked into."""
+    if place.kind != "run":
+        return []
+    strange = {path.name for path in place.path.iterdir()} - _LOOKED_INTO
+    return [
+        Left(place.path / name, "not of the run", "it was not looked into")
+        for name in sorted(strange)
+    ]
