@@ -20,6 +20,7 @@ from latentdx.cli import (
     ingest,
     predict,
     pretrain,
+    privacy,
     run_command,
     sample,
     search,
@@ -38,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 BEFORE, STUDY = (demo, run_command, doctor, deidentify, ingest), (audit, pretrain, fit, evaluate)
-for command in (*BEFORE, *STUDY, diff, suggest, search, compare, predict, sample, forget):
+for command in (*BEFORE, *STUDY, diff, suggest, search, compare, predict, sample, forget, privacy):
     command.register(app)
 
 
