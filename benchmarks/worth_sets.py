@@ -140,11 +140,11 @@ def _read(name: str, collection: Collection, case: Case) -> Scans:
         table.scan_id[rows],
         _folds(patients, labels, given),
         classes,
-        collection.levels(_unlabelled(table)),
+        collection.levels(unlabelled(table)),
     )
 
 
-def _unlabelled(table: CollectionTable) -> NDArray[np.int64]:
+def unlabelled(table: CollectionTable) -> NDArray[np.int64]:
     """Rows of patients without any label who share no picture with one that has some."""
     patients = _with_twins(table.patient_or_scan(), table.content_hash)
     return np.flatnonzero(~np.isin(patients, patients[table.is_labelled]))

@@ -14,9 +14,10 @@ from latentdx import load_bundle
 from latentdx.collection.store import Collection
 from latentdx.features.kinds import KINDS
 from latentdx.study import features_choice
+from latentdx.study.beginning import first_network
 from latentdx.study.decide import parts_of_tune
 from latentdx.study.features_choice import FeaturesChosen, features_step
-from latentdx.study.learn import fit_step, fresh_network
+from latentdx.study.learn import fit_step
 from latentdx.study.pool import training_pool
 from latentdx.study.prepare import open_prepared
 from latentdx.study.reporter import Clock, Silent
@@ -45,7 +46,9 @@ def settings_of(path: Path, **more: object) -> RunSettings:
 def chosen_of(path: Path, relabel: Relabel = lambda part, number, label: label) -> FeaturesChosen:
     settings = settings_of(write_collection(path, relabel))
     prepared = open_prepared(path, settings)
-    network = fresh_network(settings, training_pool(prepared.collection, prepared.split).train)
+    network = first_network(
+        settings, training_pool(prepared.collection, prepared.split).train
+    ).network
     found = features_step(prepared, network.eval(), settings, Clock(Silent()))
     assert found is not None
     return found
@@ -78,7 +81,9 @@ def test_a_kind_that_was_given_is_not_chosen(tmp_path: Path) -> None:
     path = write_collection(tmp_path / "c")
     settings = settings_of(path).model_copy(update={"features": "latent"})
     prepared = open_prepared(path, settings)
-    network = fresh_network(settings, training_pool(prepared.collection, prepared.split).train)
+    network = first_network(
+        settings, training_pool(prepared.collection, prepared.split).train
+    ).network
     assert features_step(prepared, network, settings, Clock(Silent())) is None
     model = fit_step(prepared, network.eval(), settings, Clock(Silent()))
     assert model.kind == "latent"
@@ -98,7 +103,9 @@ def test_those_who_test_a_risk_have_not_chosen(tmp_path: Path) -> None:
 def test_with_a_risk_half_of_tune_chooses(tmp_path: Path, two_kinds: None) -> None:
     settings = settings_of(write_collection(tmp_path / "c"), risk=0.2)
     prepared = open_prepared(tmp_path / "c", settings)
-    network = fresh_network(settings, training_pool(prepared.collection, prepared.split).train)
+    network = first_network(
+        settings, training_pool(prepared.collection, prepared.split).train
+    ).network
     found = features_step(prepared, network.eval(), settings, Clock(Silent()))
     assert found is not None
     assert found.n_patients == COUNTS["tune"] // 4

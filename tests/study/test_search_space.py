@@ -8,7 +8,7 @@ from latentdx.autoencoder.family import BUILT_IN, build
 from latentdx.autoencoder.objectives.names import OBJECTIVES
 from latentdx.core.errors import StopError
 from latentdx.study import search_space
-from latentdx.study.learn import network_settings
+from latentdx.study.beginning import network_settings
 from latentdx.study.search_space import RANGES, Space, run_values, space_of
 from latentdx.study.settings import settings_from
 

@@ -49,6 +49,8 @@ FULL = {
     "sharding": "full",
     "track": ("tensorboard",),
     "modality": "ct",
+    "start": "starter",
+    "freeze": 2,
     "epochs": 3,
     "precision": "fp32",
     "classifier": "knn",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from latentdx.cli import network_options, options
+from latentdx.cli import network_options, options, transfer_options
 
 HELP = """Train an autoencoder on a collection, without labels.
 
@@ -24,6 +24,8 @@ Examples:
   latentdx pretrain collection --to encoder --objective latent-prediction --minutes 30
 
   latentdx pretrain collection --to encoder --processes 4 --track tensorboard
+
+  latentdx pretrain collection --to encoder --from other_encoder --freeze 1 --epochs 5
 """
 
 
@@ -46,9 +48,8 @@ def pretrain(
     ] = None,
     objective: network_options.ObjectiveOption = None,
     latent_dim: options.LatentOption = None,
-    start: Annotated[
-        Path | None, typer.Option("--from", help="Begin with the weights of this encoder.")
-    ] = None,
+    start: transfer_options.FromOption = None,
+    freeze: transfer_options.FreezeOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted training.")
     ] = False,
@@ -59,7 +60,7 @@ def pretrain(
     augment: Annotated[
         bool, typer.Option("--augment", help="Move, turn and mirror every scan before the loss.")
     ] = False,
-    epochs: options.EpochsOption = None,
+    epochs: transfer_options.PassesOption = None,
     minutes: Annotated[
         float | None,
         typer.Option("--minutes", help="Wall time that may be used; epochs are fitted to it."),
@@ -108,9 +109,9 @@ def pretrain(
         **{"batch_size": batch_size, "accumulate": accumulate, "learning_rate": learning_rate},
         **{"schedule": schedule, "ema": ema, "precision": precision, "sharding": sharding},
         **{"deterministic": deterministic or None, "track": tuple(track) if track else None},
-        **{"seed": seed, "augment": augment or None},
+        **{"seed": seed, "augment": augment or None, "start": start, "freeze": freeze},
     }
-    _train(collection, to, config, given, start=start, resume=resume)
+    _train(collection, to, config, given, resume=resume)
 
 
 def _train(
@@ -119,7 +120,6 @@ def _train(
     config: Path | None,
     given: dict[str, Any],
     *,
-    start: Path | None,
     resume: bool,
 ) -> None:
     from latentdx.autoencoder.engine.processes import is_first
@@ -135,10 +135,9 @@ def _train(
         values["network"] = {**before.get("network", {}), **named["network"]}
     settings = settings_from(values, config)
     if not is_first():
-        pretrain_collection(collection, to, settings, Silent(), start=start, resume=resume)
+        pretrain_collection(collection, to, settings, Silent(), resume=resume)
         return
     with ConsoleReporter() as reporter:
-        n_scans, loss = pretrain_collection(
-            collection, to, settings, reporter, start=start, resume=resume
-        )
-    typer.echo(f"{n_scans} scans, loss {loss:.4f}: {to}")
+        n_scans, loss = pretrain_collection(collection, to, settings, reporter, resume=resume)
+    how = "taken over as it is" if loss is None else f"loss {loss:.4f}"
+    typer.echo(f"{n_scans} scans, {how}: {to}")

@@ -7,7 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from latentdx.cli import decision_options, fine_tune_options, network_options, options
+from latentdx.cli import (
+    decision_options,
+    fine_tune_options,
+    network_options,
+    options,
+    transfer_options,
+)
 from latentdx.cli.errors import QUARANTINED
 
 HELP = r"""Do the whole study: read, audit, split, pretrain, fit, evaluate, report, bundle.
@@ -25,6 +31,7 @@ Examples:
 
   latentdx run scans --labels labels.csv --folds 5 --out study
   latentdx run scans --labels labels.csv --seeds 5 --out study
+  latentdx run scans --labels labels.csv --from other_encoder --epochs 5 --out study
 
   latentdx run pneumoniamnist.npz --one-scan-per-patient --labelled 50 --out study
 """
@@ -94,7 +101,9 @@ def run(
     objective: network_options.ObjectiveOption = None,
     latent_dim: options.LatentOption = None,
     modality: options.ModalityOption = None,
-    epochs: options.EpochsOption = None,
+    start: transfer_options.FromOption = None,
+    freeze: transfer_options.FreezeOption = None,
+    epochs: transfer_options.PassesOption = None,
     precision: options.PrecisionOption = None,
     classifier: Annotated[
         str | None, typer.Option("--classifier", help=options.CLASSIFIERS)
@@ -148,6 +157,7 @@ def run(
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "prevalence": prevalence, "language": language},
         **{"semi_supervised": semi_supervised, "folds": folds, "seeds": seeds},
+        **{"start": start, "freeze": freeze},
         "cnn_from_scratch": cnn_from_scratch or None,
         **{
             "gate_rate": gate_rate,

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
-from torch import Tensor, nn
-
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.reaching import reaching
 
 FineTune = Literal["none", "head", "last", "all"]
 FineTuneChoice = Literal["auto", FineTune]
@@ -31,24 +29,7 @@ def tuned_names(network: Autoencoder, which: FineTune) -> tuple[str, ...]:
     """
     if which in ("none", "head"):
         return ()
-    held = {name: each for name, each in network.named_parameters() if each.requires_grad}
-    was_training = network.training
-    network.eval()
-    with torch.enable_grad():
-        blank = torch.rand(1, *network.shape, generator=torch.Generator().manual_seed(0))
-        layers = network.layers(blank.to(network.mean.device))
-        by_layer = [_reaching(maps, held) for maps in layers]
-    network.train(was_training)
+    by_layer = reaching(network)
     before = set().union(*by_layer[:-1]) if which == "last" else set()
     wanted = set().union(*by_layer) - before
-    return tuple(name for name in held if name in wanted)
-
-
-def _reaching(maps: Tensor, held: dict[str, nn.Parameter]) -> set[str]:
-    """Names of the parameters on which maps depend."""
-    if not maps.requires_grad:
-        return set()
-    found = torch.autograd.grad(
-        maps.float().sum(), list(held.values()), allow_unused=True, retain_graph=True
-    )
-    return {name for name, gradient in zip(held, found, strict=True) if gradient is not None}
+    return tuple(name for name, _ in network.named_parameters() if name in wanted)

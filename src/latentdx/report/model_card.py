@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from latentdx.report.ancestry import transfer_section
 from latentdx.report.card import (
     BASELINE_NAMES,
     LIMITS,
@@ -55,6 +56,7 @@ def render_card(content: CardContent, bundle: Mapping[str, Any], more: str = "")
         seeds_section(content.metrics),
         _baselines(content),
         _features(content),
+        transfer_section(content.metrics),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in LIMITS),
         checklists_section(content),
         how_made(bundle),

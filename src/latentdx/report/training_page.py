@@ -53,6 +53,7 @@ class TrainingContent:
     pixels, reconstructions: float32 (M, C, *spatial) in 0..1, to be measured; the first are shown.
     seconds: of this training, or of its last piece where it was interrupted; None if not known.
     settings, provenance: name -> value.
+    begun: what is said of the weights that it began from, a sentence each.
     """
 
     name: str
@@ -66,6 +67,7 @@ class TrainingContent:
     seconds: float | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    begun: Sequence[str] = ()
 
 
 def training_page(content: TrainingContent) -> str:

@@ -11,6 +11,7 @@ from latentdx.bundle.save import AnyModel
 from latentdx.collection.tasks import TaskName
 from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.regression_model import RegressionModel
+from latentdx.report.ancestry import transfer_of
 from latentdx.study.assess import assess_step
 from latentdx.study.decide import check_choices
 from latentdx.study.drift import with_reference
@@ -77,6 +78,7 @@ def _finish_classes(
     assessment = assess_step(prepared, model, settings, clock, folds=folds, seeds=seeds)
     if chosen is not None:
         assessment.metrics["features"] = chosen.as_json()
+    assessment.metrics.update(transfer_of(pretrained.descent.ancestry))
     assessment.metrics["seconds"] = clock.seconds
     bundle = publish(folder, Made(settings, prepared, assessment), pretrained, model)
     return Finished(assessment.metrics, assessment.verdict, bundle)
@@ -98,6 +100,7 @@ def _finish_findings(
 ) -> Finished:
     model = _fit_findings(prepared, pretrained.network, settings, clock)
     assessment = assess_findings(prepared, model, settings, clock)
+    assessment.metrics.update(transfer_of(pretrained.descent.ancestry))
     assessment.metrics["seconds"] = clock.seconds
     bundle = publish_findings(folder, FindingsMade(settings, prepared, assessment), pretrained)
     return Finished(assessment.metrics, assessment.verdict, bundle)
@@ -122,6 +125,7 @@ def _finish_values(
 ) -> Finished:
     model = _fit_values(prepared, pretrained.network, settings, clock)
     told = assess_values_step(prepared, model, settings, clock)
+    told.metrics.update(transfer_of(pretrained.descent.ancestry))
     told.metrics["seconds"] = clock.seconds
     bundle = publish_values(folder, ValuesMade(settings, prepared, told), pretrained, model)
     return Finished(told.metrics, told.verdict, bundle)

@@ -21,7 +21,8 @@ from latentdx.core.hashing import hash_json
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.probe import Probe, ProbeSettings, few_label_probe
 from latentdx.features.table import Extract, extract_table
-from latentdx.study.learn import fit_settings, fresh_network, training_modalities
+from latentdx.study.beginning import first_network
+from latentdx.study.learn import fit_settings, training_modalities
 from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared, open_prepared
 from latentdx.study.settings import RunSettings
@@ -124,7 +125,7 @@ def train_member(
 
 def fresh_member(scans: ChoiceScans, settings: RunSettings) -> Autoencoder:
     """A network by name, as `latentdx pretrain` begins with it."""
-    return fresh_network(settings, as_source(scans.pool.train))
+    return first_network(settings, as_source(scans.pool.train)).network
 
 
 def _drawn(scans: LabelledScans, most: int, seed: int) -> LabelledScans:

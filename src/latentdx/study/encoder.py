@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -23,44 +25,75 @@ from latentdx.core.hashing import hash_bytes
 
 _DAMAGED = (ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 _ASKED = ("E_CONFIG", "E_SHAPE", "E_EXTRA")  # of the user, who gave another module or none
-_DESCRIPTION, _WEIGHTS = "encoder.json", "encoder.safetensors"
+DESCRIPTION, _WEIGHTS = "encoder.json", "encoder.safetensors"
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A trained network, what it has seen (pictures and patients, as hashes), where it lies."""
+    """A trained network, what it has seen (pictures and patients, as hashes), where it lies.
+
+    `seen_all`: whether nothing else was seen, by what it began from either. `sha256`: of its
+    weights (hex). `ancestry`: what it began from, a record each, the latest first.
+    """
 
     network: Autoencoder
     seen: frozenset[str]
     path: Path
+    seen_all: bool = True
+    sha256: str = ""
+    ancestry: tuple[Mapping[str, Any], ...] = ()
 
     def require_unseen(self, table: CollectionTable, split: Split) -> None:
         """Raise `LeakageError` ``E_SEEN`` where it has seen a held-out picture or patient."""
-        rows = split.rows("tune", "calibrate", "test")
-        n_seen = sum(bool(names & self.seen) for names in _names(table, rows))
-        if n_seen:
-            raise LeakageError(
-                "E_SEEN",
-                f"the encoder has seen pictures or patients of {n_seen} held-out scans",
-                fix="pretrain it on this collection with the same seed, or on other patients",
-                path=self.path,
-            )
+        require_unseen(self.seen, table, split, self.path)
 
 
-def save_encoder(path: Path, network: Autoencoder, table: CollectionTable, split: Split) -> None:
+@dataclass(frozen=True)
+class Descent:
+    """What an encoder has from those before it: what they have seen, and their records."""
+
+    seen: frozenset[str] = frozenset()
+    seen_all: bool = True
+    ancestry: tuple[Mapping[str, Any], ...] = ()
+
+
+def require_unseen(
+    seen: frozenset[str], table: CollectionTable, split: Split, path: Path | None
+) -> None:
+    """Raise `LeakageError` ``E_SEEN`` where held-out pictures or patients are among the `seen`."""
+    rows = split.rows("tune", "calibrate", "test")
+    n_seen = sum(bool(names & seen) for names in _names(table, rows))
+    if n_seen:
+        raise LeakageError(
+            "E_SEEN",
+            f"the encoder has seen pictures or patients of {n_seen} held-out scans",
+            fix="pretrain it on this collection with the same seed, or on other patients",
+            path=path,
+        )
+
+
+def save_encoder(
+    path: Path,
+    network: Autoencoder,
+    table: CollectionTable,
+    split: Split,
+    descent: Descent = Descent(),
+) -> None:
     """Write the folder; the description last, so that a folder without one is not finished."""
     path.mkdir(parents=True, exist_ok=True)
     weights = encoder_bytes(network)
     write_atomic(path / _WEIGHTS, weights)
-    seen = set().union(*_names(table, split.rows("train", "pretrain")))
+    seen = descent.seen.union(*_names(table, split.rows("train", "pretrain")))
     write_json(
-        path / _DESCRIPTION,
+        path / DESCRIPTION,
         {
             "format": "latentdx-encoder",
             "name": name_of(network),
             "settings": network.settings(),
             "sha256": hash_bytes(weights),
             "seen": sorted(seen),
+            "seen_all": descent.seen_all,
+            "ancestry": [dict(each) for each in descent.ancestry],
         },
     )
 
@@ -72,7 +105,7 @@ def load_encoder(path: Path, autoencoder: nn.Module | None = None) -> Encoder:
     it is missing, ``E_SHAPE`` where it is another one.
     """
     try:
-        told = json.loads((path / _DESCRIPTION).read_text())
+        told = json.loads((path / DESCRIPTION).read_text())
         weights = (path / _WEIGHTS).read_bytes()
         if hash_bytes(weights) != told["sha256"]:
             raise ValueError
@@ -83,7 +116,10 @@ def load_encoder(path: Path, autoencoder: nn.Module | None = None) -> Encoder:
         else:
             network.load_state_dict(tensors)
         network.eval()
-        return Encoder(network, seen, path)
+        seen_all, ancestry = told.get("seen_all", True), told.get("ancestry", [])
+        if not (isinstance(seen_all, bool) and all(isinstance(each, dict) for each in ancestry)):
+            raise TypeError
+        return Encoder(network, seen, path, seen_all, told["sha256"], tuple(ancestry))
     except StopError as error:
         if error.code in _ASKED:
             raise StopError(error.code, error.found, fix=error.fix, path=path) from None

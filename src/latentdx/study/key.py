@@ -10,6 +10,7 @@ from latentdx.autoencoder.own_module import fingerprint
 from latentdx.core.hashing import hash_json
 from latentdx.core.version import VERSION
 from latentdx.features.covariate_values import columns_of
+from latentdx.study.ancestor import load_ancestor
 from latentdx.study.prepare import Prepared
 from latentdx.study.settings import RunSettings
 
@@ -20,4 +21,6 @@ def study_key(settings: RunSettings, prepared: Prepared, module: nn.Module | Non
     facts: list[Any] = [VERSION, values, prepared.table.fingerprint(), prepared.split.hash]
     if prepared.covariates is not None:
         facts.append(columns_of(prepared.table, prepared.covariates.names))
+    if settings.start is not None:
+        facts.append(load_ancestor(settings.start, module).sha256)
     return hash_json(facts if module is None else [*facts, fingerprint(module)])

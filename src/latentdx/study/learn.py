@@ -8,27 +8,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import nn
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch
-from latentdx.autoencoder.engine.data import Source, as_source
-from latentdx.autoencoder.engine.fit import pretrain
+from latentdx.autoencoder.engine.data import as_source
+from latentdx.autoencoder.engine.fit import Pool, pretrain
 from latentdx.autoencoder.engine.health import health_notes
 from latentdx.autoencoder.engine.processes import is_first
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.tracking import tracked
 from latentdx.autoencoder.engine.watch import Watch
-from latentdx.autoencoder.family import network_for
+from latentdx.autoencoder.transfer import kept
 from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.augment import GEOMETRIC, AugmentSettings
 from latentdx.collection.augment_presets import views_for
 from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.tasks import TaskName
-from latentdx.core.errors import StopError
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_bytes, hash_json
 from latentdx.core.seeds import derive_seed
@@ -44,9 +42,13 @@ from latentdx.diagnosis.views import Viewed
 from latentdx.features.extract import embed
 from latentdx.features.kinds import FeatureKind
 from latentdx.features.table import Extract
+from latentdx.report.ancestry import ancestry_sentences
 from latentdx.scans.policy import Policy
+from latentdx.study.ancestor import load_ancestor
+from latentdx.study.beginning import Beginning, first_network, settle
 from latentdx.study.curve import Curve
 from latentdx.study.decide import decide_by, notes_of
+from latentdx.study.encoder import Descent
 from latentdx.study.fine_tuning import fine_tuned
 from latentdx.study.folder import RunFolder
 from latentdx.study.pool import training_pool
@@ -55,15 +57,21 @@ from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
 from latentdx.study.unlabelled import MOST, MOST_FOR_SCALE, unlabelled_table
 
+_PLACES = {"source", "labels", "unlabelled", "start"}
+
 
 @dataclass(frozen=True)
 class Pretrained:
-    """The encoder, how it came to be, on how many scans; `module`: a user's own, as given."""
+    """The encoder, how it came to be, on how many scans; `module`: a user's own, as given.
+
+    `descent`: what it has from the weights that it began from.
+    """
 
     network: Autoencoder
     history: Sequence[Epoch]
     n_scans: int
     module: nn.Module | None = None
+    descent: Descent = Descent()  # noqa: RUF009 - frozen
 
 
 def head_settings(settings: RunSettings, task: TaskName = "classes") -> HeadSettings:
@@ -84,24 +92,44 @@ def pretrain_step(
     folder: RunFolder,
     clock: Clock,
     *,
-    start: Autoencoder | None = None,
     autoencoder: nn.Module | None = None,
 ) -> Pretrained:
     """Train the autoencoder on train and pretrain scans; no scan of a held-out part is in them.
 
-    `start`: an encoder whose weights are the first ones; `StopError` ``E_SHAPE`` if they differ.
-    `autoencoder`: a user's own module, of which a copy is trained; see `network_for`.
+    It begins from weights that were learned elsewhere where the settings say so. `autoencoder`: a
+    user's own module, of which a copy is trained. Raises the errors of `first_network` and, where
+    the other weights have seen a held-out scan, `LeakageError` ``E_SEEN``.
     """
-    clock.step("pretrain", "Training the autoencoder without labels")
+    if settings.start is not None:
+        load_ancestor(settings.start, autoencoder).require_unseen(prepared.table, prepared.split)
+    text = "Training the autoencoder" if settings.epochs != 0 else "Taking over the autoencoder"
+    clock.step("pretrain", f"{text} without labels")
     pool = training_pool(prepared.collection, prepared.split)
-    network = fresh_network(settings, as_source(pool.train), autoencoder)
-    if start is not None:
-        _take_over(network, start)
+    begun = first_network(settings, as_source(pool.train), autoencoder)
+    for sentence in ancestry_sentences(begun.descent.ancestry):
+        clock.note(sentence)
+    history = _trained(begun, pool, prepared, settings, folder, clock)
+    return Pretrained(begun.network, history, len(pool.train), autoencoder, begun.descent)
+
+
+def _trained(
+    begun: Beginning,
+    pool: Pool,
+    prepared: Prepared,
+    settings: RunSettings,
+    folder: RunFolder,
+    clock: Clock,
+) -> Sequence[Epoch]:
+    network = begun.network
+    if settings.epochs == 0:
+        settle(network, as_source(pool.train), seed=settings.seed)
+        return ()
     fit = fit_settings(settings, training_modalities(prepared))
     first = hash_bytes(encoder_bytes(network))
-    key = hash_json([prepared.split.hash, network.settings(), settings.seed, repr(fit), first])
+    facts = [prepared.split.hash, network.settings(), settings.seed, repr(fit), first]
+    key = hash_json([*facts, settings.freeze])
     checkpoints = _checkpoints(folder.checkpoints, key)
-    with _watched(settings, folder, clock) as watch:
+    with _watched(settings, folder, clock) as watch, kept(network, settings.freeze):
         history = pretrain(
             network,
             pool,
@@ -112,28 +140,14 @@ def pretrain_step(
         )
     for note in health_notes(history):
         clock.note(note)
-    return Pretrained(network, history, len(pool.train), autoencoder)
-
-
-def fresh_network(
-    settings: RunSettings, scans: Source, autoencoder: nn.Module | None = None
-) -> Autoencoder:
-    """With first weights, and the statistics of the scans that it is to learn from."""
-    network = network_for(
-        settings.autoencoder if autoencoder is None else autoencoder,
-        network_settings(settings, scans.shape),
-        seed=settings.seed,
-    )
-    if len(scans):
-        network.set_normalisation(*scans.moments())
-    return network
+    return history
 
 
 @contextmanager
 def _watched(settings: RunSettings, folder: RunFolder, clock: Clock) -> Iterator[Watch]:
     """Progress with the loss curve for the reporter, and the trackers asked for."""
     curve = Curve()
-    facts = settings.model_dump(mode="json", exclude={"source", "labels", "unlabelled"})
+    facts = settings.model_dump(mode="json", exclude=_PLACES)
     with tracked(settings.track if is_first() else (), folder.tracking, facts) as tell:
 
         def ended(number: int, epoch: Epoch) -> None:
@@ -180,14 +194,6 @@ def _augmentation(settings: RunSettings) -> AugmentSettings | None:
     if not settings.augment:
         return None
     return GEOMETRIC if settings.flip else replace(GEOMETRIC, flip=0.0)
-
-
-def network_settings(settings: RunSettings, shape: tuple[int, ...]) -> dict[str, Any]:
-    """The arguments that build the run's network for scans (C, *size)."""
-    found: dict[str, Any] = {"channels": shape[0], "size": list(shape[1:])}
-    if settings.latent_dim is not None:
-        found["latent_dim"] = settings.latent_dim
-    return {**found, **settings.network}
 
 
 def fit_step(
@@ -263,15 +269,6 @@ def gate_of(
 def policy_of(prepared: Prepared) -> Policy:
     """How the files of the scans were read."""
     return Policy.from_json(prepared.collection.info.get("policy", {}))
-
-
-def _take_over(network: Autoencoder, before: Autoencoder) -> None:
-    """Take over the weights of another encoder."""
-    try:
-        network.load_state_dict(before.state_dict())
-    except RuntimeError:
-        fix = "use the same --autoencoder on scans of the same size"
-        raise StopError("E_SHAPE", "the encoder to start from has other shapes", fix=fix) from None
 
 
 def _checkpoints(path: Path, key: str) -> Path:

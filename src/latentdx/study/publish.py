@@ -30,6 +30,7 @@ from latentdx.report.language import in_language
 from latentdx.report.model_card import render_card
 from latentdx.report.page import render
 from latentdx.report.shortcut_card import shortcut_section
+from latentdx.study.ancestor import told_place
 from latentdx.study.assess import Assessment
 from latentdx.study.folder import FOLD_PREDICTIONS, RunFolder
 from latentdx.study.learn import Pretrained, history_rows
@@ -114,6 +115,7 @@ def shown_settings(settings: RunSettings) -> dict[str, Any]:
     values = settings.model_dump(mode="json", exclude={"unlabelled"})
     for name in ("source", "labels"):
         values[name] = values[name] and Path(values[name]).name
+    values["start"] = told_place(settings.start)
     return {name: value for name, value in values.items() if value not in (None, {}, [])}
 
 
@@ -143,7 +145,7 @@ def _part_counts(prepared: Prepared) -> dict[str, dict[str, tuple[int, int]]]:
 
 def provenance_of(prepared: Prepared, pretrained: Pretrained) -> dict[str, str]:
     """Versions, processor, and what the encoder was made from."""
-    device = best_device()
+    device, begun = best_device(), pretrained.descent.ancestry
     name = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
     return {
         "latentdx": VERSION,
@@ -154,6 +156,7 @@ def provenance_of(prepared: Prepared, pretrained: Pretrained) -> dict[str, str]:
         "collection": prepared.table.fingerprint(),
         "split": prepared.split.hash,
         "scans for pretraining": str(pretrained.n_scans),
+        **({"began from": begun[0]["sha256"]} if begun else {}),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from latentdx.autoencoder.engine.checkpoint import CheckpointFolder
 from latentdx.autoencoder.family import OWN
 from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_file
+from latentdx.study.ancestor import begun
+from latentdx.study.ancestor_check import check_ancestor, with_ancestor
 from latentdx.study.by_task import WORK, check_work
 from latentdx.study.decide import check_pool
 from latentdx.study.folder import FOLD_PREDICTIONS, RunFolder
@@ -57,7 +60,8 @@ def run_study(
 
     Called again after an interruption it goes on where it stopped, and ends with the same
     numbers; called again after the end it returns what is there. Raises `StopError`,
-    `LeakageError` (test shares patients or pictures with other parts) and `IntegrityError`.
+    `LeakageError` (test shares patients or pictures with other parts, or with what it begins
+    from) and `IntegrityError`.
 
     Examples
     --------
@@ -68,10 +72,12 @@ def run_study(
     """
     if autoencoder is not None:
         settings = settings.model_copy(update={"autoencoder": OWN})
+    settings = begun(settings, autoencoder)
     folder, clock = RunFolder(Path(out)), Clock(reporter or Silent())
     check_pool(settings)  # before the scans are read: it takes none to know
     folder.check(settings)
-    prepared = prepare(settings, folder, clock, check_work)
+    prepared = prepare(settings, folder, clock, partial(_check, autoencoder))
+    prepared = with_ancestor(prepared, settings, folder, autoencoder)
     key = study_key(settings, prepared, autoencoder)
     if (finished := _finished(folder, key, settings)) is not None:
         clock.stop()
@@ -84,6 +90,11 @@ def run_study(
     facts = {"verdict": done.verdict, "bundle": done.bundle, "seconds": dict(clock.seconds)}
     _finish(folder, key, facts, done.metrics)
     return _result(folder, facts, prepared)
+
+
+def _check(autoencoder: nn.Module | None, prepared: Prepared, settings: RunSettings) -> None:
+    check_work(prepared, settings)
+    check_ancestor(prepared, settings, autoencoder)
 
 
 def _finish(folder: RunFolder, key: str, facts: dict[str, Any], metrics: dict[str, Any]) -> None:

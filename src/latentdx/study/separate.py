@@ -14,6 +14,9 @@ from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split import Split
 from latentdx.collection.store import Collection
 from latentdx.core.errors import StopError
+from latentdx.report.ancestry import ancestry_sentences
+from latentdx.report.card import markdown
+from latentdx.study.ancestor import begun
 from latentdx.study.by_task import WORK
 from latentdx.study.encoder import load_encoder, save_encoder
 from latentdx.study.folder import RunFolder
@@ -35,41 +38,42 @@ not a medical device.
 """
 
 
-def pretrain_collection(  # noqa: PLR0913 - one argument an option of the command
+def pretrain_collection(
     collection: Path,
     to: Path,
     settings: RunSettings,
     reporter: Reporter,
     *,
-    start: Path | None = None,
     resume: bool = False,
     autoencoder: nn.Module | None = None,
-) -> tuple[int, float]:
+) -> tuple[int, float | None]:
     """Train an encoder and save it at `to`; returns the number of scans and the last loss.
+
+    There is no loss where it was taken over as it is (``epochs`` 0).
 
     ``report.html`` beside it shows how it learned.
 
     `autoencoder`: a module of your own instead of one by name; `fit_collection` needs it again.
 
     Raises `StopError` ``E_DESTINATION`` where `to` holds a training and `resume` was not asked
-    for, and the errors of `split_by_patient` and `pretrain`.
+    for, and the errors of `begun`, `split_by_patient` and `pretrain_step`.
     """
     if to.exists() and not to.is_dir():
         raise StopError("E_DESTINATION", "is a file", fix="choose another --to", path=to)
     if is_first() and to.exists() and any(to.iterdir()) and not resume:
         fix = "give --resume to go on, or choose another --to"
         raise StopError("E_DESTINATION", "something lies there", fix=fix, path=to)
-    prepared = _prepared(collection, settings)
     if autoencoder is not None:
         settings = settings.model_copy(update={"autoencoder": OWN})
-    before = None if start is None else load_encoder(start, autoencoder).network
+    settings = begun(settings, autoencoder)
+    prepared = _prepared(collection, settings)
     folder, clock = RunFolder(to), Clock(reporter)
-    done = pretrain_step(prepared, settings, folder, clock, start=before, autoencoder=autoencoder)
+    done = pretrain_step(prepared, settings, folder, clock, autoencoder=autoencoder)
     if is_first():
-        save_encoder(to, done.network, prepared.table, prepared.split)
+        save_encoder(to, done.network, prepared.table, prepared.split, done.descent)
         clock.step("report", "Writing the report of the training")
         write_training_report(to, TrainingMade(settings, prepared, done), clock.seconds)
-    return done.n_scans, done.history[-1].loss
+    return done.n_scans, done.history[-1].loss if done.history else None
 
 
 def fit_collection(
@@ -95,12 +99,16 @@ def fit_collection(
         raise StopError("E_SIZE", text, fix="ingest again with --size", path=collection)
     work = WORK[prepared.task]
     work.check(prepared, settings)
-    model = work.fit(prepared, found.network, settings, Clock(reporter))
+    clock = Clock(reporter)
+    begun_from = ancestry_sentences(found.ancestry)
+    for sentence in begun_from:
+        clock.note(sentence)
+    model = work.fit(prepared, found.network, settings, clock)
     counts = {name: count for name, count in prepared.split.counts().items() if count}
     return save_bundle(
         model,
         to,
-        card=_CARD,
+        card=_CARD + "".join(f"\n{markdown(each)}\n" for each in begun_from),
         split_hash=prepared.split.hash,
         counts=counts,
         seed=settings.seed,

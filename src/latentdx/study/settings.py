@@ -81,7 +81,9 @@ class RunSettings(BaseModel):
     objectives: dict[str, float] = Field(default_factory=dict)
     augment: bool = False
     modality: ModalityChoice = "auto"
-    epochs: int | None = Field(default=None, ge=1)
+    start: str | None = None
+    freeze: int = Field(default=0, ge=0)
+    epochs: int | None = Field(default=None, ge=0)
     batch_size: int = Field(default=64, ge=8)
     accumulate: int = Field(default=1, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)

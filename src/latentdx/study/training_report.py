@@ -15,6 +15,7 @@ from latentdx.collection.labelled import ordered_rows
 from latentdx.core.files import write_atomic
 from latentdx.core.seeds import numpy_generator
 from latentdx.features.extract import reconstruct
+from latentdx.report.ancestry import ancestry_sentences
 from latentdx.study.learn import Pretrained
 from latentdx.study.prepare import Prepared
 from latentdx.study.settings import RunSettings
@@ -68,6 +69,7 @@ def content_of(made: TrainingMade, seconds: float | None) -> TrainingContent:
         seconds=seconds,
         settings=shown_settings(made.settings),
         provenance=provenance_of(prepared, pretrained),
+        begun=ancestry_sentences(pretrained.descent.ancestry),
     )
 
 

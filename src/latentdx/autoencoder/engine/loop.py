@@ -26,6 +26,7 @@ from latentdx.autoencoder.engine.processes import Processes, whole
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.snapshot import restore, snapshot
 from latentdx.autoencoder.engine.watch import Progress, Watch
+from latentdx.autoencoder.transfer import train_mode
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed
 
@@ -80,7 +81,7 @@ class Training:
     def train_epoch(self) -> None:
         """One pass over the scans in drawn order, from where it was left, then ``tune``."""
         epoch, plan = len(self.history), self.plan
-        self.network.train()
+        train_mode(self.network)
         begun, first = time.perf_counter(), self.done
         batches = self._batches(epoch)
         recent: list[Tensor] = []

@@ -1,0 +1,56 @@
+"""Before anything is learned: have the weights to begin from seen what is held out?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import nn
+
+from latentdx.collection.audit import Audit, Finding
+from latentdx.core.files import write_json
+from latentdx.study.ancestor import load_ancestor
+from latentdx.study.folder import RunFolder
+from latentdx.study.folds import splits_of
+from latentdx.study.prepare import Prepared
+from latentdx.study.settings import RunSettings
+
+KNOWN, UNKNOWN = "ancestor", "ancestor-unknown"
+
+
+def check_ancestor(
+    prepared: Prepared, settings: RunSettings, autoencoder: nn.Module | None = None
+) -> None:
+    """Raise `LeakageError` ``E_SEEN`` where held-out scans, of any fold, are known to be seen."""
+    if settings.start is None:
+        return
+    ancestor = load_ancestor(settings.start, autoencoder)
+    folds = () if settings.folds is None else splits_of(prepared, settings)
+    for split in (prepared.split, *folds):
+        ancestor.require_unseen(prepared.table, split)
+
+
+def with_ancestor(
+    prepared: Prepared,
+    settings: RunSettings,
+    folder: RunFolder,
+    autoencoder: nn.Module | None = None,
+) -> Prepared:
+    """The audit, in ``audit.json`` too, with what is known of the scans that it begins from."""
+    if settings.start is None:
+        return prepared
+    ancestor = load_ancestor(settings.start, autoencoder)
+    if ancestor.seen_all:
+        text = (
+            f"the encoder begins from {ancestor.told}, which has seen no held-out scan, as far as "
+            "equal pictures and the same pseudonyms tell"
+        )
+        finding = Finding(KNOWN, "info", 0, text)
+    else:
+        text = (
+            f"the encoder begins from {ancestor.told}, of which it is not recorded what it learned "
+            "from: if held-out scans or patients were among it, the scores are too good"
+        )
+        finding = Finding(UNKNOWN, "warning", 1, text)
+    audit = Audit((*prepared.audit.findings, finding))
+    write_json(folder.root / "audit.json", audit.as_json())
+    return replace(prepared, audit=audit)
