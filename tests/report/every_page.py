@@ -10,7 +10,7 @@ import test_doctor_page
 import test_findings_report
 import test_training_page
 import test_value_report
-from made_folds import AS_ASKED, folds_of, seeds_of
+from made_folds import AS_ASKED, folds_of, left_out_of, seeds_of
 from report_content import FEATURES, binary_content, five, three_class_content
 
 from latentdx.report.choice_page import compare_page
@@ -18,6 +18,7 @@ from latentdx.report.doctor_page import doctor_page
 from latentdx.report.findings_page import render_findings
 from latentdx.report.folds import folds_told
 from latentdx.report.language import in_language
+from latentdx.report.left_out import left_out_told
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.page import render
 from latentdx.report.predictions import Predictions
@@ -72,6 +73,7 @@ def full_binary():
     }
     metrics |= {"strata": strata, "drift": drift, "shortcuts": shortcuts}
     metrics["folds"] = folds_told(folds_of(made), 0, **AS_ASKED)
+    metrics["left_out"] = left_out_told(*left_out_of(made), 0)
     simpler = {
         name: Predictions(made.labels, patients, table, table.argmax(axis=1))
         for name, table in made.rivals.items()

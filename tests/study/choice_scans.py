@@ -20,9 +20,16 @@ Relabel = Callable[[str, int, str], str | None]
 
 
 def write_collection(
-    path: Path, relabel: Relabel = lambda part, number, label: label, *, blank: tuple[str, ...] = ()
+    path: Path,
+    relabel: Relabel = lambda part, number, label: label,
+    *,
+    blank: tuple[str, ...] = (),
+    site: Callable[[int], str | None] = lambda number: None,
 ) -> Path:
-    """Scans of all parts, two a patient; those of the parts named `blank` are all alike."""
+    """Scans of all parts, two a patient; those of the parts named `blank` are all alike.
+
+    `site`: of the patient of this number in a part.
+    """
     collection = Collection.create(path, SIDE, 1)
     rows = []
     for part, count in {**COUNTS, "": UNLABELLED}.items():
@@ -41,6 +48,7 @@ def write_collection(
                     digest,
                     patient=f"{part or 'more'}-{number // 2}",
                     label=label,
+                    site=site(number // 2),
                     given_part=part or None,
                     pretrain_only=not part,
                     native_shape=(SIDE, SIDE),

@@ -33,6 +33,7 @@ FULL = {
     "unit": "years",
     "folds": 4,
     "seeds": 3,
+    "leave_out": "site",
     "overlap": "drop",
     "strict": True,
     "autoencoder": "convolutional",

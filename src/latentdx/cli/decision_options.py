@@ -88,6 +88,15 @@ SeedsOption = Annotated[
         max=20,
     ),
 ]
+LeaveOutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--leave-out",
+        help="Test each value of this column, such as site, by a model made anew without any scan "
+        "of it: what to expect at a place that the model has never seen. Any column of the table. "
+        "Takes about one run more for each. Classes and grades.",
+    ),
+]
 LanguageOption = Annotated[
     str | None,
     typer.Option("--language", help="Of the report: en (default) or zh. Files of data stay as is."),

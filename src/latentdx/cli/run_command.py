@@ -32,6 +32,7 @@ Examples:
   latentdx run scans --labels labels.csv --folds 5 --out study
   latentdx run scans --labels labels.csv --seeds 5 --out study
   latentdx run scans --labels labels.csv --from other_encoder --epochs 5 --out study
+  latentdx run scans --labels labels.csv --leave-out site --out study
 
   latentdx run pneumoniamnist.npz --one-scan-per-patient --labelled 50 --out study
 """
@@ -96,6 +97,7 @@ def run(
     ] = None,
     folds: decision_options.FoldsOption = None,
     seeds: decision_options.SeedsOption = None,
+    leave_out: decision_options.LeaveOutOption = None,
     strict: options.StrictFlag = False,
     autoencoder: options.AutoencoderOption = None,
     objective: network_options.ObjectiveOption = None,
@@ -158,6 +160,7 @@ def run(
         **{"risk": risk, "target": target, "prevalence": prevalence, "language": language},
         **{"semi_supervised": semi_supervised, "folds": folds, "seeds": seeds},
         **{"start": start, "freeze": freeze},
+        "leave_out": leave_out,
         "cnn_from_scratch": cnn_from_scratch or None,
         **{
             "gate_rate": gate_rate,

@@ -31,7 +31,9 @@ def summary(metrics: dict[str, Any], verdict: str) -> str:
     if others:
         lines.append("AUROC of the baselines and of the control:")
     lines += [f"  {name:<20}{_number(found['auroc'])}" for name, found in others.items()]
-    return "\n".join([*lines, *_of_drift(metrics), verdict, *_of_folds(metrics)])
+    return "\n".join(
+        [*lines, *_of_drift(metrics), verdict, *_of_folds(metrics), *_of_left_out(metrics)]
+    )
 
 
 def _of_folds(metrics: dict[str, Any]) -> list[str]:
@@ -52,6 +54,16 @@ def _of_folds(metrics: dict[str, Any]) -> list[str]:
     if spread is not None:
         lines.append(f"  {'auroc of folds':<20}{spread['least']:.3f} to {spread['greatest']:.3f}")
     return [*lines, folds["verdict"]]
+
+
+def _of_left_out(metrics: dict[str, Any]) -> list[str]:
+    """Of each place by a model that has never seen it, and what that loses."""
+    told = metrics.get("left_out")
+    if told is None:
+        return []
+    lines = [f"AUROC at each value of {told['column']}, by a model without it:"]
+    lines += [f"  {one['name']:<20}{_number(one['metrics']['auroc'])}" for one in told["each"]]
+    return [*lines, told["verdict"]]
 
 
 def _of_decisions(metrics: dict[str, Any], verdict: str) -> str:

@@ -49,12 +49,26 @@ def split_into_folds(
     253
     """
     units = unit_ids(table, near)
-    closed = np.isin(units, units[table.is_labelled & (table.given_part == "test")])
+    closed = closed_rows(table, units)
     fold = folds_of(table, units, table.is_labelled & ~closed, n_folds, seed=seed)
     return [
-        _split(table, fold == number, closed, derive_seed(seed, "fold", number), labelled, near)
+        split_testing(
+            table,
+            fold == number,
+            closed,
+            seed=derive_seed(seed, "fold", number),
+            labelled=labelled,
+            near=near,
+        )
         for number in range(n_folds)
     ]
+
+
+def closed_rows(table: CollectionTable, units: Ints) -> NDArray[np.bool_]:
+    """Scans of a test part that the source gives, and others of their `units`."""
+    given = table.is_labelled & (table.given_part == "test")
+    found: NDArray[np.bool_] = np.isin(units, units[given])
+    return found
 
 
 def folds_of(
@@ -97,14 +111,16 @@ def _held(pairs: list[tuple[int, str]]) -> dict[str, set[int]]:
     return found
 
 
-def _split(
+def split_testing(
     table: CollectionTable,
     tested: NDArray[np.bool_],
     closed: NDArray[np.bool_],
+    *,
     seed: int,
     labelled: int | None,
     near: Pairs | None,
 ) -> Split:
+    """The split of which the scans `tested` are ``test``; those `closed` are ``excluded``."""
     given = np.where(table.is_labelled, "", table.given_part)
     seen = replace(
         table,

@@ -31,6 +31,7 @@ class Fold:
     facts: what was chosen in it: ``parts`` (scans by part), ``features``, ``strength``,
         ``calibration``, ``threshold``.
     header, rows: of ``predictions.csv`` as its run would have written it.
+    scan_ids: of the N test scans.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Fold:
     facts: Mapping[str, Any] = field(default_factory=dict)
     header: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    scan_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

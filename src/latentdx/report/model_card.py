@@ -29,6 +29,7 @@ from latentdx.report.card import (
 from latentdx.report.checklist_text import checklists_section
 from latentdx.report.findings_content import CardContent
 from latentdx.report.fold_card import folds_section
+from latentdx.report.left_out_page import left_out_section
 from latentdx.report.seed_page import seeds_section
 
 _HUB_TYPES = {"auroc": "roc_auc", "accuracy": "accuracy", "brier": "brier_score", "f1": "f1"}
@@ -54,6 +55,7 @@ def render_card(content: CardContent, bundle: Mapping[str, Any], more: str = "")
         more,
         folds_section(content.metrics),
         seeds_section(content.metrics),
+        left_out_section(content.metrics),
         _baselines(content),
         _features(content),
         transfer_section(content.metrics),

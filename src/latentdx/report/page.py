@@ -31,6 +31,7 @@ from latentdx.report.decision_figure import decision_curve
 from latentdx.report.drift_words import drift_rows, drift_sentences
 from latentdx.report.fold_page import fold_columns, fold_figure, fold_rows
 from latentdx.report.further_words import further_titles
+from latentdx.report.left_out_page import HEADS, left_out_figure, left_out_rows
 from latentdx.report.pictures import Triple, brightest, triple
 from latentdx.report.seed_page import seed_figure, seed_leads, seed_rows
 from latentdx.report.split_control import split_sentence
@@ -129,6 +130,8 @@ def render(content: ReportContent) -> str:
         seed_rows=seed_rows(content.metrics),
         seed_leads=seed_leads(content.metrics),
         split_words=split_sentence(field_of(content.metrics, "controls") or {}),
+        left_out_heads=HEADS,
+        left_out_rows=left_out_rows(content.metrics),
         drift_rows=drift_rows,
         drift_sentences=drift_sentences,
         alike_of=partial(alike_of, content),
@@ -207,6 +210,7 @@ def _figures(content: ReportContent, compared: Sequence[Compared]) -> dict[str, 
         "benefit": decision_curve(field_of(content.metrics, "decision_curve"), classes[-1]),
         "folds": fold_figure(content.metrics),
         "seeds": seed_figure(content.metrics),
+        "left-out": left_out_figure(content.metrics),
         "map": figures.embedding_map(content.map_points, content.map_labels, classes),
         "training": figures.training(content.history),
     }

@@ -23,6 +23,7 @@ from latentdx.report.equal_label import equal_label_warnings, scores_at_equal_la
 from latentdx.report.evaluate import TestResult, evaluate_test, reconstruction
 from latentdx.report.fold import Fold
 from latentdx.report.folds import fold_warnings, folds_told
+from latentdx.report.left_out import Known, LeftOut, left_out_told, left_out_warnings
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.predictions import Predictions, as_json
 from latentdx.report.scratch_rival import SCRATCH
@@ -35,6 +36,7 @@ from latentdx.study.decide import aim_for, notes_of
 from latentdx.study.failures import Result, tell_failures
 from latentdx.study.gains import COVARIATES, FINE_TUNING, gain_sentence
 from latentdx.study.learn import head_settings
+from latentdx.study.places import unseen_notes
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.scratch import scratch_step
@@ -57,6 +59,7 @@ class Assessment:
     decided: tuple[str, ...] = ()
     strata: Strata | None = None
     folds: tuple[Fold, ...] = ()
+    left_out: LeftOut | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def score_step(
     return Scored(scans, groups, result, *_rivals(prepared, model, scans, settings, clock))
 
 
-def assess_step(
+def assess_step(  # noqa: PLR0913 - each a comparison of its own
     prepared: Prepared,
     model: DiagnosticModel,
     settings: RunSettings,
@@ -94,11 +97,12 @@ def assess_step(
     *,
     folds: tuple[Fold, ...] = (),
     seeds: tuple[Fold, ...] = (),
+    left_out: LeftOut | None = None,
 ) -> Assessment:
     """Score the model and everything it is compared with on the same test scans.
 
     `folds`: of a cross-validation beside it, told in ``folds`` and in the warnings; `seeds`: models
-    of other seeds, told in ``seeds``.
+    of other seeds, told in ``seeds``; `left_out`: models without a place, told in ``left_out``.
     """
     scored = score_step(prepared, model, settings, clock)
     scans, groups, result, rivals = scored.scans, scored.groups, scored.result, scored.rivals
@@ -147,9 +151,16 @@ def assess_step(
         metrics["seeds"] = seeds_told(result.predictions, rivals, seeds, settings.seed)
         metrics["warnings"] += seed_warnings(metrics["seeds"])
         decided = (*decided, seeds_sentence(metrics["seeds"]))
+    if left_out is not None:
+        known = Known.of(folds) if folds else Known.of_test(result)
+        metrics["left_out"] = left_out_told(left_out, known, settings.seed)
+        metrics["warnings"] += left_out_warnings(metrics["left_out"])
+    metrics["warnings"] += unseen_notes(prepared, settings)
     sentence = verdict(result.predictions, rivals, settings.seed, counted)
     threshold = model.head.threshold
-    return Assessment(result, rivals, metrics, sentence, threshold, decided, strata, folds)
+    return Assessment(
+        result, rivals, metrics, sentence, threshold, decided, strata, folds, left_out
+    )
 
 
 def tell_covariates(

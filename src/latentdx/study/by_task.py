@@ -22,6 +22,7 @@ from latentdx.study.findings_publish import FindingsMade, publish_findings
 from latentdx.study.folder import RunFolder
 from latentdx.study.folds import check_folds, folds_step
 from latentdx.study.learn import Pretrained
+from latentdx.study.left_out import check_left_out, left_out_step
 from latentdx.study.prepare import Prepared
 from latentdx.study.publish import Made, publish
 from latentdx.study.regression_assess import assess_values_step
@@ -75,7 +76,10 @@ def _finish_classes(
     model = with_reference(model, prepared, settings.seed)
     folds = folds_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
     seeds = seeds_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
-    assessment = assess_step(prepared, model, settings, clock, folds=folds, seeds=seeds)
+    left_out = left_out_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
+    assessment = assess_step(
+        prepared, model, settings, clock, folds=folds, seeds=seeds, left_out=left_out
+    )
     if chosen is not None:
         assessment.metrics["features"] = chosen.as_json()
     assessment.metrics.update(transfer_of(pretrained.descent.ancestry))
@@ -143,4 +147,5 @@ def check_work(prepared: Prepared, settings: RunSettings) -> None:
     """Refuse, before anything is trained, what the task of these scans cannot do with them."""
     check_folds(prepared, settings)
     check_seeds(prepared, settings)
+    check_left_out(prepared, settings)
     WORK[prepared.task].check(prepared, settings)

@@ -27,6 +27,7 @@ def write_fold(path: Path, fold: Fold, key: str) -> None:
         "facts": dict(fold.facts),
         "header": list(fold.header),
         "rows": [list(row) for row in fold.rows],
+        "scan_ids": list(fold.scan_ids),
         "patients": fold.predictions.patients.tolist(),
         "ordered": fold.predictions.ordered,
         "rivals": list(fold.rivals),
@@ -56,6 +57,7 @@ def read_fold(path: Path, key: str) -> Fold | None:
             told["facts"],
             tuple(told["header"]),
             tuple(tuple(row) for row in told["rows"]),
+            tuple(told["scan_ids"]),
         )
     except (OSError, SafetensorError, ValueError, LookupError, TypeError):
         return None

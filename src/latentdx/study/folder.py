@@ -15,11 +15,13 @@ from latentdx.core.files import write_atomic
 from latentdx.study.settings import RunSettings, read_toml, settings_from
 
 FOLD_PREDICTIONS = "fold-predictions.csv"
+LEFT_OUT_PREDICTIONS = "left-out-predictions.csv"
 _BEGUN = {"collection", ".work", "cohort"}
 _CHECKED = {"audit.json", "quarantine.csv"}
 _KNOWN = {
     *(*_BEGUN, *_CHECKED, "config.toml", "checklists.json"),
-    *("report.html", "metrics.json", "predictions.csv", FOLD_PREDICTIONS, "bundle", "tracking"),
+    *("report.html", "metrics.json", "predictions.csv", "bundle", "tracking"),
+    *(FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS),
 }
 _HALF_WRITTEN = re.compile(r"\.(.+)\.\d+\.tmp")
 
@@ -65,6 +67,14 @@ class RunFolder:
     def seed_file(self, number: int) -> Path:
         """What a finished training with another seed leaves."""
         return self.root / ".work" / "seeds" / f"{number}.safetensors"
+
+    def left_out(self, number: int) -> RunFolder:
+        """The place of the training without one site, or another place."""
+        return RunFolder(self.root / ".work" / "left-out" / str(number))
+
+    def left_out_file(self, number: int) -> Path:
+        """What it leaves once it is finished."""
+        return self.root / ".work" / "left-out" / f"{number}.safetensors"
 
     @property
     def tracking(self) -> Path:

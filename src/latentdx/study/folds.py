@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -36,7 +38,8 @@ from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
 
-_TASKS = ("classes", "ordinal")
+TASKS = ("classes", "ordinal")
+"""What can be tested in folds."""
 
 
 def check_folds(prepared: Prepared, settings: RunSettings) -> None:
@@ -47,7 +50,7 @@ def check_folds(prepared: Prepared, settings: RunSettings) -> None:
     """
     if settings.folds is None:
         return
-    if prepared.task not in _TASKS:
+    if prepared.task not in TASKS:
         fix = "leave --folds out: it is for classes and grades"
         raise StopError("E_OPTION", f"--folds with the task {prepared.task!r}", fix=fix)
     splits_of(prepared, settings)
@@ -69,22 +72,55 @@ def folds_step(
     """
     if settings.folds is None:
         return ()
-    found, seconds = [], []
     clock.step("folds", "Testing every scan once")
-    for number, split in enumerate(splits_of(prepared, settings), 1):
-        of_fold = _settings(settings, number)
-        key = study_key(of_fold, replace(prepared, split=split), autoencoder)
-        fold = read_fold(folder.fold_file(number), key)
+    cuts = [
+        Cut(
+            number,
+            f"Fold {number} of {settings.folds}",
+            split,
+            _settings(settings, number),
+            folder.fold(number),
+            folder.fold_file(number),
+        )
+        for number, split in enumerate(splits_of(prepared, settings), 1)
+    ]
+    return tested_cuts(prepared, cuts, clock, autoencoder)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A split whose test part is to be tested by a model of its own.
+
+    `title` is shown before its steps; `folder` is for its training, `file` for what it leaves.
+    """
+
+    number: int
+    title: str
+    split: Split
+    settings: RunSettings
+    folder: RunFolder
+    file: Path
+
+
+def tested_cuts(
+    prepared: Prepared, cuts: Sequence[Cut], clock: Clock, autoencoder: nn.Module | None
+) -> tuple[Fold, ...]:
+    """Make and test a model for each cut; finished ones are read."""
+    found: list[Fold] = []
+    seconds: list[float] = []
+    for cut in cuts:
+        key = study_key(cut.settings, replace(prepared, split=cut.split), autoencoder)
+        fold = read_fold(cut.file, key)
         if fold is None:
             started = time.monotonic()
-            part = clock.part(f"Fold {number} of {settings.folds}")
-            own = parted(prepared, split, settings)
-            fold = make_fold(number, own, of_fold, folder.fold(number), part, autoencoder)
-            write_fold(folder.fold_file(number), fold, key)
-            shutil.rmtree(folder.fold(number).root, ignore_errors=True)
+            own = parted(prepared, cut.split, cut.settings)
+            part = clock.part(cut.title)
+            fold = make_fold(cut.number, own, cut.settings, cut.folder, part, autoencoder)
+            write_fold(cut.file, fold, key)
+            shutil.rmtree(cut.folder.root, ignore_errors=True)
             seconds.append(time.monotonic() - started)
         found.append(fold)
-        clock.note(_progress(fold, settings.folds - number, seconds))
+        clock.note(_progress(cut.title, fold, len(cuts) - len(found), seconds))
     return tuple(found)
 
 
@@ -110,6 +146,7 @@ def make_fold(
         _facts(prepared, model),
         header,
         tuple(rows),
+        tuple(scored.result.scans.scan_ids.tolist()),
     )
 
 
@@ -165,10 +202,12 @@ def _settings(settings: RunSettings, number: int) -> RunSettings:
     return settings.model_copy(update={"seed": seed, "track": (), "language": "en"})
 
 
-def _progress(fold: Fold, n_left: int, seconds: list[float]) -> str:
+def _progress(title: str, fold: Fold, n_left: int, seconds: list[float]) -> str:
     """What a fold came to, and how long the others will take."""
     auroc = fold.predictions.metrics(0, 0)["auroc"].value
-    told = f"fold {fold.number}: AUROC {'not defined' if auroc is None else f'{auroc:.3f}'}"
+    told = (
+        f"{title[0].lower()}{title[1:]}: AUROC {'not defined' if auroc is None else f'{auroc:.3f}'}"
+    )
     if not seconds:
         return f"{told}, as it was found before"
     if not n_left:

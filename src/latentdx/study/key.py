@@ -23,4 +23,6 @@ def study_key(settings: RunSettings, prepared: Prepared, module: nn.Module | Non
         facts.append(columns_of(prepared.table, prepared.covariates.names))
     if settings.start is not None:
         facts.append(load_ancestor(settings.start, module).sha256)
+    if settings.leave_out is not None:
+        facts.append(columns_of(prepared.table, [settings.leave_out]))
     return hash_json(facts if module is None else [*facts, fingerprint(module)])

@@ -51,6 +51,7 @@ from latentdx.study.decide import decide_by, notes_of
 from latentdx.study.encoder import Descent
 from latentdx.study.fine_tuning import fine_tuned
 from latentdx.study.folder import RunFolder
+from latentdx.study.places import timed
 from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
@@ -124,7 +125,7 @@ def _trained(
     if settings.epochs == 0:
         settle(network, as_source(pool.train), seed=settings.seed)
         return ()
-    fit = fit_settings(settings, training_modalities(prepared))
+    fit = timed(fit_settings(settings, training_modalities(prepared)), prepared, settings)
     first = hash_bytes(encoder_bytes(network))
     facts = [prepared.split.hash, network.settings(), settings.seed, repr(fit), first]
     key = hash_json([*facts, settings.freeze])

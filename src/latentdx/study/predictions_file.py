@@ -12,6 +12,7 @@ from latentdx.collection.cases import Cases, case_names, shown_case
 from latentdx.collection.labelled import ordered_rows
 from latentdx.report.evaluate import TestResult
 from latentdx.report.fold import Fold
+from latentdx.report.left_out import LeftOut
 from latentdx.study.folder import write_csv
 from latentdx.study.prepare import Prepared
 
@@ -29,6 +30,15 @@ def write_fold_predictions(path: Path, folds: Sequence[Fold]) -> None:
         return
     rows = [(*row, str(fold.number)) for fold in folds for row in fold.rows]
     write_csv(path, (*folds[0].header, "fold"), sorted(rows))
+
+
+def write_left_out_predictions(path: Path, left_out: LeftOut | None) -> None:
+    """The rows of all places that were left out, each with its place behind it."""
+    if left_out is None:
+        return
+    both = zip(left_out.names, left_out.folds, strict=True)
+    rows = [(*row, name) for name, fold in both for row in fold.rows]
+    write_csv(path, (*left_out.folds[0].header, "left_out"), sorted(rows))
 
 
 def prediction_rows(prepared: Prepared, result: TestResult) -> tuple[tuple[str, ...], Rows]:

@@ -32,9 +32,13 @@ from latentdx.report.page import render
 from latentdx.report.shortcut_card import shortcut_section
 from latentdx.study.ancestor import told_place
 from latentdx.study.assess import Assessment
-from latentdx.study.folder import FOLD_PREDICTIONS, RunFolder
+from latentdx.study.folder import FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS, RunFolder
 from latentdx.study.learn import Pretrained, history_rows
-from latentdx.study.predictions_file import write_fold_predictions, write_predictions
+from latentdx.study.predictions_file import (
+    write_fold_predictions,
+    write_left_out_predictions,
+    write_predictions,
+)
 from latentdx.study.prepare import Prepared
 from latentdx.study.settings import RunSettings
 
@@ -60,6 +64,7 @@ def publish(folder: RunFolder, made: Made, pretrained: Pretrained, model: Diagno
     content = content_of(made, provenance_of(made.prepared, pretrained), pretrained.history)
     write_predictions(folder.root / "predictions.csv", made.prepared, made.assessment.result)
     write_fold_predictions(folder.root / FOLD_PREDICTIONS, made.assessment.folds)
+    write_left_out_predictions(folder.root / LEFT_OUT_PREDICTIONS, made.assessment.left_out)
     bundle = save_bundle(
         model,
         folder.bundle,

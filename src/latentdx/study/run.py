@@ -18,7 +18,7 @@ from latentdx.study.ancestor import begun
 from latentdx.study.ancestor_check import check_ancestor, with_ancestor
 from latentdx.study.by_task import WORK, check_work
 from latentdx.study.decide import check_pool
-from latentdx.study.folder import FOLD_PREDICTIONS, RunFolder
+from latentdx.study.folder import FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS, RunFolder
 from latentdx.study.key import study_key
 from latentdx.study.learn import pretrain_step
 from latentdx.study.prepare import Prepared, prepare
@@ -108,6 +108,7 @@ def _finished(folder: RunFolder, key: str, settings: RunSettings) -> dict[str, A
     """What the finished run noted, unless something it was made from has changed."""
     names = ["metrics.json", "report.html", "predictions.csv"]
     names += [FOLD_PREDICTIONS] if settings.folds else []
+    names += [LEFT_OUT_PREDICTIONS] if settings.leave_out else []
     files = [folder.root / name for name in names]
     if not folder.done.exists() or not all(path.exists() for path in (*files, folder.bundle)):
         return None

@@ -73,6 +73,7 @@ class RunSettings(BaseModel):
     unit: str = ""
     folds: int | None = Field(default=None, ge=2, le=20)
     seeds: int = Field(default=1, ge=1, le=20)
+    leave_out: str | None = None
     overlap: Literal["stop", "drop", "allow"] = "stop"
     strict: bool = False
     autoencoder: AnyName = "invariant"
@@ -124,6 +125,11 @@ class RunSettings(BaseModel):
     def _covariates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         # As columns are read from tables.
         return tuple(dict.fromkeys(column_name(name) for name in value))
+
+    @field_validator("leave_out")
+    @classmethod
+    def _leave_out(cls, value: str | None) -> str | None:
+        return None if value is None else column_name(value)
 
     @field_validator("loss")
     @classmethod
