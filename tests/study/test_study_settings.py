@@ -74,6 +74,13 @@ FULL = {
     "gate_rate": 0.03,
     "prevalence": 0.02,
     "language": "zh",
+    "rules": (
+        {
+            "text": "under one year",
+            "when": {"age": "< 1", "view": ["AP", "PA"]},
+            "if_unknown": "abstain",
+        },
+    ),
 }
 
 

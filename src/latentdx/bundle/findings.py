@@ -54,6 +54,7 @@ def describe_findings(
             proportions=list(gate.headers.proportions),
         ),
         reading=asdict(model.policy),
+        rules=list(model.rules),
         split_hash=split_hash,
         counts=dict(counts),
         seed=seed,

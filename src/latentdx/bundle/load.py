@@ -84,6 +84,7 @@ def load_bundle(path: str | Path, *, autoencoder: nn.Module | None = None) -> An
     except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
         found = f"its parts do not fit each other ({type(error).__name__})"
         raise IntegrityError("E_MODEL_INTEGRITY", found, fix=_FIX, path=path) from None
+    model = replace(model, rules=tuple(description.rules))
     return replace(model, bundle=hashlib.sha256(contents[CHECKSUMS]).hexdigest())
 
 

@@ -118,6 +118,7 @@ def _describe_classes(
             proportions=list(model.gate.headers.proportions),
         ),
         reading=asdict(model.policy),
+        rules=list(model.rules),
         split_hash=split_hash,
         counts=dict(counts),
         seed=seed,

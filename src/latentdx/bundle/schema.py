@@ -18,6 +18,7 @@ from latentdx.diagnosis.fine_tune_blocks import FineTune
 from latentdx.diagnosis.label_losses import ClassWeights
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.regressors import RegressorName
+from latentdx.diagnosis.rules import Rule
 from latentdx.diagnosis.sampling import Sampling
 from latentdx.diagnosis.set_rule import SetsKind
 from latentdx.features.kinds import FeatureKind
@@ -145,7 +146,10 @@ class GateDescription(_Strict):
 
 
 class Description(_Strict):
-    """The content of ``bundle.json``; `reading` is the `Policy` by which its scans were read."""
+    """The content of ``bundle.json``; `reading` is the `Policy` by which its scans were read.
+
+    `rules` are the user's: which scans get no label.
+    """
 
     format: Literal["latentdx-bundle"] = "latentdx-bundle"
     version: int = VERSION
@@ -156,6 +160,7 @@ class Description(_Strict):
     head: HeadDescription
     gate: GateDescription
     reading: dict[str, Any] = Field(default_factory=dict)
+    rules: list[Rule] = Field(default_factory=list)
     split_hash: str
     counts: dict[str, int]
     seed: int
@@ -180,6 +185,7 @@ class FindingsDescription(_Strict):
     encoder: EncoderDescription
     gate: GateDescription
     reading: dict[str, Any] = Field(default_factory=dict)
+    rules: list[Rule] = Field(default_factory=list)
     split_hash: str
     counts: dict[str, int]
     seed: int
@@ -211,6 +217,7 @@ class ValueDescription(_Strict):
     head: ValueHeadDescription
     gate: GateDescription
     reading: dict[str, Any] = Field(default_factory=dict)
+    rules: list[Rule] = Field(default_factory=list)
     split_hash: str
     counts: dict[str, int]
     seed: int

@@ -57,6 +57,7 @@ def describe_values(
             proportions=list(headers.proportions),
         ),
         reading=asdict(model.policy),
+        rules=list(model.rules),
         split_hash=split_hash,
         counts=dict(counts),
         seed=seed,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -109,6 +110,14 @@ CovariatesOption = Annotated[
         "table, or of DICOM headers.",
     ),
 ]
+RulesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--rules",
+        help="TOML of rules by which scans get no label, whatever the model says: under one year, "
+        "of another view, of another site. They stay in the bundle.",
+    ),
+]
 GateRateOption = Annotated[
     float | None,
     typer.Option(
@@ -117,3 +126,12 @@ GateRateOption = Annotated[
         "ones. Default: 0.02, up to 0.05 where few scans are there to calibrate it.",
     ),
 ]
+
+
+def rules(path: Path | None) -> list[dict[str, Any]] | None:
+    """The rules of a file; None where there is none. Raises `StopError` ``E_RULES``."""
+    if path is None:
+        return None
+    from latentdx.diagnosis.rules_file import read_rules
+
+    return read_rules(path)

@@ -48,6 +48,7 @@ def fit(
     risk: decision_options.RiskOption = None,
     target: decision_options.TargetOption = None,
     gate_rate: decision_options.GateRateOption = None,
+    rules: decision_options.RulesOption = None,
     seed: options.SeedOption = 0,
 ) -> None:
     """See `HELP`."""
@@ -63,6 +64,7 @@ def fit(
         "covariates": options.names(covariates),
         **{"fine_tune": fine_tune, "loss": loss},
         **{"class_weights": class_weights, "sampling": sampling},
+        "rules": decision_options.rules(rules),
         **{"gate_rate": gate_rate, "task": task, "order": options.grades(order), "unit": unit},
     }
     values = {name: value for name, value in given.items() if value is not None}

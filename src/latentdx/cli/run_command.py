@@ -129,6 +129,7 @@ def run(
     target: decision_options.TargetOption = None,
     prevalence: decision_options.PrevalenceOption = None,
     gate_rate: decision_options.GateRateOption = None,
+    rules: decision_options.RulesOption = None,
     cnn_from_scratch: Annotated[
         bool,
         typer.Option(
@@ -164,6 +165,7 @@ def run(
         "cnn_from_scratch": cnn_from_scratch or None,
         **{
             "gate_rate": gate_rate,
+            "rules": decision_options.rules(rules),
             "covariates": options.names(covariates),
             "decide_by": decide_by,
             "pool": pool,

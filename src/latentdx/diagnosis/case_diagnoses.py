@@ -81,6 +81,7 @@ def _decided(model: Answering, scans: Sequence[Glance], *, abstain: bool) -> Dia
     missing = {name for one in told for name in one.missing or ()}
     base = replace(
         told[0],
+        reason=next((one.reason for one in told if one.reason is not None), None),
         anomaly_score=max(one.anomaly_score or 0.0 for one in told),
         missing=None if told[0].missing is None else tuple(sorted(missing)),
         case=shown_case(scans[0].case, model.decide_by),

@@ -15,6 +15,7 @@ from latentdx.collection.cases import DecideBy
 from latentdx.core.errors import InputError
 from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.gate_words import why_not_evaluated
+from latentdx.diagnosis.rules import Rule, why_stopped
 from latentdx.features.covariates import Covariates
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
@@ -41,7 +42,8 @@ class Diagnosis:
     Attributes
     ----------
     path, scan_id: the scan's; `scan_id` is "" where it could not be read.
-    status: ``ok``; ``abstained`` (not sure enough, and abstaining was asked for);
+    status: ``ok``; ``abstained`` (a rule of the user's holds, or not sure enough, and abstaining
+        was asked for);
         ``not_evaluated`` (not the kind of scan that the model knows); ``quarantined``.
     label: the decided class, None unless the status is ``ok``; of several findings those decided,
         `;` between them.
@@ -122,6 +124,10 @@ class Gated(Protocol):
     def covariates(self) -> Covariates | None:
         """What it reads of a scan beside the picture."""
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Which scans get no label, whatever it makes of them."""
+
 
 class Answering(Protocol):
     """A model that scans are brought before, one by one or a case at a time."""
@@ -158,7 +164,10 @@ class Answering(Protocol):
 
 
 def begun(model: Gated, path: str, scan: Scan, seen: Seen, row: int) -> Diagnosis:
-    """A diagnosis that waits for its answer, or ``not_evaluated`` where the scan is foreign."""
+    """A diagnosis that waits for its answer, or ``not_evaluated`` where the scan is foreign.
+
+    One that waits has a reason already where a rule stops the scan: it will get no label.
+    """
     found = Diagnosis(
         path,
         scan.content_hash[:16],
@@ -169,7 +178,10 @@ def begun(model: Gated, path: str, scan: Scan, seen: Seen, row: int) -> Diagnosi
     )
     measure = str(seen.strangest[row]) if seen.foreign[row] else None
     reason = why_foreign(scan, model.gate, measure)
-    return found if reason is None else replace(found, status="not_evaluated", reason=reason)
+    if reason is not None:
+        return replace(found, status="not_evaluated", reason=reason)
+    stopped = why_stopped(model.rules, scan)
+    return found if stopped is None else replace(found, reason=Reason("A_RULE", stopped))
 
 
 def predict_each(

@@ -28,6 +28,7 @@ from latentdx.diagnosis.drift_reference import Reference
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.outputs import Conclusion, Outputs, Pixels
+from latentdx.diagnosis.rules import Rule
 from latentdx.diagnosis.scan_groups import group_of
 from latentdx.features.covariates import Covariates
 from latentdx.scans.policy import Policy
@@ -45,12 +46,14 @@ class FindingsModel:
     findings: their names, and what a scan with none of them is called.
     bundle: SHA-256 (hex) of the bundle it was loaded from, "" before.
     reference: what it keeps of the scans it was made from, to tell drift by; or None.
+    rules: which scans get no label, whatever it makes of them: the user's.
     """
 
     models: tuple[DiagnosticModel, ...]
     findings: Findings
     bundle: str = ""
     reference: Reference | None = None
+    rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
         first = self.models[0]
@@ -191,8 +194,9 @@ class FindingsModel:
             },
             prediction_set=tuple(name for name, one in told.items() if one.sets[row, 1]),
         )
-        if abstain and (unsure := self._unsure(outputs, row)) is not None:
-            return replace(found, status="abstained", reason=unsure)
+        reason = base.reason or (self._unsure(outputs, row) if abstain else None)
+        if reason is not None:
+            return replace(found, status="abstained", reason=reason)
         return replace(found, label=self.findings.label(one.decisions[row] == 1 for one in outputs))
 
     def _unsure(self, outputs: Sequence[Outputs | Conclusion], row: int) -> Reason | None:

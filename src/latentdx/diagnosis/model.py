@@ -29,6 +29,7 @@ from latentdx.diagnosis.drift_reference import Reference
 from latentdx.diagnosis.fine_tuned import FineTuned
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.outputs import Conclusion, Look, Outputs, Pixels, look_at
+from latentdx.diagnosis.rules import Rule
 from latentdx.diagnosis.scan_groups import group_of
 from latentdx.diagnosis.set_rule import SetRule
 from latentdx.diagnosis.views import score_views, views_of, weigh_views
@@ -58,6 +59,7 @@ class DiagnosticModel:
     tuned: a copy of the encoder that was trained on labels, which scores beside the head; or None.
     decide_by: whether scans, studies or patients are decided, from the scores of their scans.
     reference: what it keeps of the scans it was made from, to tell drift by; or None.
+    rules: which scans get no label, whatever it makes of them: the user's.
     """
 
     encoder: Autoencoder
@@ -74,6 +76,7 @@ class DiagnosticModel:
     tuned: FineTuned | None = None
     decide_by: DecideBy = "scan"
     reference: Reference | None = None
+    rules: tuple[Rule, ...] = ()
 
     @property
     def column(self) -> str:
@@ -217,7 +220,7 @@ class DiagnosticModel:
             for name, p in zip(self.classes, told.probabilities[row], strict=True)
         }
         found = replace(base, probabilities=shown, prediction_set=self._inside(told, row))
-        reason = self.unsure(told, row) if abstain else None
+        reason = base.reason or (self.unsure(told, row) if abstain else None)
         if reason is not None:
             return replace(found, status="abstained", reason=reason)
         return replace(found, label=self.classes[int(told.decisions[row])])

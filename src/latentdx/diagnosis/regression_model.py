@@ -26,6 +26,7 @@ from latentdx.diagnosis.diagnoses import (
 from latentdx.diagnosis.drift_reference import Reference
 from latentdx.diagnosis.outputs import Look, Pixels, look_at
 from latentdx.diagnosis.regression_head import RegressionHead
+from latentdx.diagnosis.rules import Rule
 from latentdx.diagnosis.views import score_views, views_of
 from latentdx.features.covariates import Covariates
 from latentdx.features.extract import embed
@@ -83,6 +84,7 @@ class RegressionModel:
     covariates: what it reads of a scan beside the picture, or None.
     decide_by: whether scans, studies or patients get a value, the mean of their scans'.
     reference: what it keeps of the scans it was made from, to tell drift by; or None.
+    rules: which scans get no value, whatever it makes of them: the user's.
     """
 
     encoder: Autoencoder
@@ -97,6 +99,7 @@ class RegressionModel:
     covariates: Covariates | None = None
     decide_by: DecideBy = "scan"
     reference: Reference | None = None
+    rules: tuple[Rule, ...] = ()
 
     @property
     def column(self) -> str:
@@ -186,6 +189,8 @@ class RegressionModel:
         if abstain:
             found = "a model of numbers does not abstain"
             raise StopError("E_OPTION", found, fix="leave --abstain out, and look at the intervals")
+        if begun.reason is not None:
+            return replace(begun, status="abstained")
         values = self.head.values(scores)
         low, high = (round(float(end), 6) for end in self.sets.ends(values)[0])
         interval = (low, high) if math.isfinite(low) else None

@@ -66,17 +66,22 @@ def _value(told: Mapping[str, str], name: str) -> str:
 
 def require_columns(table: CollectionTable, names: Sequence[str]) -> None:
     """Raise `StopError` ``E_COVARIATE`` for a column that is not there or names persons."""
-    held = {name for covariates in table.covariates for name in covariates}
-    held |= {_SAME[name] for name in held & _SAME.keys()}
-    held |= {name for name in _OWN if (getattr(table, name) != "").any()}
-    known = sorted(name for name in held if not names_persons(name))
+    known = known_columns(table)
     for name in names:
         if names_persons(name):
             found = f"the column {name!r} tells who a patient is: a model would learn it by heart"
             raise StopError("E_COVARIATE", found, fix="leave it out of --covariates")
-        if name not in held:
+        if name not in known:
             fix = f"the collection has {', '.join(known) or 'none'}"
             raise StopError("E_COVARIATE", f"there is no column {name!r}", fix=fix)
+
+
+def known_columns(table: CollectionTable) -> list[str]:
+    """Names of the columns of which some scan of a collection says something; of no persons."""
+    held = {name for covariates in table.covariates for name in covariates}
+    held |= {_SAME[name] for name in held & _SAME.keys()}
+    held |= {name for name in _OWN if (getattr(table, name) != "").any()}
+    return sorted(name for name in held if not names_persons(name))
 
 
 def names_persons(name: str) -> bool:

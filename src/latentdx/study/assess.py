@@ -39,6 +39,7 @@ from latentdx.study.learn import head_settings
 from latentdx.study.places import unseen_notes
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
+from latentdx.study.rules import tell_rules
 from latentdx.study.scratch import scratch_step
 from latentdx.study.settings import RunSettings
 from latentdx.study.shortcuts import shortcuts_told
@@ -132,6 +133,9 @@ def assess_step(  # noqa: PLR0913 - each a comparison of its own
     decided = how_it_decides(model)
     if prepared.covariates is not None:
         decided = (*decided, tell_covariates(prepared, result, rivals, metrics, settings.seed))
+    decided += tell_rules(
+        metrics, model.rules, prepared, scans.part("test"), result.predictions, settings.seed
+    )
     if UNTUNED in rivals:
         gain = result.predictions.lead_over(rivals[UNTUNED], settings.seed)
         name, words = result.predictions.judged_by

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.bundle.save import AnyModel
 from latentdx.collection.tasks import TaskName
 from latentdx.diagnosis.findings_model import FindingsModel
+from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.report.ancestry import transfer_of
 from latentdx.study.assess import assess_step
@@ -29,6 +30,7 @@ from latentdx.study.regression_assess import assess_values_step
 from latentdx.study.regression_fit import check_values_choices, fit_values_step
 from latentdx.study.regression_publish import ValuesMade, publish_values
 from latentdx.study.reporter import Clock
+from latentdx.study.rules import check_rules
 from latentdx.study.seeds import check_seeds, seeds_step
 from latentdx.study.settings import RunSettings
 
@@ -58,11 +60,20 @@ class Work:
     finish: Callable[[Prepared, Pretrained, RunSettings, RunFolder, Clock], Finished]
 
 
+Model = TypeVar("Model", DiagnosticModel, FindingsModel, RegressionModel)
+
+
+def _completed(model: Model, prepared: Prepared, settings: RunSettings) -> Model:
+    """A fitted model with what it takes along: a reference to tell drift by, and rules."""
+    model = replace(model, rules=settings.rules)
+    return with_reference(model, prepared, settings.seed)
+
+
 def _fit_classes(
     prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
 ) -> AnyModel:
     model, _ = classes_step(prepared, network, settings, clock)
-    return with_reference(model, prepared, settings.seed)
+    return _completed(model, prepared, settings)
 
 
 def _finish_classes(
@@ -73,7 +84,7 @@ def _finish_classes(
     clock: Clock,
 ) -> Finished:
     model, chosen = classes_step(prepared, pretrained.network, settings, clock)
-    model = with_reference(model, prepared, settings.seed)
+    model = _completed(model, prepared, settings)
     folds = folds_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
     seeds = seeds_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
     left_out = left_out_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
@@ -92,7 +103,7 @@ def _fit_findings(
     prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
 ) -> FindingsModel:
     model = fit_findings(prepared, network, settings, clock)
-    return with_reference(model, prepared, settings.seed)
+    return _completed(model, prepared, settings)
 
 
 def _finish_findings(
@@ -117,7 +128,7 @@ def _fit_values(
     prepared: Prepared, network: Autoencoder, settings: RunSettings, clock: Clock
 ) -> RegressionModel:
     model = fit_values_step(prepared, network, settings, clock)
-    return with_reference(model, prepared, settings.seed)
+    return _completed(model, prepared, settings)
 
 
 def _finish_values(
@@ -148,4 +159,5 @@ def check_work(prepared: Prepared, settings: RunSettings) -> None:
     check_folds(prepared, settings)
     check_seeds(prepared, settings)
     check_left_out(prepared, settings)
+    check_rules(prepared, settings)
     WORK[prepared.task].check(prepared, settings)

@@ -57,6 +57,7 @@ from latentdx.study.prepare import Prepared
 from latentdx.study.publish import Made, content_of
 from latentdx.study.regression_external import evaluate_value_bundle
 from latentdx.study.reporter import Reporter
+from latentdx.study.rules import tell_rules
 from latentdx.study.settings import RunSettings
 
 _WRITTEN = {"predictions.csv", "report.html", "metrics.json"}
@@ -170,9 +171,9 @@ def _evaluate_classes(
         metrics["decide_by"] = model.decide_by
     if model.covariates is not None:
         tell_known(model.covariates, prepared.table, test, metrics)
-    assessment = Assessment(
-        result, {}, metrics, sentence, model.head.threshold, how_it_decides(model), strata
-    )
+    decided = how_it_decides(model)
+    decided += tell_rules(metrics, model.rules, prepared, test, result.predictions, seed)
+    assessment = Assessment(result, {}, metrics, sentence, model.head.threshold, decided, strata)
     out.mkdir(parents=True, exist_ok=True)
     made = Made(opened.settings, prepared, assessment)
     write_predictions(out / "predictions.csv", prepared, result)
@@ -196,6 +197,7 @@ def _evaluate_findings(
     if model.covariates is not None:
         tell_known(model.covariates, prepared.table, result.scans, metrics)
     decided = how_findings_decide(model)
+    decided += tell_rules(metrics, model.rules, prepared, test.scans, result.predictions, seed)
     assessment = FindingsAssessment(model, result, {}, metrics, sentence, decided, strata)
     out.mkdir(parents=True, exist_ok=True)
     made = FindingsMade(opened.settings, prepared, assessment)
@@ -236,6 +238,7 @@ def _settings(told: Description | FindingsDescription, collection: Path) -> RunS
         decide_by=head.decide_by,
         pool=head.pool,
         covariates=tuple(column.name for column in head.covariates),
+        rules=tuple(told.rules),
         **tuned,
     )
 

@@ -36,6 +36,7 @@ from latentdx.study.findings_learn import aim_findings, notes_by_finding
 from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
+from latentdx.study.rules import tell_rules
 from latentdx.study.settings import RunSettings
 from latentdx.study.shortcuts import shortcuts_told
 from latentdx.study.unlabelled import MOST_FOR_SCALE, unlabelled_table
@@ -89,6 +90,7 @@ def assess_findings(
     decided = how_findings_decide(model)
     if prepared.covariates is not None:
         decided = (*decided, tell_covariates(prepared, result, rivals, metrics, seed))
+    decided += tell_rules(metrics, model.rules, prepared, test.scans, result.predictions, seed)
     sentence = verdict(result.predictions, rivals, seed, PLURALS[prepared.decide_by])
     return FindingsAssessment(model, result, rivals, metrics, sentence, decided, strata)
 

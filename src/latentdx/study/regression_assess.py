@@ -34,6 +34,7 @@ from latentdx.study.failures import tell_failures
 from latentdx.study.prepare import Prepared
 from latentdx.study.regression_fit import interval_notes, value_settings
 from latentdx.study.reporter import Clock
+from latentdx.study.rules import tell_rules
 from latentdx.study.settings import RunSettings
 from latentdx.study.shortcuts import shortcuts_told
 from latentdx.study.unlabelled import MOST_FOR_SCALE, unlabelled_table
@@ -100,6 +101,8 @@ def assess_values_step(
     decided = how_it_predicts(model)
     if prepared.covariates is not None:
         decided = (*decided, tell_covariates(prepared, result, rivals, metrics, seed))
+    test = scans.part("test")
+    decided += tell_rules(metrics, model.rules, prepared, test, result.predictions, seed)
     counted = PLURALS[prepared.decide_by]
     verdict = value_verdict(result.predictions, rivals, seed, model.units, counted)
     return ValueAssessment(model, result, metrics, verdict, decided, strata)

@@ -28,6 +28,7 @@ from latentdx.study.regression_publish import (
     value_content,
     write_value_predictions,
 )
+from latentdx.study.rules import tell_rules
 from latentdx.study.settings import RunSettings
 
 
@@ -73,8 +74,11 @@ def evaluate_value_bundle(
         coverage=told.head.coverage,
         decide_by=told.head.decide_by,
         covariates=tuple(column.name for column in told.head.covariates),
+        rules=tuple(told.rules),
     )
-    assessment = ValueAssessment(model, result, metrics, sentence, how_it_predicts(model), strata)
+    decided = how_it_predicts(model)
+    decided += tell_rules(metrics, model.rules, prepared, test.scans, result.predictions, told.seed)
+    assessment = ValueAssessment(model, result, metrics, sentence, decided, strata)
     made = ValuesMade(settings, prepared, assessment)
     out.mkdir(parents=True, exist_ok=True)
     write_value_predictions(out / "predictions.csv", made)

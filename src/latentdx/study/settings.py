@@ -23,6 +23,7 @@ from latentdx.diagnosis.fine_tune_blocks import FineTuneChoice
 from latentdx.diagnosis.label_losses import ClassWeights, parse_loss
 from latentdx.diagnosis.machines import ClassifierName
 from latentdx.diagnosis.regressors import RegressorName
+from latentdx.diagnosis.rules import Rule
 from latentdx.diagnosis.sampling import Sampling
 from latentdx.diagnosis.semi_supervised import SemiSupervised
 from latentdx.diagnosis.set_rule import parse_sets
@@ -113,6 +114,7 @@ class RunSettings(BaseModel):
     cnn_from_scratch: bool = False
     prevalence: float | None = Field(default=None, gt=0, lt=1)
     gate_rate: float | None = Field(default=None, ge=0.001, le=0.2)
+    rules: tuple[Rule, ...] = ()
 
     @field_validator("prediction_sets")
     @classmethod
