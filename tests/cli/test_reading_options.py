@@ -9,7 +9,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from latentdx_command import Ended, class_folders
+from latentdx_command import Ended, class_folders, table
 
 Call = Callable[..., Ended]
 
@@ -98,3 +98,50 @@ def test_the_doctor_searches_outputs(here: Call, tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("Erika\n")
     assert here("doctor", "--phi", out, "--names", tmp_path / "names.txt").code == 0
     assert here("doctor").code == 2
+
+
+@pytest.mark.slow
+def test_a_preset_travels_from_the_files_to_the_bundle(here: Call, tmp_path: Path) -> None:
+    """Volumes in HU: three windows and a crop, in a bundle and in `predict`."""
+    source, out = tmp_path / "ct", tmp_path / "out"
+    for index in range(32):
+        name = ("no", "yes")[index % 2]
+        rng = np.random.default_rng(index)
+        values = np.full((22, 20, 12), -1000.0)
+        values[4:18, 3:17] = 40 + rng.normal(0, 8, (14, 14, 12))
+        values[7:10, 6:13] = values[12:15, 6:13] = -800
+        if index % 2:
+            values[13, 8:11, 4:8] = 30
+        (source / name).mkdir(parents=True, exist_ok=True)
+        image = nibabel.Nifti1Image(values.astype(np.int16), np.eye(4))
+        nibabel.save(image, source / name / f"p{index:02}.nii.gz")
+    given = ("--preset", "ct-chest", "--dims", "3", "--size", "16", *ONE_EACH)
+    run = here("run", source, "--out", out, *given, "--epochs", "1", "--fine-tune", "none")
+    assert run.code == 0, run.err
+    told = json.loads((out / "bundle" / "bundle.json").read_text())
+    assert told["reading"]["windows"] == [[-600, 1500], [40, 400], [400, 1800]]
+    assert (told["reading"]["region"], told["encoder"]["settings"]["channels"]) == ("body", 3)
+    row = table(out / "predictions.csv")[0]
+    said = here("predict", out / "bundle", source / row["path"], "--json").json
+    shown = float(row["probability:yes"])
+    assert said["status"] == "not_evaluated" or said["probabilities"]["yes"] == pytest.approx(
+        shown, abs=1e-4
+    )
+    assert said["anomaly_score"] == pytest.approx(float(row["anomaly_score"]), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--preset", "ct"), "ct-chest, ct-lung"),
+        (("--window", "lung,bone"), "three different ones"),
+        (("--region", "liver"), "field, body, lung, brain, none"),
+        (("--scale", "head"), "file, body"),
+    ],
+)
+def test_readings_that_are_not_understood(
+    here: Call, volumes: Path, tmp_path: Path, options: tuple[str, ...], told: str
+) -> None:
+    ended = here("ingest", volumes, "--to", tmp_path / "c", *options)
+    assert (ended.code, "E_OPTION" in ended.err) == (2, True)
+    assert told in " ".join(ended.err.split())

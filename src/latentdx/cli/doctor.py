@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from latentdx.cli import options
+from latentdx.cli import options, reading_options
 from latentdx.cli.errors import QUARANTINED, UNUSABLE
 
 HELP = """Tell what would be read, converted and set aside, and why. The source is left alone.
@@ -60,6 +61,10 @@ def doctor(
     nan: options.NanOption = "refuse",
     spacing: options.SpacingOption = None,
     crop: options.CropFlag = False,
+    preset: reading_options.PresetOption = None,
+    region: reading_options.RegionOption = None,
+    bias_field: reading_options.BiasFieldOption = None,
+    scale: reading_options.ScaleOption = None,
     burned_in: options.BurnedInOption = "quarantine",
     workers: options.WorkersOption = None,
     as_json: options.JsonFlag = False,
@@ -82,12 +87,14 @@ def doctor(
         slices_text=slices,
         frames=frames,
         volume_index=volume_index,
-        window_text=window,
+        window_text=None,
         nan=nan,
         spacing=spacing,
         crop=crop,
         burned_in=burned_in,
     )
+    told = reading_options.values(preset, window, region, bias_field, scale)
+    policy = replace(policy, **told)
     settings = IngestSettings(
         labels=labels,
         label_map=options.label_map(label_map),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from latentdx.cli import options
+from latentdx.cli import options, reading_options
 from latentdx.cli.errors import QUARANTINED
 
 HELP = """Read scans into a collection: de-identified, in one size, resumable.
@@ -18,6 +18,8 @@ Examples:
   latentdx ingest scans --labels labels.csv --to collection
 
   latentdx ingest ct --dims 3 --spacing 2 --crop --window lung --size 96 --to volumes
+
+  latentdx ingest ct --dims 3 --preset ct-chest --to chests
 
   latentdx ingest medmnist:pneumoniamnist@64 --one-scan-per-patient --to collection
 
@@ -48,6 +50,10 @@ def ingest(
     nan: options.NanOption = "refuse",
     spacing: options.SpacingOption = None,
     crop: options.CropFlag = False,
+    preset: reading_options.PresetOption = None,
+    region: reading_options.RegionOption = None,
+    bias_field: reading_options.BiasFieldOption = None,
+    scale: reading_options.ScaleOption = None,
     burned_in: options.BurnedInOption = "quarantine",
     identity_map: options.IdentityMapFlag = False,
     strict: options.StrictFlag = False,
@@ -64,13 +70,15 @@ def ingest(
         slices_text=slices,
         frames=frames,
         volume_index=volume_index,
-        window_text=window,
+        window_text=None,
         nan=nan,
         spacing=spacing,
         crop=crop,
         burned_in=burned_in,
         identity_map=identity_map,
     )
+    told = reading_options.values(preset, window, region, bias_field, scale)
+    policy = replace(policy, **told)
     settings = IngestSettings(
         labels=labels,
         label_map=options.label_map(label_map),

@@ -84,8 +84,8 @@ WindowOption = Annotated[
     str | None,
     typer.Option(
         "--window",
-        help="CENTER,WIDTH in the scan's units for all scans, or soft-tissue, lung, bone, brain. "
-        "Default: the file's own window, else percentiles.",
+        help="CENTER,WIDTH in the scan's units, or soft-tissue, lung, bone, brain, subdural, "
+        "liver; three names: three channels. Default: the file's window, or percentiles.",
     ),
 ]
 NanOption = Annotated[

@@ -12,6 +12,7 @@ from latentdx.cli import (
     fine_tune_options,
     network_options,
     options,
+    reading_options,
     transfer_options,
 )
 from latentdx.cli.errors import QUARANTINED
@@ -72,6 +73,10 @@ def run(
     ] = None,
     spacing: options.SpacingOption = None,
     crop: options.CropFlag = False,
+    preset: reading_options.PresetOption = None,
+    region: reading_options.RegionOption = None,
+    bias_field: reading_options.BiasFieldOption = None,
+    scale: reading_options.ScaleOption = None,
     burned_in: Annotated[
         str | None,
         typer.Option("--burned-in", help="Burned-in text: quarantine (default), mask, or keep."),
@@ -151,7 +156,8 @@ def run(
         "one_scan_per_patient": one_scan_per_patient or None,
         "strict": strict or None,
         **{"dims": dims, "slices": options.slices(slices), "frames": frames, "nan": nan},
-        **{"volume_index": volume_index, "window": options.window(window)},
+        "volume_index": volume_index,
+        **reading_options.values(preset, window, region, bias_field, scale),
         **{"spacing_mm": spacing, "crop": crop or None, "burned_in": burned_in},
         "identity_map": identity_map or None,
         **{"labelled": labelled, "size": size, "seed": seed, "minutes": minutes},

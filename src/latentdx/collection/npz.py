@@ -19,6 +19,7 @@ from latentdx.scans.arrays import open_npz_arrays, read_npy
 from latentdx.scans.intensity import merge_equal_channels
 from latentdx.scans.limits import Limits
 from latentdx.scans.policy import Policy
+from latentdx.scans.prepared import prepared
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
 
@@ -154,8 +155,10 @@ def _scans(image: NDArray[Any], policy: Policy) -> Iterator[Scan]:
     file = io.BytesIO()
     np.save(file, image, allow_pickle=False)
     for scan in read_npy(file.getvalue(), Limits(), policy):
-        pixels = merge_equal_channels(scan.pixels)
-        yield replace(scan, pixels=pixels, content_hash=hash_array(pixels))
+        merged = replace(scan, pixels=merge_equal_channels(scan.pixels))
+        if scan.dims == 2:
+            merged = prepared(merged, policy)
+        yield replace(merged, content_hash=hash_array(merged.pixels))
 
 
 def _channels(groups: Arrays) -> int:

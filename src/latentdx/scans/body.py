@@ -61,7 +61,7 @@ def body_box(values: NDArray[Any]) -> Box:
     steps = tuple(old / new for old, new in zip(values.shape, shape, strict=True))
     coarse = resample_axes(values, shape, steps)
     coarse = ndimage.gaussian_filter(np.clip(coarse, *np.percentile(coarse, _CLIPPED)), 1)
-    labels, count = ndimage.label(coarse > _otsu(coarse))
+    labels, count = ndimage.label(coarse > otsu(coarse))
     if not count:
         return tuple(slice(0, side) for side in values.shape)
     largest = int(np.bincount(labels.ravel())[1:].argmax()) + 1
@@ -78,8 +78,14 @@ def _native(found: slice, step: float, side: int) -> slice:
     return slice(max(0, math.floor(start)), min(side, math.ceil(stop)))
 
 
-def _otsu(values: NDArray[Any]) -> float:
-    """The threshold that parts the histogram into the two classes of least variance within."""
+def otsu(values: NDArray[Any]) -> float:
+    """The threshold that parts the histogram into the two classes of least variance within.
+
+    Examples
+    --------
+    >>> 1 < otsu(np.array([0.0, 1.0, 8.0, 9.0])) < 8
+    True
+    """
     if values.min() == values.max():
         return float(values.max())
     counts, edges = np.histogram(values, _BINS)

@@ -29,6 +29,8 @@ def frame_pixels(
 ) -> tuple[Pixels, list[str]]:
     """float32 (1 or 3, H, W) of frame `index`, and what was done, in order.
 
+    Three channels are colour, or one for each of the policy's windows.
+
     Raises `InputError` ``E_PI``, ``E_NAN`` or ``E_DECODE``.
     """
     done = list(native.conversions)
@@ -39,14 +41,17 @@ def frame_pixels(
     valid = valid_mask(values, ds)
     units = modality_units(Native(values, native.interpretation, native.stored), ds, index)
     done += units.conversions
-    pixels = display(units, valid, _voi(units, ds, index, modality, policy, done), done)
+    vois = [Window(*each, "LINEAR_EXACT") for each in policy.windows] or [
+        _voi(units, ds, index, modality, policy, done)
+    ]
+    pixels = np.stack([display(units, valid, voi, done) for voi in vois])
     if native.interpretation == "MONOCHROME1":
         np.subtract(np.float32(1), pixels, out=pixels)
         done.append("MONOCHROME1 inverted")
     if valid is not None:
-        pixels[~valid] = 0
+        pixels[:, ~valid] = 0
         done.append("padding set to 0")
-    return pixels[None], done
+    return pixels, done
 
 
 def _voi(units: Units, ds: Told, index: int, modality: str, policy: Policy, done: list[str]) -> Any:

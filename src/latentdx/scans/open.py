@@ -18,6 +18,7 @@ from latentdx.scans.dicom import peek_dicom, read_dicom
 from latentdx.scans.file_hash import hash_files
 from latentdx.scans.limits import Limits
 from latentdx.scans.policy import Policy
+from latentdx.scans.prepared import prepared
 from latentdx.scans.raster import read_raster
 from latentdx.scans.scan import Scan
 from latentdx.scans.sniff import HEAD_BYTES, open_regular, sniff
@@ -85,6 +86,8 @@ def open_scans(
             scan = next(scans, None)
             if scan is None:
                 return
+            if not scan.frame.startswith("slice/") and scan.dims == 2:
+                scan = prepared(scan, policy)  # volumes, and so their slices, are already
             scan = replace(scan, content_hash=hash_array(scan.pixels), file_hash=file_hash)
         yield scan
 

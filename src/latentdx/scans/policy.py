@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+Scale = Literal["file", "body"]
+RegionName = Literal["field", "body", "lung", "brain"]
 FramesPolicy = Literal["refuse", "each", "volume"]
 BurnedIn = Literal["quarantine", "mask", "keep"]
 
@@ -13,6 +15,8 @@ WINDOWS = {
     "lung": (-600.0, 1500.0),
     "bone": (400.0, 1800.0),
     "brain": (40.0, 80.0),
+    "subdural": (75.0, 215.0),
+    "liver": (60.0, 160.0),
 }
 """CT windows by name: (center, width) in HU, as radiologists commonly set them."""
 
@@ -32,9 +36,14 @@ class Policy:
     volume_index: which volume of a 4-D file, from 0; None refuses such files.
     window: (center, width) in the scan's units (HU, say), used for every scan in place of the
         window that its file gives or of its percentiles; None for the file's own.
+    windows: three of them, each a channel of its own; empty for one channel.
     nan: what NaN and infinite values become: ``refuse``, or ``impute`` (the lowest finite value).
     spacing_mm: volumes are resampled to voxels of this side; None keeps the file's.
     crop: volumes are cropped to the body.
+    region: images and volumes are cropped to this part (see `region_box`); None leaves them whole.
+    bias_field: the slow change of brightness across an MR image is divided out (N4).
+    scale: ``body`` lays 0..1 over three deviations to both sides of the mean within the body;
+        ``file`` leaves grey levels as windows or percentiles make them.
     burned_in: of images with text in their pixels: ``quarantine``, ``mask`` or ``keep``.
     identity_map: identifiers are sealed under the key, for the map that leads back from pseudonyms.
     gate: scans that hold nothing to learn from (constant, tiny) are refused, odd ones marked.
@@ -50,9 +59,13 @@ class Policy:
     every: int | None = None
     volume_index: int | None = None
     window: tuple[float, float] | None = None
+    windows: tuple[tuple[float, float], ...] = ()
     nan: Literal["refuse", "impute"] = "refuse"
     spacing_mm: float | None = None
     crop: bool = False
+    region: RegionName | None = None
+    bias_field: bool = False
+    scale: Scale = "file"
     burned_in: BurnedIn = "keep"
     identity_map: bool = False
     gate: bool = False
@@ -73,4 +86,6 @@ class Policy:
         known = {item.name for item in fields(cls)}
         values = {name: value for name, value in told.items() if name in known}
         window = values.get("window")
-        return cls(**{**values, "window": None if window is None else tuple(window)})
+        values["window"] = None if window is None else tuple(window)
+        values["windows"] = tuple(tuple(each) for each in values.get("windows", ()))
+        return cls(**values)

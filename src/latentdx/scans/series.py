@@ -53,6 +53,7 @@ def assemble(frames: Sequence[Frames], policy: Policy) -> Volume:
         affine,
         valid=None if stack.valid is None else stack.valid.transpose(2, 1, 0),
         window=window,
+        windows=tuple(_range(Window(*each, "LINEAR_EXACT")) for each in policy.windows),
         has_spacing=told,
         identity=frames[0].identity,
         conversions=(*_merged(frames), *stack.done, *chosen),
@@ -145,6 +146,8 @@ def _window(
     frames: Sequence[Frames], policy: Policy
 ) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
     """(low, high) that become 0 and 1, and what had to be chosen."""
+    if policy.windows:
+        return None, ()
     if policy.window is not None:
         return _range(Window(*policy.window, "LINEAR_EXACT")), ()
     if frames[0].identity.get("modality") != "CT":
@@ -180,5 +183,6 @@ def _inverted(volume: Volume) -> Volume:
         volume,
         values=-values,
         window=volume.window and (-volume.window[1], -volume.window[0]),
+        windows=tuple((-high, -low) for low, high in volume.windows),
         conversions=(*volume.conversions, "MONOCHROME1 inverted"),
     )

@@ -19,6 +19,7 @@ class Volume:
     affine: (4, 4) float64, voxel index to mm in RAS+ (nibabel's convention).
     valid: bool (X, Y, Z), False where a value is padding; None where none is.
     window: (low, high) in the units of `values` that become 0 and 1; None for percentiles.
+    windows: several of them, a channel each; empty for one.
     has_spacing: False where the affine is only assumed: spacing is then not told.
     identity: fields of `Scan` by name.
     conversions, warnings: as in `Scan`.
@@ -28,6 +29,7 @@ class Volume:
     affine: NDArray[np.float64]
     valid: NDArray[np.bool_] | None = None
     window: tuple[float, float] | None = None
+    windows: tuple[tuple[float, float], ...] = ()
     has_spacing: bool = True
     identity: dict[str, Any] = field(default_factory=dict)
     conversions: tuple[str, ...] = ()

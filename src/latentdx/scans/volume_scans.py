@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,14 @@ from latentdx.scans.intensity import Pixels, levels, require_finite, to_unit
 from latentdx.scans.memory_order import memory_axes, slabs
 from latentdx.scans.orientation import to_ras, voxel_sizes
 from latentdx.scans.policy import Policy
+from latentdx.scans.prepared import prepared
 from latentdx.scans.resample import to_spacing
 from latentdx.scans.scan import Scan
 from latentdx.scans.slices import slices_of
 from latentdx.scans.volume import Volume
+
+_ONE = Policy(dims=3)
+"""Of a volume with a window of its own."""
 
 
 def scans_of(volume: Volume, policy: Policy) -> Iterator[Scan]:
@@ -24,7 +29,8 @@ def scans_of(volume: Volume, policy: Policy) -> Iterator[Scan]:
 
     In this order, each step recorded: axes turned to RAS+ (flips and swaps only), cropped to the
     body and resampled where `policy` asks for it, brought to 0..1 by the volume's window (the
-    policy's, where the volume has none) or else by percentiles of the whole volume, padding to 0.
+    policy's, where the volume has none) or else by percentiles of the whole volume, padding to 0,
+    and what `prepared` does.
 
     Raises `InputError` ``E_AFFINE``, ``E_NAN``, ``E_SIZE``, and ``E_NDIM`` where `policy` takes no
     volumes.
@@ -55,7 +61,7 @@ def scans_of(volume: Volume, policy: Policy) -> Iterator[Scan]:
         "warnings": turned.warnings,
     }
     # What one file said of its own slice gives way to what the volume says.
-    scan = Scan(pixels, **{**turned.identity, **told})
+    scan = prepared(Scan(pixels, **{**turned.identity, **told}), policy)
     if policy.dims == 3:
         yield scan
     elif policy.every is not None:
@@ -63,7 +69,12 @@ def scans_of(volume: Volume, policy: Policy) -> Iterator[Scan]:
 
 
 def _unit(volume: Volume, policy: Policy) -> tuple[Pixels, tuple[str, ...]]:
-    """(1, X, Y, Z) in 0..1, and what was done."""
+    """(1, X, Y, Z) in 0..1, a channel a window where there are several, and what was done."""
+    if volume.windows or (policy.windows and volume.window is None):
+        ends = volume.windows or tuple(_ends(each) for each in policy.windows)
+        each = [_unit(replace(volume, windows=(), window=pair), _ONE) for pair in ends]
+        texts = tuple(dict.fromkeys(text for _, told in each for text in told))
+        return np.concatenate([pixels for pixels, _ in each]), texts
     window = volume.window or _window(policy)
     if window is None:
         low, high, done = _levels(volume)
@@ -90,5 +101,9 @@ def _levels(volume: Volume) -> tuple[float, float, str]:
 def _window(policy: Policy) -> tuple[float, float] | None:
     if policy.window is None:
         return None
-    center, width = policy.window
+    return _ends(policy.window)
+
+
+def _ends(window: tuple[float, float]) -> tuple[float, float]:
+    center, width = window
     return center - width / 2, center + width / 2

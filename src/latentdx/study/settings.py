@@ -30,7 +30,7 @@ from latentdx.diagnosis.set_rule import parse_sets
 from latentdx.diagnosis.threshold import parse_target
 from latentdx.features.kinds import DEFAULT, FeatureChoice
 from latentdx.report.language import Language
-from latentdx.scans.policy import BurnedIn, FramesPolicy, Policy
+from latentdx.scans.policy import BurnedIn, FramesPolicy, Policy, RegionName, Scale
 
 _WITHOUT_EFFECT = ("minutes", "track", "language")
 
@@ -58,9 +58,13 @@ class RunSettings(BaseModel):
     frames: FramesPolicy | None = None
     volume_index: int | None = Field(default=None, ge=0)
     window: tuple[float, float] | None = None
+    windows: tuple[tuple[float, float], ...] = ()
     nan: Literal["refuse", "impute"] = "refuse"
     spacing_mm: float | None = Field(default=None, gt=0)
     crop: bool = False
+    region: RegionName | None = None
+    bias_field: bool = False
+    scale: Scale = "file"
     burned_in: BurnedIn = "quarantine"
     identity_map: bool = False
     seed: int = Field(default=0, ge=0)
@@ -116,6 +120,13 @@ class RunSettings(BaseModel):
     gate_rate: float | None = Field(default=None, ge=0.001, le=0.2)
     rules: tuple[Rule, ...] = ()
 
+    @field_validator("windows")
+    @classmethod
+    def _windows(cls, value: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        if len(value) not in (0, 3) or any(width < 1 for _, width in value):
+            raise ValueError("three windows, each a centre and a width of 1 or more, or none")
+        return value
+
     @field_validator("prediction_sets")
     @classmethod
     def _sets(cls, value: str) -> str:
@@ -153,9 +164,13 @@ class RunSettings(BaseModel):
             every=self.slices,
             volume_index=self.volume_index,
             window=self.window,
+            windows=self.windows,
             nan=self.nan,
             spacing_mm=self.spacing_mm,
             crop=self.crop,
+            region=self.region,
+            bias_field=self.bias_field,
+            scale=self.scale,
             burned_in=self.burned_in,
             identity_map=self.identity_map,
             gate=True,

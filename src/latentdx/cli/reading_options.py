@@ -1,0 +1,85 @@
+"""Options of `doctor`, `ingest` and `run`: presets, several windows, regions, grey levels."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from latentdx.cli import options
+
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        help="How scans of a kind are usually read: ct-chest, ct-lung, ct-abdomen, ct-brain, "
+        "ct-bone, mr or cxr (see docs/knowledge.md). Options given beside it win.",
+    ),
+]
+RegionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--region",
+        help="Crop images and volumes to the body, lung or brain, or to the exposed field of an "
+        "X-ray image; none (default) leaves them whole.",
+    ),
+]
+BiasFieldOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--bias-field/--no-bias-field",
+        help="MR: divide out the slow change of brightness (N4; needs SimpleITK).",
+        show_default=False,
+    ),
+]
+ScaleOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scale",
+        help="Grey levels: file (default: by windows or percentiles), or body (by mean and "
+        "deviation within the body, for MR).",
+    ),
+]
+
+
+def values(
+    preset: str | None,
+    window: str | None,
+    region: str | None,
+    bias_field: bool | None,
+    scale: str | None,
+) -> dict[str, Any]:
+    """What is said of reading, as `Policy` and settings have it; what is not said is left out.
+
+    Raises `StopError` ``E_OPTION``.
+    """
+    from latentdx.scans.presets import preset_values
+    from latentdx.scans.regions import REGIONS
+
+    found = preset_values(preset)
+    if window is not None:
+        found = {name: value for name, value in found.items() if not name.startswith("window")}
+        found |= windows(window)
+    if options.choice("--region", region, (*REGIONS, "none")) is not None:
+        found["region"] = None if region == "none" else region
+    if bias_field is not None:
+        found["bias_field"] = bias_field
+    if options.choice("--scale", scale, ("file", "body")) is not None:
+        found["scale"] = scale
+    return found
+
+
+def windows(text: str) -> dict[str, Any]:
+    """One window, or three by their names, a channel each. Raises `StopError` ``E_OPTION``."""
+    from latentdx.core.errors import StopError
+    from latentdx.scans.policy import WINDOWS
+
+    names = [part.strip() for part in text.split(",")]
+    if not all(name in WINDOWS for name in names):
+        return {"window": options.window(text)}
+    if len(names) == 1:
+        return {"window": WINDOWS[names[0]]}
+    if len(names) != 3 or len(set(names)) < 3:
+        found = f"--window {text!r}: {len(names)} windows"
+        raise StopError("E_OPTION", found, fix="give one, or three different ones for 3 channels")
+    return {"windows": tuple(WINDOWS[name] for name in names)}
