@@ -67,7 +67,7 @@ def full_binary():
     probed = {"name": "view", "auroc": five(0.8), "p_value": 0.01, "flagged": True}
     shortcuts = {
         "metadata": [probed],
-        "pixels": [{**probed, "name": "border"}],
+        "pixels": [{**probed, "name": name} for name in ("border", "outside the body")],
         "embedding": [{"name": "view", "told": five(0.7), "measure": "auroc"}],
         "score_at_equal_label": [{**probed, "column": "view", "value": "AP"}],
     }

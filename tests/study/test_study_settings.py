@@ -42,6 +42,7 @@ FULL = {
     "strict": True,
     "autoencoder": "convolutional",
     "latent_dim": 32,
+    "focus": "body",
     "network": {"widths": [8, 16], "attention": "both"},
     "objectives": {"vicreg": 0.04},
     "augment": True,

@@ -16,6 +16,15 @@ ObjectiveOption = Annotated[
     ),
 ]
 
+FocusOption = Annotated[
+    str | None,
+    typer.Option(
+        "--focus",
+        help="Reconstruction errors outside the body, or outside the lungs, count less: body, lung "
+        "(rules of thumb on each scan). Default: all pixels alike.",
+    ),
+]
+
 
 def objectives(given: list[str] | None) -> dict[str, float]:
     """``NAME`` or ``NAME=WEIGHT``, with an objective's own weight where none is given.

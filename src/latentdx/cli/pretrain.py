@@ -47,6 +47,7 @@ def pretrain(
         typer.Option("--network", help="Setting of the network, KEY=VALUE: 'widths=[32,64]'."),
     ] = None,
     objective: network_options.ObjectiveOption = None,
+    focus: network_options.FocusOption = None,
     latent_dim: options.LatentOption = None,
     start: transfer_options.FromOption = None,
     freeze: transfer_options.FreezeOption = None,
@@ -105,6 +106,7 @@ def pretrain(
     given: dict[str, Any] = {
         **{"autoencoder": autoencoder, "network": network_options.network(network) or None},
         **{"objectives": network_options.objectives(objective) or None, "latent_dim": latent_dim},
+        "focus": focus,
         **{"modality": modality, "flip": flip, "epochs": epochs, "minutes": minutes},
         **{"batch_size": batch_size, "accumulate": accumulate, "learning_rate": learning_rate},
         **{"schedule": schedule, "ema": ema, "precision": precision, "sharding": sharding},

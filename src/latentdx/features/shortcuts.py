@@ -31,8 +31,10 @@ from latentdx.features.probe_columns import (
     path_words,
     probed_columns,
 )
+from latentdx.features.probe_region import outside_region
 from latentdx.metrics.estimate import Estimate
 from latentdx.metrics.permutation import holm
+from latentdx.scans.policy import RegionName
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -106,12 +108,18 @@ class Shortcuts:
 
 
 def find_shortcuts(
-    collection: Collection, table: CollectionTable, rows: NDArray[np.int64], *, seed: int = 0
+    collection: Collection,
+    table: CollectionTable,
+    rows: NDArray[np.int64],
+    *,
+    seed: int = 0,
+    region: RegionName | None = None,
 ) -> Shortcuts:
     """Ask everything but the picture's middle for the labels of the scans at `rows`.
 
     One scan a patient is drawn, of at most 1,000 patients. Numbers are asked whether they are
     above their median. Nothing is asked of fewer than 24 patients, nor for classes of fewer than 5.
+    With a `region`, what lies outside it is asked, too.
 
     Examples
     --------
@@ -130,6 +138,10 @@ def find_shortcuts(
     }
     for name, features in probe_pixels.outside_features(collection, table, chosen).items():
         asked[name] = ("pixels", _OF_PIXELS[name], features)
+    if region is not None:
+        nature: Nature = "outside" if region == "body" else "whole"
+        features = outside_region(collection, chosen, region)
+        asked[f"outside the {region}"] = ("pixels", nature, features)
     return Shortcuts(tuple(_answers(asked, targets, seed)), tuple(same))
 
 

@@ -15,6 +15,7 @@ from latentdx.scans.scan import Scan
 
 _COARSE = {2: 96, 3: 48}
 _PASSES = (30, 30, 20)
+_FEWEST = 4  # samples along an axis: a spline through fewer has nothing to say
 _DARKEST = 0.02  # of the range: logarithms need something above 0
 
 
@@ -37,7 +38,11 @@ def _corrected(channel: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArr
     step = max(1.0, max(channel.shape) / _COARSE[channel.ndim])
     shape = tuple(max(1, round(side / step)) for side in channel.shape)
     steps = tuple(old / new for old, new in zip(channel.shape, shape, strict=True))
-    if min(shape) < 4:  # a spline through fewer points has nothing to say
+    thin = [axis for axis, side in enumerate(shape) if side < _FEWEST]
+    if len(thin) == 1 and channel.ndim == 3:  # slices, each by itself
+        slices = zip(np.moveaxis(channel, thin[0], 0), np.moveaxis(inside, thin[0], 0), strict=True)
+        return np.stack([_corrected(*each) for each in slices], axis=thin[0])
+    if thin:
         return channel
     coarse = resample_axes(channel, shape, steps)
     mask = resample_axes(inside, shape, steps) >= np.float32(0.5)

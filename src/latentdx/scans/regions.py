@@ -166,7 +166,7 @@ def _brain(image: NDArray[np.float32]) -> Mask:
     depth = ndimage.distance_transform_edt(np.pad(head, 1, constant_values=True))
     inner = depth[tuple([slice(1, -1)] * head.ndim)]
     widths = [int(head.any(axis=_others(head, axis)).sum()) for axis in range(head.ndim)]
-    return _largest(inner > _RIND * min(widths), 1)
+    return _largest(inner > _RIND * sorted(widths)[-2], 1)
 
 
 def _others(mask: Mask, axis: int) -> tuple[int, ...]:

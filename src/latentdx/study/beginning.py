@@ -17,6 +17,7 @@ from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.report.baselines import settle_statistics
 from latentdx.study.ancestor import Ancestor, load_ancestor
 from latentdx.study.encoder import Descent
+from latentdx.study.focus import focused_settings
 from latentdx.study.settings import RunSettings
 
 _SETTLED = 4096  # scans that are looked at to settle statistics, at most
@@ -65,7 +66,7 @@ def network_settings(
     found = {**before, "channels": shape[0], "size": list(shape[1:])}
     if settings.latent_dim is not None:
         found["latent_dim"] = settings.latent_dim
-    return {**found, **settings.network}
+    return focused_settings(settings, {**found, **settings.network})
 
 
 def settle(network: Autoencoder, scans: Source, *, seed: int) -> None:

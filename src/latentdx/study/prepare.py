@@ -147,16 +147,19 @@ def _prepare(
         write_json(folder.root / "audit.json", audit(table, near=near).as_json())
         raise
     check(prepared, settings)
-    prepared = _with_shortcuts(prepared, settings.seed)
+    prepared = _with_shortcuts(prepared, settings)
     write_atomic(folder.config, settings.to_toml())
     write_json(folder.root / "audit.json", prepared.audit.as_json())
     return replace(prepared, n_quarantined=len(report.quarantine))
 
 
-def _with_shortcuts(prepared: Prepared, seed: int) -> Prepared:
+def _with_shortcuts(prepared: Prepared, settings: RunSettings) -> Prepared:
     """The audit with what is found in the learned part: no scan of test is looked at."""
+    region = settings.focus or (None if settings.region == "field" else settings.region)
     learned = prepared.split.rows("train", "tune", "calibrate")
-    found = find_shortcuts(prepared.collection, prepared.table, learned, seed=seed)
+    found = find_shortcuts(
+        prepared.collection, prepared.table, learned, seed=settings.seed, region=region
+    )
     return replace(prepared, audit=with_shortcuts(prepared.audit, found), shortcuts=found)
 
 

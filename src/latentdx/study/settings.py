@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from latentdx.autoencoder.engine.settings import Precision, Schedule, Sharding
 from latentdx.autoencoder.engine.tracking import Tracker
 from latentdx.autoencoder.family import AnyName
+from latentdx.autoencoder.losses.focus import Focus
 from latentdx.collection.augment_presets import ModalityChoice
 from latentdx.collection.cases import DecideBy, Pool
 from latentdx.collection.csv_text import column_name
@@ -83,6 +84,7 @@ class RunSettings(BaseModel):
     strict: bool = False
     autoencoder: AnyName = "invariant"
     latent_dim: int | None = Field(default=None, ge=1)
+    focus: Focus | None = None
     network: dict[str, Any] = Field(default_factory=dict)
     objectives: dict[str, float] = Field(default_factory=dict)
     augment: bool = False

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from latentdx.autoencoder.losses.exact import Images, Loss
+from latentdx.autoencoder.losses.focus import FOCUSES, Focus, focused
 from latentdx.autoencoder.losses.frequency import focal_frequency
 from latentdx.autoencoder.losses.gradient import gradient_error
 from latentdx.autoencoder.losses.pixel import (
@@ -65,6 +66,8 @@ assert set(RECONSTRUCTION) == set(get_args(ReconstructionName))
 def reconstruction_loss(asked: Reconstruction) -> Loss:
     """The weighted sum of the losses asked for, a function of (reconstruction, scan).
 
+    ``body:NAME`` or ``lung:NAME`` lets errors outside that part count less (see `focused`).
+
     Raises `StopError` ``E_NAME`` for an unknown one.
 
     Examples
@@ -74,13 +77,34 @@ def reconstruction_loss(asked: Reconstruction) -> Loss:
     0.0
     """
     weights = {asked: 1.0} if isinstance(asked, str) else dict(asked)
-    for name in weights:
-        if name not in RECONSTRUCTION:
-            found = f"no reconstruction loss is called {name!r}"
-            raise StopError("E_NAME", found, fix=f"choose from {', '.join(RECONSTRUCTION)}")
-    chosen = [(RECONSTRUCTION[name], weight) for name, weight in weights.items()]  # type: ignore[index]
+    chosen = [(_named(name), weight) for name, weight in weights.items()]
 
     def loss(reconstruction: Images, scan: Images) -> Tensor:
         return torch.stack([weight * term(reconstruction, scan) for term, weight in chosen]).sum()
 
     return loss
+
+
+def _named(asked: str) -> Loss:
+    before, mark, name = asked.rpartition(":")
+    known = RECONSTRUCTION.get(name)  # type: ignore[call-overload]
+    focus = next((each for each in FOCUSES if each == before), None)
+    if known is None or (mark and focus is None):
+        found = f"no reconstruction loss is called {asked!r}"
+        fix = f"choose from {', '.join(RECONSTRUCTION)}, or {' or '.join(FOCUSES)}:NAME"
+        raise StopError("E_NAME", found, fix=fix)
+    loss: Loss = known
+    return loss if focus is None else focused(loss, focus)
+
+
+def with_focus(asked: Reconstruction, focus: Focus) -> Reconstruction:
+    """The same losses, each on this part in place of any other.
+
+    Examples
+    --------
+    >>> with_focus("mse", "body"), with_focus({"mse": 10, "ssim": 0.5}, "lung")
+    ('body:mse', {'lung:mse': 10, 'lung:ssim': 0.5})
+    """
+    if isinstance(asked, str):
+        return f"{focus}:{asked.rpartition(':')[2]}"
+    return {f"{focus}:{name.rpartition(':')[2]}": weight for name, weight in asked.items()}
