@@ -18,6 +18,7 @@ from latentdx.diagnosis.regression_model import IntervalRule
 from latentdx.diagnosis.set_rule import SetRule
 from latentdx.metrics.estimate import Estimate
 from latentdx.report import language
+from latentdx.report.ancestry import ancestry_sentences
 from latentdx.report.cautions import few_patients, wide_intervals
 from latentdx.report.decided import what_is_read
 from latentdx.report.equal_label import equal_label_warnings
@@ -26,6 +27,8 @@ from latentdx.report.language import in_language, looked_up, not_translated
 from latentdx.report.page import render
 from latentdx.report.value_page import render_values
 from latentdx.report.value_words import OF_VALUES
+from latentdx.study.ancestor import Ancestor
+from latentdx.study.ancestor_check import finding
 from latentdx.study.assess import told_columns
 from latentdx.study.covariates import missing_warnings
 from latentdx.study.decide import notes_of
@@ -165,3 +168,20 @@ def test_what_the_program_warns_of_is_known() -> None:
 
 def test_the_examples_of_languages_run() -> None:
     assert doctest.testmod(language).failed == 0
+
+
+def test_what_an_encoder_began_from_is_said_in_chinese() -> None:
+    first = {"from": "starter", "sha256": "a" * 64, "taken": 33, "adapted": ["one.weight"],
+             "left": ["two.weight"], "frozen": 1, "trained": False, "seen": 12, "seen_all": True,
+             "learned_from": ["nih (667 scans)"]}  # fmt: skip
+    told = ancestry_sentences([first, {**first, "from": "another"}])
+    told += ancestry_sentences([{**first, "seen_all": False}])
+    assert [text for text in told if looked_up(text, "zh") is None] == []
+    whole = " ".join(told)
+    for part in ("one.weight", "two.weight", "another (SHA-256 aaaaaaaaaaaa)", "nih (667 scans)"):
+        assert part in whole
+    known, unknown = (
+        finding(Ancestor("starter", "", {}, seen_all=seen_all)) for seen_all in (True, False)
+    )
+    assert (known.severity, unknown.severity) == ("info", "warning")
+    assert all(looked_up(each.text, "zh") for each in (known, unknown))

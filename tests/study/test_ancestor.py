@@ -18,6 +18,7 @@ from latentdx.collection.store import Collection
 from latentdx.collection.table import ScanRow
 from latentdx.core.errors import IntegrityError, LatentdxError, LeakageError, StopError
 from latentdx.core.hashing import hash_bytes
+from latentdx.scans.open import open_scans
 from latentdx.study.ancestor import begun, load_ancestor
 from latentdx.study.ancestor_check import KNOWN, UNKNOWN
 from latentdx.study.encoder import load_encoder
@@ -28,6 +29,7 @@ from latentdx.study.run import run_study
 from latentdx.study.separate import fit_collection, pretrain_collection
 from latentdx.study.settings import RunSettings, settings_from
 
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 NETWORK = {"widths": [8, 16]}
 
 
@@ -231,6 +233,49 @@ def test_what_is_no_sound_safetensors_is_refused(name: str, tmp_path: Path) -> N
     with pytest.raises(IntegrityError) as caught:
         load_ancestor(str(tmp_path / name))
     assert caught.value.code == "E_ENCODER"
+
+
+def test_the_starter_is_in_the_package_with_its_record_and_card(scans: Path) -> None:
+    starter = load_ancestor("starter")
+    assert (starter.told, starter.name, starter.channels) == ("starter", "invariant", 1)
+    assert starter.seen_all
+    assert len(starter.seen) > 3000
+    assert starter.path is not None
+    card = (starter.path / "README.md").read_text()
+    assert all(each.split(" (")[0] in card for each in starter.learned_from)
+    assert sum(file.stat().st_size for file in starter.path.iterdir()) < 3e6
+
+
+def test_the_starter_goes_on_with_scans_of_another_size_and_colour(tmp_path: Path) -> None:
+    collection = Collection.create(tmp_path / "c", 32, 3)
+    generator = np.random.default_rng(0)
+    rows = [
+        ScanRow(f"id{number}", f"{number}.png", generator.random((3, 32, 32), np.float32),
+                f"{number:064}", patient=f"p{number}")
+        for number in range(16)
+    ]  # fmt: skip
+    collection.append(rows)
+    told = settings_from({"source": "c", "start": "starter", "epochs": 1})
+    pretrain_collection(tmp_path / "c", tmp_path / "e", told, Silent())
+    found = load_encoder(tmp_path / "e")
+    assert found.network.shape == (3, 32, 32)
+    assert load_ancestor("starter").seen < found.seen
+    (record,) = found.ancestry
+    assert record["left"] == []
+    assert set(record["adapted"]) == {
+        *("down.stages.0.0.0.weight", "up.to_pixels.weight", "up.to_pixels.bias")
+    }
+
+
+def test_scans_that_the_starter_learned_from_are_recognised() -> None:
+    """Real pictures of the NIH's set, read as any run reads them."""
+    folder = SHARED / "cxr_nih_pneumonia_224" / "pneumonia"
+    if not folder.is_dir():
+        pytest.skip(f"the NIH's set is absent: {folder}")
+    seen = load_ancestor("starter").seen
+    paths = [[str(path)] for path in sorted(folder.iterdir())[:12]]
+    hashes = [scan.content_hash[:16] for path in paths for scan in open_scans(path, key=bytes(32))]
+    assert 4 <= sum(each in seen for each in hashes) < 12  # two of three were learned from
 
 
 def as_hub(cache: Path, encoder: Path) -> None:

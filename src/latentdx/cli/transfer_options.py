@@ -10,8 +10,8 @@ FromOption = Annotated[
     str | None,
     typer.Option(
         "--from",
-        help="Begin from these weights: an encoder's folder, a bundle, a .safetensors, or "
-        "hf:owner/name of the Hugging Face Hub.",
+        help="Begin from these weights: starter (the package's own), an encoder's folder, a "
+        "bundle, a .safetensors, or hf:owner/name of the Hugging Face Hub.",
     ),
 ]
 FreezeOption = Annotated[

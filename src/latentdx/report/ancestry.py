@@ -16,7 +16,8 @@ def ancestry_sentences(ancestry: Sequence[Mapping[str, Any]]) -> list[str]:
     Examples
     --------
     >>> record = {"from": "starter", "sha256": 64 * "a", "taken": 33, "adapted": [], "left": [],
-    ...           "frozen": 0, "trained": True, "seen": 4000, "seen_all": True}
+    ...           "frozen": 0, "trained": True, "seen": 4000, "seen_all": True,
+    ...           "learned_from": []}
     >>> ancestry_sentences([record])[0]
     'The encoder began from the weights of starter (SHA-256 aaaaaaaaaaaa), not from random ones.'
     """
@@ -35,6 +36,8 @@ def ancestry_sentences(ancestry: Sequence[Mapping[str, Any]]) -> list[str]:
         found.append(f"Blocks at its input whose weights were kept: {first['frozen']}.")
     if not first["trained"]:
         found.append("No weight was trained further: its statistics alone are of these scans.")
+    if first["learned_from"]:
+        found.append(f"They learned from public sets: {', '.join(first['learned_from'])}.")
     found += [f"Those had begun from the weights of {_called(each)}." for each in before]
     return [*found, _seen(first)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from latentdx.study.encoder import DESCRIPTION, Encoder, load_encoder, require_u
 from latentdx.study.hub import HUB, fetched
 from latentdx.study.settings import RunSettings
 
+STARTER = "starter"
+"""The package's own encoder; a folder of that name is ``./starter``."""
+
 _BUNDLE = "bundle.json"
 _WEIGHTS = ".safetensors"
 _LARGEST = 4 << 30
@@ -44,6 +48,7 @@ class Ancestor:
     name, settings, channels: of the network, None where only weights are there.
     seen: pictures and patients as hashes; `seen_all`: whether that is all that it has learned from.
     ancestry: what it began from itself, the latest first.
+    learned_from: public sets, in words, where it tells them.
     """
 
     told: str
@@ -54,6 +59,7 @@ class Ancestor:
     seen: frozenset[str] = frozenset()
     seen_all: bool = False
     ancestry: tuple[Mapping[str, Any], ...] = ()
+    learned_from: tuple[str, ...] = ()
     path: Path | None = None
 
     @property
@@ -69,26 +75,33 @@ class Ancestor:
 def load_ancestor(source: str, autoencoder: nn.Module | None = None) -> Ancestor:
     """What `--from` names.
 
-    `source`: ``hf:owner/name`` (``@revision`` may follow), or the place of an encoder, a bundle or
-    a ``.safetensors``. `autoencoder`: the user's own module that the weights are of.
+    `source`: ``starter``, the package's own; ``hf:owner/name`` (``@revision`` may follow); or the
+    place of an encoder, a bundle or a ``.safetensors``. `autoencoder`: the user's own module that
+    the weights are of.
 
     Raises `IntegrityError` ``E_ENCODER`` and ``E_MODEL_INTEGRITY`` where it is absent or damaged,
     and the errors of `fetched`.
     """
-    path = fetched(source) if source.startswith(HUB) else Path(source)
-    told = source if source.startswith(HUB) else path.resolve().name
+    path, told = _place(source), told_place(source)
     if path.is_dir() and (path / DESCRIPTION).exists():
         return _of_encoder(load_encoder(path, autoencoder), told)
     if path.is_dir() and (path / _BUNDLE).exists():
         model = load_bundle(path, autoencoder=autoencoder)
         network, sha256 = model.encoder, model.bundle
         return Ancestor(told, sha256, *_described(network), path=path)
-    files = sorted(path.glob(f"*{_WEIGHTS}")) if path.is_dir() else [path]
-    if len(files) != 1 or not files[0].is_file() or files[0].suffix != _WEIGHTS:
+    found_here = sorted(path.glob(f"*{_WEIGHTS}")) if path.is_dir() else [path]
+    alone = found_here[0] if len(found_here) == 1 else path
+    if not alone.is_file() or alone.suffix != _WEIGHTS:
         found = "no encoder, no bundle and no one .safetensors lies here"
         fix = "give what `latentdx pretrain` or `run` left, or weights as safetensors"
         raise IntegrityError("E_ENCODER", found, fix=fix, path=path)
-    return _of_weights(files[0], told)
+    return _of_weights(alone, told)
+
+
+def _place(source: str) -> Path:
+    if source == STARTER:
+        return Path(str(files("latentdx.autoencoder") / STARTER))
+    return fetched(source) if source.startswith(HUB) else Path(source)
 
 
 def _of_encoder(encoder: Encoder, told: str) -> Ancestor:
@@ -99,6 +112,7 @@ def _of_encoder(encoder: Encoder, told: str) -> Ancestor:
         seen=encoder.seen,
         seen_all=encoder.seen_all,
         ancestry=encoder.ancestry,
+        learned_from=encoder.learned_from,
         path=encoder.path,
     )
 
@@ -147,8 +161,8 @@ def begun(settings: RunSettings, autoencoder: nn.Module | None = None) -> RunSet
     return settings.model_copy(update={"autoencoder": name})
 
 
-def told_place(source: str | None) -> str | None:
+def told_place(source: str) -> str:
     """How a source is called where folders of this machine are left out."""
-    if source is None or source.startswith(HUB):
+    if source.startswith(HUB):
         return source
     return os.path.basename(os.path.abspath(source))

@@ -8,7 +8,7 @@ from torch import nn
 
 from latentdx.collection.audit import Audit, Finding
 from latentdx.core.files import write_json
-from latentdx.study.ancestor import load_ancestor
+from latentdx.study.ancestor import Ancestor, load_ancestor
 from latentdx.study.folder import RunFolder
 from latentdx.study.folds import splits_of
 from latentdx.study.prepare import Prepared
@@ -38,19 +38,23 @@ def with_ancestor(
     """The audit, in ``audit.json`` too, with what is known of the scans that it begins from."""
     if settings.start is None:
         return prepared
-    ancestor = load_ancestor(settings.start, autoencoder)
-    if ancestor.seen_all:
-        text = (
-            f"the encoder begins from {ancestor.told}, which has seen no held-out scan, as far as "
-            "equal pictures and the same pseudonyms tell"
-        )
-        finding = Finding(KNOWN, "info", 0, text)
-    else:
+    found = finding(load_ancestor(settings.start, autoencoder))
+    audit = Audit((*prepared.audit.findings, found))
+    write_json(folder.root / "audit.json", audit.as_json())
+    return replace(prepared, audit=audit)
+
+
+def finding(ancestor: Ancestor) -> Finding:
+    """What the audit says of weights to begin from, once `check_ancestor` has let them pass."""
+    if not ancestor.seen_all:
         text = (
             f"the encoder begins from {ancestor.told}, of which it is not recorded what it learned "
             "from: if held-out scans or patients were among it, the scores are too good"
         )
-        finding = Finding(UNKNOWN, "warning", 1, text)
-    audit = Audit((*prepared.audit.findings, finding))
-    write_json(folder.root / "audit.json", audit.as_json())
-    return replace(prepared, audit=audit)
+        return Finding(UNKNOWN, "warning", 1, text)
+    sets = f" (it learned from {', '.join(ancestor.learned_from)})" if ancestor.learned_from else ""
+    text = (
+        f"the encoder begins from {ancestor.told}{sets}, which has seen no held-out scan, as "
+        "far as equal pictures and the same pseudonyms tell"
+    )
+    return Finding(KNOWN, "info", 0, text)

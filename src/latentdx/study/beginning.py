@@ -91,4 +91,5 @@ def _record(ancestor: Ancestor, taken: Taken, settings: RunSettings) -> dict[str
         "trained": settings.epochs != 0,
         "seen": len(ancestor.seen),
         "seen_all": ancestor.seen_all,
+        "learned_from": list(ancestor.learned_from),
     }

@@ -33,7 +33,8 @@ class Encoder:
     """A trained network, what it has seen (pictures and patients, as hashes), where it lies.
 
     `seen_all`: whether nothing else was seen, by what it began from either. `sha256`: of its
-    weights (hex). `ancestry`: what it began from, a record each, the latest first.
+    weights (hex). `ancestry`: what it began from, a record each, the latest first. `learned_from`:
+    public sets, in words.
     """
 
     network: Autoencoder
@@ -42,6 +43,7 @@ class Encoder:
     seen_all: bool = True
     sha256: str = ""
     ancestry: tuple[Mapping[str, Any], ...] = ()
+    learned_from: tuple[str, ...] = ()
 
     def require_unseen(self, table: CollectionTable, split: Split) -> None:
         """Raise `LeakageError` ``E_SEEN`` where it has seen a held-out picture or patient."""
@@ -119,7 +121,8 @@ def load_encoder(path: Path, autoencoder: nn.Module | None = None) -> Encoder:
         seen_all, ancestry = told.get("seen_all", True), told.get("ancestry", [])
         if not (isinstance(seen_all, bool) and all(isinstance(each, dict) for each in ancestry)):
             raise TypeError
-        return Encoder(network, seen, path, seen_all, told["sha256"], tuple(ancestry))
+        more = (told["sha256"], tuple(ancestry), tuple(map(str, told.get("learned_from", []))))
+        return Encoder(network, seen, path, seen_all, *more)
     except StopError as error:
         if error.code in _ASKED:
             raise StopError(error.code, error.found, fix=error.fix, path=path) from None

@@ -120,7 +120,7 @@ def shown_settings(settings: RunSettings) -> dict[str, Any]:
     values = settings.model_dump(mode="json", exclude={"unlabelled"})
     for name in ("source", "labels"):
         values[name] = values[name] and Path(values[name]).name
-    values["start"] = told_place(settings.start)
+    values["start"] = settings.start and told_place(settings.start)
     return {name: value for name, value in values.items() if value not in (None, {}, [])}
 
 
