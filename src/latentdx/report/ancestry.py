@@ -53,7 +53,7 @@ def _seen(record: Mapping[str, Any]) -> str:
             "or of its patients were among them, the scores are too good."
         )
     return (
-        f"Their record names {count(record['seen'])} pictures and patients that they learned from: "
+        f"Their record names {count(record['seen'])} pictures or patients that they learned from: "
         "no held-out scan is among them, as far as equal pictures and the same pseudonyms tell."
     )
 

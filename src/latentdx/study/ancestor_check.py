@@ -52,9 +52,8 @@ def finding(ancestor: Ancestor) -> Finding:
             "from: if held-out scans or patients were among it, the scores are too good"
         )
         return Finding(UNKNOWN, "warning", 1, text)
-    sets = f" (it learned from {', '.join(ancestor.learned_from)})" if ancestor.learned_from else ""
     text = (
-        f"the encoder begins from {ancestor.told}{sets}, which has seen no held-out scan, as "
-        "far as equal pictures and the same pseudonyms tell"
+        f"the encoder begins from {ancestor.told}, which has seen no held-out scan, as far as equal "
+        "pictures and the same pseudonyms tell"
     )
     return Finding(KNOWN, "info", 0, text)
