@@ -20,7 +20,7 @@ from latentdx.core.errors import IntegrityError, LatentdxError, LeakageError, St
 from latentdx.core.hashing import hash_bytes
 from latentdx.scans.open import open_scans
 from latentdx.study.ancestor import begun, load_ancestor
-from latentdx.study.ancestor_check import KNOWN, UNKNOWN
+from latentdx.study.ancestor_check import KNOWN, UNKNOWN, check_ancestor
 from latentdx.study.encoder import load_encoder
 from latentdx.study.key import study_key
 from latentdx.study.prepare import open_prepared
@@ -129,6 +129,17 @@ def test_a_run_from_scans_that_it_holds_out_leaves_nothing(scans: Path, tmp_path
         pretrain_collection(
             scans, tmp_path / "d", settings(scans, start=str(tmp_path / "e"), epochs=1), Silent()
         )
+
+
+def test_with_folds_no_labelled_scan_may_have_been_seen(scans: Path, tmp_path: Path) -> None:
+    """Refused before anything is trained: what the first encoder learned from, a fold tests."""
+    pretrain_collection(scans, tmp_path / "e", settings(scans, epochs=1), Silent())
+    told = settings(scans, start=str(tmp_path / "e"), epochs=1)
+    prepared = open_prepared(scans, told)
+    check_ancestor(prepared, told)
+    with pytest.raises(LeakageError) as caught:
+        check_ancestor(prepared, told.model_copy(update={"folds": 3}))
+    assert caught.value.code == "E_SEEN"
 
 
 @pytest.mark.slow

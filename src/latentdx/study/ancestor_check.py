@@ -11,6 +11,7 @@ from latentdx.core.files import write_json
 from latentdx.study.ancestor import Ancestor, load_ancestor
 from latentdx.study.folder import RunFolder
 from latentdx.study.folds import splits_of
+from latentdx.study.left_out import splits_without
 from latentdx.study.prepare import Prepared
 from latentdx.study.settings import RunSettings
 
@@ -20,12 +21,15 @@ KNOWN, UNKNOWN = "ancestor", "ancestor-unknown"
 def check_ancestor(
     prepared: Prepared, settings: RunSettings, autoencoder: nn.Module | None = None
 ) -> None:
-    """Raise `LeakageError` ``E_SEEN`` where held-out scans, of any fold, are known to be seen."""
+    """Raise `LeakageError` ``E_SEEN`` where held-out scans, of any fold or place, were seen."""
     if settings.start is None:
         return
     ancestor = load_ancestor(settings.start, autoencoder)
-    folds = () if settings.folds is None else splits_of(prepared, settings)
-    for split in (prepared.split, *folds):
+    splits = [prepared.split]
+    splits += [] if settings.folds is None else splits_of(prepared, settings)
+    if settings.leave_out is not None:
+        splits += [split for _, split in splits_without(prepared, settings)]
+    for split in splits:
         ancestor.require_unseen(prepared.table, split)
 
 
@@ -53,7 +57,7 @@ def finding(ancestor: Ancestor) -> Finding:
         )
         return Finding(UNKNOWN, "warning", 1, text)
     text = (
-        f"the encoder begins from {ancestor.told}, which has seen no held-out scan, as far as equal "
-        "pictures and the same pseudonyms tell"
+        f"the encoder begins from {ancestor.told}, which has seen no held-out scan, as far as "
+        "equal pictures and the same pseudonyms tell"
     )
     return Finding(KNOWN, "info", 0, text)

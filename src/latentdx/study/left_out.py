@@ -32,7 +32,7 @@ def check_left_out(prepared: Prepared, settings: RunSettings) -> None:
     if prepared.task not in TASKS:
         fix = "leave --leave-out out: it is for classes and grades"
         raise StopError("E_OPTION", f"--leave-out with the task {prepared.task!r}", fix=fix)
-    _splits(prepared, settings)
+    splits_without(prepared, settings)
 
 
 def left_out_step(
@@ -60,13 +60,14 @@ def left_out_step(
             folder.left_out(number),
             folder.left_out_file(number),
         )
-        for number, (name, split) in enumerate(_splits(prepared, settings), 1)
+        for number, (name, split) in enumerate(splits_without(prepared, settings), 1)
     ]
     found = tested_cuts(prepared, cuts, clock, autoencoder)
     return LeftOut(settings.leave_out, places.tested, places.others, found)
 
 
-def _splits(prepared: Prepared, settings: RunSettings) -> list[tuple[str, Split]]:
+def splits_without(prepared: Prepared, settings: RunSettings) -> list[tuple[str, Split]]:
+    """For each place its name, and the split that holds all of its scans out."""
     places = places_for(prepared, settings)
     assert places is not None
     table = prepared.table
