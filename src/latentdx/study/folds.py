@@ -113,7 +113,8 @@ def tested_cuts(
         fold = read_fold(cut.file, key)
         if fold is None:
             started = time.monotonic()
-            own = parted(prepared, cut.split, cut.settings)
+            same = cut.split is prepared.split
+            own = prepared if same else parted(prepared, cut.split, cut.settings)
             part = clock.part(cut.title)
             fold = make_fold(cut.number, own, cut.settings, cut.folder, part, autoencoder)
             write_fold(cut.file, fold, key)

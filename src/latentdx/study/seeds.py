@@ -6,27 +6,21 @@ classifier. How far its scores move by that alone is no part of an interval over
 
 from __future__ import annotations
 
-import shutil
-
 from torch import nn
 
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed
 from latentdx.report.fold import Fold
-from latentdx.study.fold_file import read_fold, write_fold
 from latentdx.study.folder import RunFolder
-from latentdx.study.folds import make_fold
-from latentdx.study.key import study_key
+from latentdx.study.folds import TASKS, Cut, tested_cuts
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
 
-_TASKS = ("classes", "ordinal")
-
 
 def check_seeds(prepared: Prepared, settings: RunSettings) -> None:
     """Raise `StopError` ``E_OPTION`` of other seeds for several findings a scan or for numbers."""
-    if settings.seeds > 1 and prepared.task not in _TASKS:
+    if settings.seeds > 1 and prepared.task not in TASKS:
         fix = "leave --seeds out: it is for classes and grades"
         raise StopError("E_OPTION", f"--seeds with the task {prepared.task!r}", fix=fix)
 
@@ -47,24 +41,22 @@ def seeds_step(
     if settings.seeds == 1:
         return ()
     clock.step("seeds", "Training again with other seeds")
-    found = []
-    for number in range(2, settings.seeds + 1):
-        seed = derive_seed(settings.seed, "seed", number)
-        own = settings.model_copy(
-            update={"seed": seed, "seeds": 1, "folds": None, "track": (), "language": "en"}
+    cuts = [
+        Cut(
+            number,
+            f"Seed {number} of {settings.seeds}",
+            prepared.split,
+            _settings(settings, number),
+            folder.seed(number),
+            folder.seed_file(number),
         )
-        key = study_key(own, prepared, autoencoder)
-        made = read_fold(folder.seed_file(number), key)
-        if made is None:
-            part = clock.part(f"Seed {number} of {settings.seeds}")
-            made = make_fold(number, prepared, own, folder.seed(number), part, autoencoder)
-            write_fold(folder.seed_file(number), made, key)
-            shutil.rmtree(folder.seed(number).root, ignore_errors=True)
-        clock.note(_progress(made))
-        found.append(made)
-    return tuple(found)
+        for number in range(2, settings.seeds + 1)
+    ]
+    return tested_cuts(prepared, cuts, clock, autoencoder)
 
 
-def _progress(made: Fold) -> str:
-    auroc = made.predictions.metrics(0, 0)["auroc"].value
-    return f"seed {made.number}: AUROC {'not defined' if auroc is None else f'{auroc:.3f}'}"
+def _settings(settings: RunSettings, number: int) -> RunSettings:
+    """Those of the run with another seed, and of nothing else that it makes beside its model."""
+    beside = {"seeds": 1, "folds": None, "leave_out": None, "track": (), "language": "en"}
+    seed = derive_seed(settings.seed, "seed", number)
+    return settings.model_copy(update={"seed": seed, **beside})
