@@ -72,10 +72,22 @@ def drift_rows(drift: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 
 def drift_warnings(drift: Mapping[str, Any]) -> list[str]:
     """One warning where something differs moderately or strongly."""
+    found = _differing(drift)
+    return [f"drift: {found} differ from those of the scans that the model was made from"] * bool(
+        found
+    )
+
+
+def shift_warnings(drift: Mapping[str, Any]) -> list[str]:
+    """The same of a run's own test part."""
+    found = _differing(drift)
+    told = (
+        f"shift: {found} of the test scans differ from those of patients held out beside them: "
+        "probabilities and thresholds were fitted on other scans than these"
+    )
+    return [told] * bool(found)
+
+
+def _differing(drift: Mapping[str, Any]) -> str:
     sizes = ("moderate", "strong")
-    named = [test["of"] for test in drift.get("tests", ()) if test["size"] in sizes]
-    if not named:
-        return []
-    return [
-        f"drift: {', '.join(named)} differ from those of the scans that the model was made from"
-    ]
+    return ", ".join(test["of"] for test in drift.get("tests", ()) if test["size"] in sizes)

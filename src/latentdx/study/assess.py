@@ -21,23 +21,21 @@ from latentdx.report.controls import ControlScans, shuffled_labels
 from latentdx.report.decided import how_it_decides
 from latentdx.report.equal_label import equal_label_warnings, scores_at_equal_label
 from latentdx.report.evaluate import TestResult, evaluate_test, reconstruction
-from latentdx.report.fold import Fold
-from latentdx.report.folds import fold_warnings, folds_told
-from latentdx.report.left_out import Known, LeftOut, left_out_told, left_out_warnings
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.predictions import Predictions, as_json
 from latentdx.report.scratch_rival import SCRATCH
-from latentdx.report.seeds import seed_warnings, seeds_sentence, seeds_told
 from latentdx.report.split_control import split_controls
 from latentdx.report.strata import Strata
 from latentdx.report.verdict import UNTUNED, WITHOUT, verdict
 from latentdx.study.covariates import covariates_told, missing_warnings
 from latentdx.study.decide import aim_for, notes_of
+from latentdx.study.drift import tell_shift
 from latentdx.study.failures import Result, tell_failures
 from latentdx.study.gains import COVARIATES, FINE_TUNING, gain_sentence
 from latentdx.study.learn import head_settings
 from latentdx.study.places import unseen_notes
 from latentdx.study.prepare import Prepared
+from latentdx.study.repeated import Repeated, tell_repeated
 from latentdx.study.reporter import Clock
 from latentdx.study.rules import tell_rules
 from latentdx.study.scratch import scratch_step
@@ -59,8 +57,7 @@ class Assessment:
     threshold: float | None
     decided: tuple[str, ...] = ()
     strata: Strata | None = None
-    folds: tuple[Fold, ...] = ()
-    left_out: LeftOut | None = None
+    repeated: Repeated = Repeated()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True)
@@ -90,20 +87,16 @@ def score_step(
     return Scored(scans, groups, result, *_rivals(prepared, model, scans, settings, clock))
 
 
-def assess_step(  # noqa: PLR0913 - each a comparison of its own
+def assess_step(
     prepared: Prepared,
     model: DiagnosticModel,
     settings: RunSettings,
     clock: Clock,
-    *,
-    folds: tuple[Fold, ...] = (),
-    seeds: tuple[Fold, ...] = (),
-    left_out: LeftOut | None = None,
+    repeated: Repeated = Repeated(),  # noqa: B008 - frozen
 ) -> Assessment:
     """Score the model and everything it is compared with on the same test scans.
 
-    `folds`: of a cross-validation beside it, told in ``folds`` and in the warnings; `seeds`: models
-    of other seeds, told in ``seeds``; `left_out`: models without a place, told in ``left_out``.
+    `repeated` are models made in the same way beside it.
     """
     scored = score_step(prepared, model, settings, clock)
     scans, groups, result, rivals = scored.scans, scored.groups, scored.result, scored.rivals
@@ -141,30 +134,12 @@ def assess_step(  # noqa: PLR0913 - each a comparison of its own
         name, words = result.predictions.judged_by
         metrics["fine_tuning"] = {"gain": gain.as_json(), "gain_of": name}
         decided = (*decided, gain_sentence(FINE_TUNING, gain, words))
-    counted = PLURALS[prepared.decide_by]
-    if folds:
-        metrics["folds"] = folds_told(
-            folds,
-            settings.seed,
-            coverage=model.sets.coverage,
-            prevalence=settings.prevalence,
-            counted=counted,
-        )
-        metrics["warnings"] += fold_warnings(metrics["folds"])
-    if seeds:
-        metrics["seeds"] = seeds_told(result.predictions, rivals, seeds, settings.seed)
-        metrics["warnings"] += seed_warnings(metrics["seeds"])
-        decided = (*decided, seeds_sentence(metrics["seeds"]))
-    if left_out is not None:
-        known = Known.of(folds) if folds else Known.of_test(result)
-        metrics["left_out"] = left_out_told(left_out, known, settings.seed)
-        metrics["warnings"] += left_out_warnings(metrics["left_out"])
+    decided += tell_repeated(metrics, repeated, scored, model, settings)
+    tell_shift(metrics, model, scans.part("test"), prepared, settings.seed)
     metrics["warnings"] += unseen_notes(prepared, settings)
-    sentence = verdict(result.predictions, rivals, settings.seed, counted)
+    sentence = verdict(result.predictions, rivals, settings.seed, PLURALS[prepared.decide_by])
     threshold = model.head.threshold
-    return Assessment(
-        result, rivals, metrics, sentence, threshold, decided, strata, folds, left_out
-    )
+    return Assessment(result, rivals, metrics, sentence, threshold, decided, strata, repeated)
 
 
 def tell_covariates(

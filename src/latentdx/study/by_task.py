@@ -21,17 +21,15 @@ from latentdx.study.findings_assess import assess_findings
 from latentdx.study.findings_learn import check_findings_choices, fit_findings
 from latentdx.study.findings_publish import FindingsMade, publish_findings
 from latentdx.study.folder import RunFolder
-from latentdx.study.folds import check_folds, folds_step
 from latentdx.study.learn import Pretrained
-from latentdx.study.left_out import check_left_out, left_out_step
 from latentdx.study.prepare import Prepared
 from latentdx.study.publish import Made, publish
 from latentdx.study.regression_assess import assess_values_step
 from latentdx.study.regression_fit import check_values_choices, fit_values_step
 from latentdx.study.regression_publish import ValuesMade, publish_values
+from latentdx.study.repeat import check_repeated, repeated_step
 from latentdx.study.reporter import Clock
 from latentdx.study.rules import check_rules
-from latentdx.study.seeds import check_seeds, seeds_step
 from latentdx.study.settings import RunSettings
 
 
@@ -85,12 +83,8 @@ def _finish_classes(
 ) -> Finished:
     model, chosen = classes_step(prepared, pretrained.network, settings, clock)
     model = _completed(model, prepared, settings)
-    folds = folds_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
-    seeds = seeds_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
-    left_out = left_out_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
-    assessment = assess_step(
-        prepared, model, settings, clock, folds=folds, seeds=seeds, left_out=left_out
-    )
+    repeated = repeated_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
+    assessment = assess_step(prepared, model, settings, clock, repeated)
     if chosen is not None:
         assessment.metrics["features"] = chosen.as_json()
     assessment.metrics.update(transfer_of(pretrained.descent.ancestry))
@@ -156,8 +150,6 @@ WORK: Mapping[TaskName, Work] = {
 
 def check_work(prepared: Prepared, settings: RunSettings) -> None:
     """Refuse, before anything is trained, what the task of these scans cannot do with them."""
-    check_folds(prepared, settings)
-    check_seeds(prepared, settings)
-    check_left_out(prepared, settings)
+    check_repeated(prepared, settings)
     check_rules(prepared, settings)
     WORK[prepared.task].check(prepared, settings)

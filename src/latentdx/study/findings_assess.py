@@ -31,6 +31,7 @@ from latentdx.report.predictions import as_json
 from latentdx.report.strata import Strata
 from latentdx.report.verdict import WITHOUT, verdict
 from latentdx.study.assess import audit_warnings, tell_covariates, told_columns, warnings_of
+from latentdx.study.drift import tell_shift
 from latentdx.study.failures import tell_failures
 from latentdx.study.findings_learn import aim_findings, notes_by_finding
 from latentdx.study.learn import head_settings
@@ -91,6 +92,7 @@ def assess_findings(
     if prepared.covariates is not None:
         decided = (*decided, tell_covariates(prepared, result, rivals, metrics, seed))
     decided += tell_rules(metrics, model.rules, prepared, test.scans, result.predictions, seed)
+    tell_shift(metrics, model, test, prepared, seed)
     sentence = verdict(result.predictions, rivals, seed, PLURALS[prepared.decide_by])
     return FindingsAssessment(model, result, rivals, metrics, sentence, decided, strata)
 

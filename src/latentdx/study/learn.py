@@ -184,8 +184,8 @@ def fit_settings(settings: RunSettings, modalities: Iterable[str] = ()) -> FitSe
         deterministic=settings.deterministic,
         sharding=settings.sharding,
         weight_decay=decay,
-        # The time is for all trainings: the run's own, and one a fold.
-        minutes=minutes and 0.6 * minutes / (1 + (settings.folds or 0)),
+        # The time is for all trainings: the run's own, and one a fold and a seed.
+        minutes=minutes and 0.6 * minutes / settings.n_trainings,
         precision=settings.precision,
     )
 

@@ -43,7 +43,7 @@ def timed(fit: FitSettings, prepared: Prepared, settings: RunSettings) -> FitSet
     places = places_for(prepared, settings)
     if places is None or fit.minutes is None:
         return fit
-    others = 1 + (settings.folds or 0)
+    others = settings.n_trainings
     return replace(fit, minutes=fit.minutes * others / (others + len(places.tested)))
 
 

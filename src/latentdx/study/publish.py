@@ -63,8 +63,10 @@ def publish(folder: RunFolder, made: Made, pretrained: Pretrained, model: Diagno
     """
     content = content_of(made, provenance_of(made.prepared, pretrained), pretrained.history)
     write_predictions(folder.root / "predictions.csv", made.prepared, made.assessment.result)
-    write_fold_predictions(folder.root / FOLD_PREDICTIONS, made.assessment.folds)
-    write_left_out_predictions(folder.root / LEFT_OUT_PREDICTIONS, made.assessment.left_out)
+    write_fold_predictions(folder.root / FOLD_PREDICTIONS, made.assessment.repeated.folds)
+    write_left_out_predictions(
+        folder.root / LEFT_OUT_PREDICTIONS, made.assessment.repeated.left_out
+    )
     bundle = save_bundle(
         model,
         folder.bundle,

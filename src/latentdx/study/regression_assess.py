@@ -30,6 +30,7 @@ from latentdx.report.value_predictions import ValuePredictions, value_verdict
 from latentdx.report.value_words import how_it_predicts
 from latentdx.report.verdict import WITHOUT
 from latentdx.study.assess import audit_warnings, tell_covariates, told_columns
+from latentdx.study.drift import tell_shift
 from latentdx.study.failures import tell_failures
 from latentdx.study.prepare import Prepared
 from latentdx.study.regression_fit import interval_notes, value_settings
@@ -103,6 +104,7 @@ def assess_values_step(
         decided = (*decided, tell_covariates(prepared, result, rivals, metrics, seed))
     test = scans.part("test")
     decided += tell_rules(metrics, model.rules, prepared, test, result.predictions, seed)
+    tell_shift(metrics, model, valued.part("test"), prepared, seed)
     counted = PLURALS[prepared.decide_by]
     verdict = value_verdict(result.predictions, rivals, seed, model.units, counted)
     return ValueAssessment(model, result, metrics, verdict, decided, strata)

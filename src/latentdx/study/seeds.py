@@ -56,7 +56,6 @@ def seeds_step(
 
 
 def _settings(settings: RunSettings, number: int) -> RunSettings:
-    """Those of the run with another seed, and of nothing else that it makes beside its model."""
-    beside = {"seeds": 1, "folds": None, "leave_out": None, "track": (), "language": "en"}
+    """As those of a fold."""
     seed = derive_seed(settings.seed, "seed", number)
-    return settings.model_copy(update={"seed": seed, **beside})
+    return settings.model_copy(update={"seed": seed, "track": (), "language": "en"})

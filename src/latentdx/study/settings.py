@@ -158,6 +158,11 @@ class RunSettings(BaseModel):
         parse_target(value)
         return value
 
+    @property
+    def n_trainings(self) -> int:
+        """On how many splits and seeds the whole is trained; sites left out are not counted."""
+        return self.seeds + (self.folds or 0)
+
     def policy(self) -> Policy:
         """How files are read."""
         return Policy(
