@@ -172,8 +172,8 @@ def test_the_examples_of_languages_run() -> None:
 
 def test_what_an_encoder_began_from_is_said_in_chinese() -> None:
     first = {"from": "starter", "sha256": "a" * 64, "taken": 33, "adapted": ["one.weight"],
-             "left": ["two.weight"], "frozen": 1, "trained": False, "seen": 12, "seen_all": True,
-             "learned_from": ["nih (667 scans)"]}  # fmt: skip
+             "left": ["two.weight"], "frozen": 1, "low_rank": 4, "trained": False, "seen": 12,
+             "seen_all": True, "learned_from": ["nih (667 scans)"]}  # fmt: skip
     told = ancestry_sentences([first, {**first, "from": "another"}])
     told += ancestry_sentences([{**first, "seen_all": False}])
     assert [text for text in told if looked_up(text, "zh") is None] == []

@@ -103,11 +103,12 @@ def test_a_grandchild_remembers_what_its_ancestors_saw(
         scans, tmp_path / "b", settings(scans, start=str(elsewhere), epochs=0), Silent()
     )
     source = bare(tmp_path / "third", of=scans, others="third")
-    third = settings(source, start=str(tmp_path / "b"), epochs=1, freeze=1)
+    third = settings(source, start=str(tmp_path / "b"), epochs=1, freeze=1, low_rank=2)
     pretrain_collection(source, tmp_path / "c", third, Silent())
     found = load_encoder(tmp_path / "c")
     assert load_encoder(tmp_path / "b").seen < found.seen
     assert [each["from"] for each in found.ancestry] == ["b", "e"]
+    assert "changes of rank 2 alone" in (tmp_path / "c" / "report.html").read_text()
     other = settings(scans, seed=1)
     table = Collection.open(scans).metadata()
     prepared = open_prepared(scans, other)
@@ -209,6 +210,8 @@ def test_the_key_follows_the_weights_and_not_their_place(
     [
         ({"epochs": 0}, "E_OPTION"),
         ({"freeze": 1}, "E_OPTION"),
+        ({"low_rank": 1}, "E_OPTION"),
+        ({"start": "E", "epochs": 0, "low_rank": 1}, "E_OPTION"),
         ({"start": "E", "epochs": 0, "freeze": 1}, "E_OPTION"),
         ({"start": "E", "autoencoder": "residual"}, "E_OPTION"),
         ({"start": "no-such-place"}, "E_ENCODER"),

@@ -57,6 +57,7 @@ FULL = {
     "modality": "ct",
     "start": "starter",
     "freeze": 2,
+    "low_rank": 4,
     "epochs": 3,
     "precision": "fp32",
     "classifier": "knn",

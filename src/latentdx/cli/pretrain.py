@@ -51,6 +51,7 @@ def pretrain(
     latent_dim: options.LatentOption = None,
     start: transfer_options.FromOption = None,
     freeze: transfer_options.FreezeOption = None,
+    low_rank: transfer_options.LowRankOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted training.")
     ] = False,
@@ -111,7 +112,13 @@ def pretrain(
         **{"batch_size": batch_size, "accumulate": accumulate, "learning_rate": learning_rate},
         **{"schedule": schedule, "ema": ema, "precision": precision, "sharding": sharding},
         **{"deterministic": deterministic or None, "track": tuple(track) if track else None},
-        **{"seed": seed, "augment": augment or None, "start": start, "freeze": freeze},
+        **{
+            "seed": seed,
+            "augment": augment or None,
+            "start": start,
+            "freeze": freeze,
+            "low_rank": low_rank,
+        },
     }
     _train(collection, to, config, given, resume=resume)
 

@@ -111,6 +111,7 @@ def run(
     modality: options.ModalityOption = None,
     start: transfer_options.FromOption = None,
     freeze: transfer_options.FreezeOption = None,
+    low_rank: transfer_options.LowRankOption = None,
     epochs: transfer_options.PassesOption = None,
     precision: options.PrecisionOption = None,
     classifier: Annotated[
@@ -167,7 +168,7 @@ def run(
         **{"calibration": calibration, "prediction_sets": prediction_sets, "coverage": coverage},
         **{"risk": risk, "target": target, "prevalence": prevalence, "language": language},
         **{"semi_supervised": semi_supervised, "folds": folds, "seeds": seeds},
-        **{"start": start, "freeze": freeze},
+        **{"start": start, "freeze": freeze, "low_rank": low_rank},
         "leave_out": leave_out,
         "cnn_from_scratch": cnn_from_scratch or None,
         **{

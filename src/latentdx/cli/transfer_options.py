@@ -18,6 +18,14 @@ FreezeOption = Annotated[
     int | None,
     typer.Option("--freeze", help="With --from: keep the weights of the first N blocks.", min=1),
 ]
+LowRankOption = Annotated[
+    int | None,
+    typer.Option(
+        "--low-rank",
+        help="With --from: kernels of the encoder learn by a change of this rank alone (LoRA).",
+        min=1,
+    ),
+]
 PassesOption = Annotated[
     int | None,
     typer.Option(

@@ -34,6 +34,8 @@ def ancestry_sentences(ancestry: Sequence[Mapping[str, Any]]) -> list[str]:
         found.append(f"Drawn anew, as nothing fitting was there: {names}.")
     if first["frozen"]:
         found.append(f"Blocks at its input whose weights were kept: {first['frozen']}.")
+    if first.get("low_rank"):
+        found.append(f"Its kernels learned by changes of rank {first['low_rank']} alone.")
     if not first["trained"]:
         found.append("No weight was trained further: its statistics alone are of these scans.")
     if first["learned_from"]:

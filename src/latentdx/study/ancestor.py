@@ -69,7 +69,8 @@ class Ancestor:
 
     def require_unseen(self, table: CollectionTable, split: Split) -> None:
         """Raise `LeakageError` ``E_SEEN`` where it has seen a held-out picture or patient."""
-        require_unseen(self.seen, table, split, self.path)
+        fix = "begin from another one, or leave --from out"
+        require_unseen(self.seen, table, split, self.path, fix=fix)
 
 
 def load_ancestor(source: str, autoencoder: nn.Module | None = None) -> Ancestor:
@@ -143,14 +144,20 @@ def begun(settings: RunSettings, autoencoder: nn.Module | None = None) -> RunSet
     nothing, and for an `autoencoder` that the weights are not of.
     """
     if settings.start is None:
-        alone = {"--freeze": settings.freeze > 0, "--epochs 0": settings.epochs == 0}
+        alone = {
+            "--freeze": settings.freeze > 0,
+            "--low-rank": settings.low_rank is not None,
+            "--epochs 0": settings.epochs == 0,
+        }
         for option, given in alone.items():
             if given:
                 found = f"{option} without weights to begin from"
                 raise StopError("E_OPTION", found, fix="give --from, or leave it out")
         return settings
-    if settings.freeze and settings.epochs == 0:
-        found = "--freeze with --epochs 0, which keeps every weight"
+    if settings.epochs == 0 and (settings.freeze or settings.low_rank):
+        found = (
+            f"{'--freeze' if settings.freeze else '--low-rank'} with --epochs 0, which keeps all"
+        )
         raise StopError("E_OPTION", found, fix="leave one of them out")
     name = load_ancestor(settings.start, autoencoder).name
     if name in (None, settings.autoencoder):

@@ -88,6 +88,7 @@ def _record(ancestor: Ancestor, taken: Taken, settings: RunSettings) -> dict[str
         "adapted": list(taken.adapted),
         "left": list(taken.left),
         "frozen": settings.freeze,
+        "low_rank": settings.low_rank,
         "trained": settings.epochs != 0,
         "seen": len(ancestor.seen),
         "seen_all": ancestor.seen_all,

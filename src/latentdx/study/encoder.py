@@ -60,7 +60,12 @@ class Descent:
 
 
 def require_unseen(
-    seen: frozenset[str], table: CollectionTable, split: Split, path: Path | None
+    seen: frozenset[str],
+    table: CollectionTable,
+    split: Split,
+    path: Path | None,
+    *,
+    fix: str = "pretrain it on this collection with the same seed, or on other patients",
 ) -> None:
     """Raise `LeakageError` ``E_SEEN`` where held-out pictures or patients are among the `seen`."""
     rows = split.rows("tune", "calibrate", "test")
@@ -69,7 +74,7 @@ def require_unseen(
         raise LeakageError(
             "E_SEEN",
             f"the encoder has seen pictures or patients of {n_seen} held-out scans",
-            fix="pretrain it on this collection with the same seed, or on other patients",
+            fix=fix,
             path=path,
         )
 

@@ -21,6 +21,7 @@ from latentdx.autoencoder.engine.processes import is_first
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.tracking import tracked
 from latentdx.autoencoder.engine.watch import Watch
+from latentdx.autoencoder.low_rank import low_rank
 from latentdx.autoencoder.transfer import kept
 from latentdx.bundle.save import encoder_bytes
 from latentdx.collection.augment import GEOMETRIC, AugmentSettings
@@ -128,9 +129,10 @@ def _trained(
     fit = timed(fit_settings(settings, training_modalities(prepared)), prepared, settings)
     first = hash_bytes(encoder_bytes(network))
     facts = [prepared.split.hash, network.settings(), settings.seed, repr(fit), first]
-    key = hash_json([*facts, settings.freeze])
+    key = hash_json([*facts, settings.freeze, settings.low_rank])
     checkpoints = _checkpoints(folder.checkpoints, key)
-    with _watched(settings, folder, clock) as watch, kept(network, settings.freeze):
+    few = low_rank(network, settings.low_rank, seed=settings.seed)
+    with _watched(settings, folder, clock) as watch, kept(network, settings.freeze), few:
         history = pretrain(
             network,
             pool,

@@ -91,6 +91,7 @@ class RunSettings(BaseModel):
     modality: ModalityChoice = "auto"
     start: str | None = None
     freeze: int = Field(default=0, ge=0)
+    low_rank: int | None = Field(default=None, ge=1)
     epochs: int | None = Field(default=None, ge=0)
     batch_size: int = Field(default=64, ge=8)
     accumulate: int = Field(default=1, ge=1)
