@@ -19,6 +19,7 @@ from latentdx.autoencoder.engine.fit import Pool, pretrain
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.watch import Watch
 from latentdx.autoencoder.family import build
+from latentdx.autoencoder.low_rank import low_rank
 from latentdx.core.hashing import hash_array, hash_json
 
 CACHE = ROOT / "build" / "worth"
@@ -34,10 +35,15 @@ def levels_of(names: Sequence[str], most: int | None = MOST) -> NDArray[np.uint1
 
 
 def trained(
-    levels: NDArray[np.uint16], seen: int, told: str, start: Autoencoder | None = None
+    levels: NDArray[np.uint16],
+    seen: int,
+    told: str,
+    start: Autoencoder | None = None,
+    rank: int | None = None,
 ) -> Autoencoder:
     """The default encoder after so many scans shown, from first weights or those of `start`.
 
+    `rank`: its kernels learn by a change of this rank alone.
     Pixels are scaled by the statistics of the scans that it learns from.
     """
     network = build(NETWORK, {"channels": 1, "size": levels.shape[-1]}, seed=0)
@@ -48,7 +54,16 @@ def trained(
     source = ArraySource(levels)
     network.set_normalisation(*source.moments())
     fit = FitSettings(epochs=max(1, round(seen / len(levels))))
-    key = hash_json([NETWORK, network.settings(), repr(fit), hash_array(levels), before])
+    key = hash_json(
+        [
+            NETWORK,
+            network.settings(),
+            repr(fit),
+            hash_array(levels),
+            before,
+            *([rank] if rank else []),
+        ]
+    )
     place = CACHE / f"transfer-{key[:16]}.safetensors"
     if place.exists():
         network.load_state_dict(load_file(place))
@@ -58,7 +73,8 @@ def trained(
     checkpoints = place.with_suffix("")
     watch = Watch(epoch=lambda number, epoch: print(f"  {number} {epoch.loss:.3f}", flush=True))
     pool = Pool(source, levels[:0])
-    pretrain(network, pool, fit, seed=0, checkpoints=checkpoints, watch=watch)
+    with low_rank(network, rank, seed=0):
+        pretrain(network, pool, fit, seed=0, checkpoints=checkpoints, watch=watch)
     _keep(network, place, checkpoints)
     print(f"  trained in {time.monotonic() - began:.0f} s", flush=True)
     return network

@@ -4,7 +4,8 @@ For each set the same features and classifier on four encoders of the default ki
 ``alone`` learned, without labels, from this set's scans; ``starter`` learned from other sets (see
 `LEFT_OUT`; nothing of this one) and is taken as `--from ... --epochs 0` takes it, with this set's
 statistics; ``continued`` began from it and went on with this set's scans, half as long as
-``alone``; ``untrained`` has drawn weights. A starter leaves out two sets, so that one serves both.
+``alone``, ``low-rank`` so too but by low-rank changes of its kernels; ``untrained`` has drawn
+weights. A starter leaves out two sets, so that one serves both.
 
 Fold 0 of ``benchmarks.worth``: labels of 1 % of the learned patients of each class (two at the
 least) and of 10 %, three draws each; the other learned scans help to scale the features. AUROC on
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,8 @@ from benchmarks.worth_sets import Scans, load
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.data import ArraySource
 from latentdx.autoencoder.family import build
+from latentdx.bundle.save import encoder_bytes
+from latentdx.core.hashing import hash_bytes, hash_json
 from latentdx.core.seeds import derive_seed
 from latentdx.features.extract import embed
 from latentdx.metrics.bootstrap import bootstrap
@@ -51,8 +55,12 @@ from latentdx.study.unlabelled import MOST_FOR_SCALE
 
 SHARES = {"1 %": 0.01, "10 %": 0.1}
 DRAWS = 3
-WAYS = ("continued", "starter", "alone", "untrained")
-DIFFERENCES = (("starter", "alone"), ("continued", "alone"), ("continued", "starter"))
+WAYS = ("continued", "low-rank", "starter", "alone", "untrained")
+DIFFERENCES = (
+    *(("starter", "alone"), ("continued", "alone"), ("low-rank", "alone")),
+    *(("continued", "starter"), ("low-rank", "starter")),
+)
+RANK = 8
 LEFT_OUT: Mapping[str, tuple[str, ...]] = {
     "brain-mr": ("brain-mr", "nih"),
     "nih": ("brain-mr", "nih"),
@@ -107,6 +115,13 @@ def encoders(name: str, *, quick: bool) -> dict[str, Callable[[], Autoencoder]]:
         "continued": lambda: trained(
             levels_of([name], most=None), shown(SEEN_CONTINUED), f"{name}, continued", starter()
         ),
+        "low-rank": lambda: trained(
+            levels_of([name], most=None),
+            shown(SEEN_CONTINUED),
+            f"{name}, continued with rank {RANK}",
+            starter(),
+            RANK,
+        ),
         "starter": lambda: settled(starter()),
         "alone": lambda: trained(levels_of([name], most=None), shown(SEEN_ALONE), f"{name}, alone"),
         "untrained": lambda: settled(untrained()),
@@ -121,17 +136,23 @@ def compared(scans: Scans, *, quick: bool) -> dict[str, Any]:
         drawn(learned.labels, learned.patients, SHARES[share], name=scans.name, draw=draw)
         for share, draw in places
     ]
-    scores: dict[str, list[Scores]] = {}
+    scores: dict[str, Scores] = {}
     for way, make in encoders(scans.name, quick=quick).items():
         network = make()
-        found = scored_draws(
-            (learned, tested),
-            lambda pixels, network=network: embed(network, pixels),  # type: ignore[misc]
-            rows,
-            seed=derive_seed(FOLD, "head"),
-            most_unlabelled=MOST_FOR_SCALE,
+        place = (
+            CACHE
+            / f"transfer-{hash_json([scans.name, hash_bytes(encoder_bytes(network))])[:16]}.npy"
         )
-        scores[way] = [each[:, 0].astype(np.float64) for each in found]
+        if not place.exists():
+            found = scored_draws(
+                (learned, tested),
+                partial(embed, network),
+                rows,
+                seed=derive_seed(FOLD, "head"),
+                most_unlabelled=MOST_FOR_SCALE,
+            )
+            np.save(place, np.stack([each[:, 0].astype(np.float64) for each in found]))
+        scores[way] = np.load(place)
     told: dict[str, Any] = {"tested scans": len(tested), "tested patients": _count(tested.patients)}
     for share in SHARES:
         of_share = [number for number, (each, _) in enumerate(places) if each == share]
