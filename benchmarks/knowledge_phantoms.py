@@ -48,12 +48,12 @@ def ct_chest(number: int) -> Drawn:
     if label:
         if kind == 0:
             place = _moved(middle, rng.uniform(-0.3, 0.2) * size, rng.choice((-1, 1)) * 0.46 * size)
-            image[_ellipse(place, (0.12 * size, 0.12 * size))] += 230
+            image[_ellipse(place, (0.16 * size, 0.16 * size))] += 350
         elif kind == 1:
             place = _moved(middle, rng.uniform(-0.35, 0.1) * size, rng.uniform(-0.05, 0.05) * size)
-            image[_ellipse(place, (0.1 * size, 0.09 * size))] += 55
+            image[_ellipse(place, (0.15 * size, 0.12 * size))] += 90
         else:
-            image[_ellipse(spine + rng.uniform(-1, 1, 2), (0.07 * size, 0.07 * size))] -= 320
+            image[_ellipse(spine + rng.uniform(-1, 1, 2), (0.1 * size, 0.1 * size))] -= 400
     table = int(min(SIDE - 3, middle[0] + 0.82 * size))
     image[table : table + 2, 8:-8] = rng.uniform(0, 300)
     image = ndimage.gaussian_filter(image, 0.7) + rng.normal(0, rng.uniform(12, 28), image.shape)
@@ -61,7 +61,7 @@ def ct_chest(number: int) -> Drawn:
 
 
 def mr_brain(number: int) -> Drawn:
-    """A head at its own place, gain and bias field; the disease is a spot brighter by a third.
+    """A head at its own place, gain and bias field; the disease is a spot brighter by two fifths.
 
     Fat of any brightness lies in the scalp, and a bright vessel in every second head, so that the
     percentiles of two scans mean different tissues.
@@ -85,7 +85,7 @@ def mr_brain(number: int) -> Drawn:
     if label:
         turn, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.32, 0.5) * size
         place = middle + far * np.array([np.sin(turn), np.cos(turn)])
-        image[_ellipse(place, (0.13 * size, 0.13 * size))] += 0.22
+        image[_ellipse(place, (0.16 * size, 0.16 * size))] += 0.3
     down, across = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
     slope = rng.normal(0, 0.7, 2)
     image *= np.exp(slope[0] * down + slope[1] * across + rng.normal(0, 0.8) * down * across)

@@ -25,6 +25,7 @@ FULL = {
     "region": "lung",
     "bias_field": True,
     "scale": "body",
+    "measures": True,
     "burned_in": "mask",
     "identity_map": True,
     "seed": 12,

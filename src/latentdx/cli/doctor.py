@@ -65,6 +65,7 @@ def doctor(
     region: reading_options.RegionOption = None,
     bias_field: reading_options.BiasFieldOption = None,
     scale: reading_options.ScaleOption = None,
+    measures: reading_options.MeasuresFlag = False,
     burned_in: options.BurnedInOption = "quarantine",
     workers: options.WorkersOption = None,
     as_json: options.JsonFlag = False,
@@ -94,7 +95,7 @@ def doctor(
         burned_in=burned_in,
     )
     told = reading_options.values(preset, window, region, bias_field, scale)
-    policy = replace(policy, **told)
+    policy = replace(policy, **told, measures=measures)
     settings = IngestSettings(
         labels=labels,
         label_map=options.label_map(label_map),

@@ -54,6 +54,7 @@ def ingest(
     region: reading_options.RegionOption = None,
     bias_field: reading_options.BiasFieldOption = None,
     scale: reading_options.ScaleOption = None,
+    measures: reading_options.MeasuresFlag = False,
     burned_in: options.BurnedInOption = "quarantine",
     identity_map: options.IdentityMapFlag = False,
     strict: options.StrictFlag = False,
@@ -78,7 +79,7 @@ def ingest(
         identity_map=identity_map,
     )
     told = reading_options.values(preset, window, region, bias_field, scale)
-    policy = replace(policy, **told)
+    policy = replace(policy, **told, measures=measures)
     settings = IngestSettings(
         labels=labels,
         label_map=options.label_map(label_map),

@@ -41,6 +41,16 @@ ScaleOption = Annotated[
     ),
 ]
 
+MeasuresFlag = Annotated[
+    bool,
+    typer.Option(
+        "--measures",
+        help="Measure grey levels, shape, texture and left-right symmetry of each scan, as "
+        "covariates (picture_...); run lets the classifier read them, fit with --covariates "
+        "measures.",
+    ),
+]
+
 
 def values(
     preset: str | None,

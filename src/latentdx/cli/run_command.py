@@ -77,6 +77,7 @@ def run(
     region: reading_options.RegionOption = None,
     bias_field: reading_options.BiasFieldOption = None,
     scale: reading_options.ScaleOption = None,
+    measures: reading_options.MeasuresFlag = False,
     burned_in: Annotated[
         str | None,
         typer.Option("--burned-in", help="Burned-in text: quarantine (default), mask, or keep."),
@@ -174,7 +175,8 @@ def run(
         **{
             "gate_rate": gate_rate,
             "rules": decision_options.rules(rules),
-            "covariates": options.names(covariates),
+            "covariates": options.names(f"{covariates or ''},measures" if measures else covariates),
+            "measures": measures or None,
             "decide_by": decide_by,
             "pool": pool,
         },

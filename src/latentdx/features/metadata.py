@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.collection.table import CollectionTable
+from latentdx.scans.measures import PREFIX
 
 _MOST_LEVELS = 12
 _FEWEST_SCANS = 3
@@ -22,14 +23,16 @@ Column = tuple[str, ...]
 def metadata_columns(table: CollectionTable) -> dict[str, Column]:
     """Text columns by name, ``""`` where not known: site, size, spacing, covariates.
 
-    Not among them: labels, parts, paths, and anything that names a patient, study or series.
+    Not among them: labels, parts, paths, anything that names a patient, study or series, and what
+    was measured in the picture.
     """
     columns: dict[str, Column] = {
         "site": tuple(table.site.tolist()),
         "modality": tuple(table.modality.tolist()),
         **_extent(table),
     }
-    names = sorted({name for covariates in table.covariates for name in covariates})
+    held = {name for covariates in table.covariates for name in covariates}
+    names = sorted(name for name in held if not name.startswith(PREFIX))
     for name in names:
         columns[name] = tuple(covariates.get(name, "") for covariates in table.covariates)
     return {name: values for name, values in columns.items() if len(set(values)) > 1}

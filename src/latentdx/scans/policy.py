@@ -44,6 +44,7 @@ class Policy:
     bias_field: the slow change of brightness across an MR image is divided out (N4).
     scale: ``body`` lays 0..1 over three deviations to both sides of the mean within the body;
         ``file`` leaves grey levels as windows or percentiles make them.
+    measures: numbers of the picture (see `measures_of`) are told with each scan, as covariates.
     burned_in: of images with text in their pixels: ``quarantine``, ``mask`` or ``keep``.
     identity_map: identifiers are sealed under the key, for the map that leads back from pseudonyms.
     gate: scans that hold nothing to learn from (constant, tiny) are refused, odd ones marked.
@@ -66,6 +67,7 @@ class Policy:
     region: RegionName | None = None
     bias_field: bool = False
     scale: Scale = "file"
+    measures: bool = False
     burned_in: BurnedIn = "keep"
     identity_map: bool = False
     gate: bool = False

@@ -20,7 +20,8 @@ def prepared(scan: Scan, policy: Policy) -> Scan:
 
     In this order: the bias field divided out (`latentdx.scans.bias_field`), cropped to the box of
     the policy's region, and 0..1 laid over three deviations to both sides of the mean within the
-    body (clipped), so that the same tissue is as bright in every scan of a sequence.
+    body (clipped), so that the same tissue is as bright in every scan of a sequence. Then
+    measured, where that is asked for.
 
     Raises `InputError` ``E_EXTRA`` where the bias field is asked for and SimpleITK is missing.
 
@@ -38,7 +39,16 @@ def prepared(scan: Scan, policy: Policy) -> Scan:
         scan = without_bias(scan)
     if policy.region is not None:
         scan = _cropped(scan, policy)
-    return _by_body(scan) if policy.scale == "body" else scan
+    if policy.scale == "body":
+        scan = _by_body(scan)
+    return _measured(scan, policy) if policy.measures else scan
+
+
+def _measured(scan: Scan, policy: Policy) -> Scan:
+    from latentdx.scans.measures import measures_of
+
+    region = "body" if policy.region is None or policy.region == "field" else policy.region
+    return replace(scan, covariates={**scan.covariates, **measures_of(scan, region)})
 
 
 def _cropped(scan: Scan, policy: Policy) -> Scan:

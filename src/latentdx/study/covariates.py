@@ -14,9 +14,21 @@ from latentdx.collection.split import Split
 from latentdx.collection.table import CollectionTable
 from latentdx.collection.values import values_of
 from latentdx.core.errors import StopError
-from latentdx.features.covariate_values import Column, columns_of, numbers_in, require_columns
+from latentdx.features.covariate_values import (
+    Column,
+    columns_of,
+    known_columns,
+    numbers_in,
+    require_columns,
+)
 from latentdx.features.covariates import Covariates
 from latentdx.features.metadata import follows_line, names_the_label
+from latentdx.scans.measures import PREFIX
+
+MEASURES = "measures"
+"""Stands for all columns that were measured in pictures."""
+
+_LEAST_SPREAD = 1e-6
 
 
 def fit_covariates(table: CollectionTable, split: Split, names: Sequence[str]) -> Covariates | None:
@@ -27,6 +39,7 @@ def fit_covariates(table: CollectionTable, split: Split, names: Sequence[str]) -
     """
     if not names:
         return None
+    names = _with_measures(table, split, names)
     require_columns(table, names)
     # Not by the labels of test: they are looked at once, when the model is finished.
     known = split.rows("train", "tune", "calibrate")
@@ -34,6 +47,23 @@ def fit_covariates(table: CollectionTable, split: Split, names: Sequence[str]) -
     _refuse_labels(columns_of(table.take(known), names), labels.astype(np.int64))
     train = table.take(split.rows("train"))
     return Covariates.fit(columns_of(train, names), train.patient_or_scan().tolist())
+
+
+def _with_measures(table: CollectionTable, split: Split, names: Sequence[str]) -> tuple[str, ...]:
+    """The names, `MEASURES` written out: all that was measured and differs in training.
+
+    Raises `StopError` ``E_COVARIATE`` where nothing was.
+    """
+    if MEASURES not in names:
+        return tuple(names)
+    train = table.take(split.rows("train"))
+    known = [name for name in known_columns(table) if name.startswith(PREFIX)]
+    if not known:
+        fix = "ingest again with --measures"
+        raise StopError("E_COVARIATE", "nothing was measured in the pictures", fix=fix)
+    told = columns_of(train, known)
+    found = [name for name in known if np.nanstd(numbers_in(name, told[name])) > _LEAST_SPREAD]
+    return tuple(dict.fromkeys([*(name for name in names if name != MEASURES), *found]))
 
 
 def require_no_finding(

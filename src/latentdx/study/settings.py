@@ -66,6 +66,7 @@ class RunSettings(BaseModel):
     region: RegionName | None = None
     bias_field: bool = False
     scale: Scale = "file"
+    measures: bool = False
     burned_in: BurnedIn = "quarantine"
     identity_map: bool = False
     seed: int = Field(default=0, ge=0)
@@ -179,6 +180,7 @@ class RunSettings(BaseModel):
             region=self.region,
             bias_field=self.bias_field,
             scale=self.scale,
+            measures=self.measures,
             burned_in=self.burned_in,
             identity_map=self.identity_map,
             gate=True,
