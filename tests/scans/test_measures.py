@@ -54,7 +54,7 @@ def test_neither_mirror_nor_matrix_shows() -> None:
     mirrored, larger = measured(image[:, ::-1]), measured(np.kron(image, np.ones((2, 2))))
     for name, value in measured(image).items():
         assert mirrored[name] == pytest.approx(value, rel=0.01, abs=1e-3)
-        assert larger[name] == pytest.approx(value, rel=0.15, abs=0.1)
+        assert larger[name] == pytest.approx(value, rel=0.25, abs=0.1)
 
 
 def test_volumes_and_blank_scans_have_the_same_columns() -> None:

@@ -36,7 +36,7 @@ def measures_of(scan: Scan, region: RegionName = "body") -> dict[str, str]:
     pixels apart, of volumes in the middle slice) contrast, correlation, homogeneity and energy; of
     left against right, mirrored about the region's middle, the difference of the means, the mean
     difference and the correlation. None has a sign by which left could be told from right. All are
-    measured in a copy of 128 pixels a side (volumes: 64), so that a scanner's matrix does not show
+    measured in a copy of 128 pixels a side (volumes: 64), so that a scanner's matrix hardly shows
     in them, and but for the shape two pixels within the region's rim.
 
     Examples
