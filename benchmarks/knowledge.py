@@ -2,10 +2,10 @@
 
 Each step of a preset by itself against the same study without it: an encoder trained without
 labels on the scans of half of the patients, its features, and the diagnosis' own classifier (but
-without augmented copies) with all labels of that half, tested on the other half. Phantoms of chest CT in HU and of brain MR (see
-`benchmarks.knowledge_phantoms`), phantoms of chest X-rays with shutters of any width, and every
-second of NIH's chests, where they are there. Differences are paired, with 95 % intervals over
-patients.
+without augmented copies) with all labels of that half, tested on the other half. Phantoms of chest
+CT in HU and of brain MR (see `benchmarks.knowledge_phantoms`), phantoms of chest X-rays with
+shutters of any width, and every second of NIH's chests, where they are there. Differences are
+paired, with 95 % intervals over patients.
 """
 
 from __future__ import annotations
