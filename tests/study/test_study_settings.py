@@ -53,6 +53,8 @@ FULL = {
     "schedule": "constant",
     "ema": 0.99,
     "deterministic": True,
+    "epsilon": 3.0,
+    "delta": 1e-6,
     "sharding": "full",
     "track": ("tensorboard",),
     "modality": "ct",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from latentdx.cli import network_options, options, transfer_options
+from latentdx.cli import network_options, options, private_options, transfer_options
 
 HELP = """Train an autoencoder on a collection, without labels.
 
@@ -84,6 +84,8 @@ def pretrain(
         float | None, typer.Option("--ema", help="Keep averaged weights, of this decay a step.")
     ] = None,
     precision: options.PrecisionOption = None,
+    epsilon: private_options.EpsilonOption = None,
+    delta: private_options.DeltaOption = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Repeat to the bit on a GPU, too; slower.")
     ] = False,
@@ -119,6 +121,7 @@ def pretrain(
             "freeze": freeze,
             "low_rank": low_rank,
         },
+        **{"epsilon": epsilon, "delta": delta},
     }
     _train(collection, to, config, given, resume=resume)
 

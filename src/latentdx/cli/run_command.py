@@ -12,6 +12,7 @@ from latentdx.cli import (
     fine_tune_options,
     network_options,
     options,
+    private_options,
     reading_options,
     transfer_options,
 )
@@ -115,6 +116,8 @@ def run(
     low_rank: transfer_options.LowRankOption = None,
     epochs: transfer_options.PassesOption = None,
     precision: options.PrecisionOption = None,
+    epsilon: private_options.EpsilonOption = None,
+    delta: private_options.DeltaOption = None,
     classifier: Annotated[
         str | None, typer.Option("--classifier", help=options.CLASSIFIERS)
     ] = None,
@@ -181,6 +184,7 @@ def run(
             "pool": pool,
         },
         **{"fine_tune": fine_tune, "loss": loss, "focus": focus},
+        **{"epsilon": epsilon, "delta": delta},
         **{"class_weights": class_weights, "sampling": sampling},
         **{"modality": modality, "objectives": network_options.objectives(objective) or None},
         **{"precision": precision, "classifier": classifier, "features": features, "flip": flip},

@@ -30,6 +30,7 @@ from latentdx.report.checklist_text import checklists_section
 from latentdx.report.findings_content import CardContent
 from latentdx.report.fold_card import folds_section
 from latentdx.report.left_out_page import left_out_section
+from latentdx.report.private_card import private_section
 from latentdx.report.seed_page import seeds_section
 
 _HUB_TYPES = {"auroc": "roc_auc", "accuracy": "accuracy", "brier": "brier_score", "f1": "f1"}
@@ -51,6 +52,7 @@ def render_card(content: CardContent, bundle: Mapping[str, Any], more: str = "")
         _summary(content),
         _use(content),
         _training_data(content),
+        private_section(content.metrics),
         _evaluation(content),
         more,
         folds_section(content.metrics),

@@ -18,6 +18,7 @@ from latentdx.report.baselines import settle_statistics
 from latentdx.study.ancestor import Ancestor, load_ancestor
 from latentdx.study.encoder import Descent
 from latentdx.study.focus import focused_settings
+from latentdx.study.private import set_usual_normalisation
 from latentdx.study.settings import RunSettings
 
 _SETTLED = 4096  # scans that are looked at to settle statistics, at most
@@ -36,6 +37,7 @@ def first_network(
 ) -> Beginning:
     """The network of the settings, with the statistics of the scans that it is to learn from.
 
+    Where it is to learn privately, usual ones in their place: theirs would tell of patients.
     Its weights are drawn, or taken from what the settings say to begin from as far as they fit. See
     `load_ancestor`, `network_for` and `take_over` for what is refused.
     """
@@ -45,7 +47,9 @@ def first_network(
         network_settings(settings, scans.shape, ancestor if autoencoder is None else None),
         seed=settings.seed,
     )
-    if len(scans):
+    if settings.epsilon is not None:
+        set_usual_normalisation(network)
+    elif len(scans):
         network.set_normalisation(*scans.moments())
     if ancestor is None:
         return Beginning(network, Descent())

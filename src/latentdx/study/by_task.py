@@ -88,7 +88,7 @@ def _finish_classes(
     if chosen is not None:
         assessment.metrics["features"] = chosen.as_json()
     assessment.metrics.update(transfer_of(pretrained.descent.ancestry))
-    assessment.metrics["seconds"] = clock.seconds
+    assessment.metrics.update({"seconds": clock.seconds, **pretrained.told})
     bundle = publish(folder, Made(settings, prepared, assessment), pretrained, model)
     return Finished(assessment.metrics, assessment.verdict, bundle)
 
@@ -110,7 +110,7 @@ def _finish_findings(
     model = _fit_findings(prepared, pretrained.network, settings, clock)
     assessment = assess_findings(prepared, model, settings, clock)
     assessment.metrics.update(transfer_of(pretrained.descent.ancestry))
-    assessment.metrics["seconds"] = clock.seconds
+    assessment.metrics.update({"seconds": clock.seconds, **pretrained.told})
     bundle = publish_findings(folder, FindingsMade(settings, prepared, assessment), pretrained)
     return Finished(assessment.metrics, assessment.verdict, bundle)
 
@@ -135,7 +135,7 @@ def _finish_values(
     model = _fit_values(prepared, pretrained.network, settings, clock)
     told = assess_values_step(prepared, model, settings, clock)
     told.metrics.update(transfer_of(pretrained.descent.ancestry))
-    told.metrics["seconds"] = clock.seconds
+    told.metrics.update({"seconds": clock.seconds, **pretrained.told})
     bundle = publish_values(folder, ValuesMade(settings, prepared, told), pretrained, model)
     return Finished(told.metrics, told.verdict, bundle)
 

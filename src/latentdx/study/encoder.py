@@ -14,6 +14,7 @@ from safetensors.torch import load as load_tensors
 from torch import nn
 
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.engine.budget import Spent
 from latentdx.autoencoder.family import OWN, name_of, rebuild
 from latentdx.autoencoder.own_module import take_weights
 from latentdx.bundle.save import encoder_bytes
@@ -85,8 +86,13 @@ def save_encoder(
     table: CollectionTable,
     split: Split,
     descent: Descent = Descent(),
+    *,
+    spent: Spent | None = None,
 ) -> None:
-    """Write the folder; the description last, so that a folder without one is not finished."""
+    """Write the folder; the description last, so that a folder without one is not finished.
+
+    `spent`: what its training guarantees a patient, where it was private.
+    """
     path.mkdir(parents=True, exist_ok=True)
     weights = encoder_bytes(network)
     write_atomic(path / _WEIGHTS, weights)
@@ -101,6 +107,7 @@ def save_encoder(
             "seen": sorted(seen),
             "seen_all": descent.seen_all,
             "ancestry": [dict(each) for each in descent.ancestry],
+            **({} if spent is None else {"privacy": spent.as_json()}),
         },
     )
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import nn
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch
+from latentdx.autoencoder.engine.budget import Spent
+from latentdx.autoencoder.engine.checkpoint import Epoch
 from latentdx.autoencoder.engine.data import as_source
 from latentdx.autoencoder.engine.fit import Pool, pretrain
 from latentdx.autoencoder.engine.health import health_notes
@@ -28,7 +28,6 @@ from latentdx.collection.augment import GEOMETRIC, AugmentSettings
 from latentdx.collection.augment_presets import views_for
 from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.tasks import TaskName
-from latentdx.core.files import write_json
 from latentdx.core.hashing import hash_bytes, hash_json
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.anomaly import AnomalyGate
@@ -55,8 +54,10 @@ from latentdx.study.folder import RunFolder
 from latentdx.study.places import timed
 from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared
+from latentdx.study.private import budget_of, privacy_of
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
+from latentdx.study.taken_up import checkpoints_for
 from latentdx.study.unlabelled import MOST, MOST_FOR_SCALE, unlabelled_table
 
 _PLACES = {"source", "labels", "unlabelled", "start"}
@@ -66,7 +67,8 @@ _PLACES = {"source", "labels", "unlabelled", "start"}
 class Pretrained:
     """The encoder, how it came to be, on how many scans; `module`: a user's own, as given.
 
-    `descent`: what it has from the weights that it began from.
+    `descent`: what it has from the weights that it began from. `spent`: what its training
+    guarantees a patient, where it was private.
     """
 
     network: Autoencoder
@@ -74,6 +76,12 @@ class Pretrained:
     n_scans: int
     module: nn.Module | None = None
     descent: Descent = Descent()  # noqa: RUF009 - frozen
+    spent: Spent | None = None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """For the metrics."""
+        return {} if self.spent is None else {"privacy": self.spent.as_json()}
 
 
 def head_settings(settings: RunSettings, task: TaskName = "classes") -> HeadSettings:
@@ -110,8 +118,9 @@ def pretrain_step(
     begun = first_network(settings, as_source(pool.train), autoencoder)
     for sentence in ancestry_sentences(begun.descent.ancestry):
         clock.note(sentence)
+    spent = budget_of(pool, fit_settings(settings), begun.network, clock)
     history = _trained(begun, pool, prepared, settings, folder, clock)
-    return Pretrained(begun.network, history, len(pool.train), autoencoder, begun.descent)
+    return Pretrained(begun.network, history, len(pool.train), autoencoder, begun.descent, spent)
 
 
 def _trained(
@@ -130,7 +139,7 @@ def _trained(
     first = hash_bytes(encoder_bytes(network))
     facts = [prepared.split.hash, network.settings(), settings.seed, repr(fit), first]
     key = hash_json([*facts, settings.freeze, settings.low_rank])
-    checkpoints = _checkpoints(folder.checkpoints, key)
+    checkpoints = checkpoints_for(folder.checkpoints, key)
     few = low_rank(network, settings.low_rank, seed=settings.seed)
     with _watched(settings, folder, clock) as watch, kept(network, settings.freeze), few:
         history = pretrain(
@@ -189,6 +198,7 @@ def fit_settings(settings: RunSettings, modalities: Iterable[str] = ()) -> FitSe
         # The time is for all trainings: the run's own, and one a fold and a seed.
         minutes=minutes and 0.6 * minutes / settings.n_trainings,
         precision=settings.precision,
+        privacy=privacy_of(settings),
     )
 
 
@@ -272,18 +282,6 @@ def gate_of(
 def policy_of(prepared: Prepared) -> Policy:
     """How the files of the scans were read."""
     return Policy.from_json(prepared.collection.info.get("policy", {}))
-
-
-def _checkpoints(path: Path, key: str) -> Path:
-    """The folder of checkpoints; those that were made from something else are removed."""
-    label = path.with_suffix(".json")
-    if not is_first():
-        return path
-    if label.exists() and json.loads(label.read_text()).get("key") != key:
-        CheckpointFolder(path).clear()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(label, {"key": key})
-    return path
 
 
 def history_rows(history: Sequence[Epoch]) -> list[dict[str, float]]:

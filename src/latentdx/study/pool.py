@@ -14,6 +14,7 @@ from latentdx.collection.batches import bytes_of, levels_at
 from latentdx.collection.labelled import ordered_rows
 from latentdx.collection.split import Split
 from latentdx.collection.store import Collection
+from latentdx.metrics.bootstrap import patient_groups
 
 _SHARE = 0.5  # of the free memory that levels may take
 
@@ -29,7 +30,8 @@ def training_pool(collection: Collection, split: Split) -> Pool:
     learned = ordered_rows(table, split, "train", "pretrain")
     judged = ordered_rows(table, split, "tune")
     fits = bytes_of(collection, len(learned) + len(judged)) <= _SHARE * free_bytes()
-    return Pool(*(_source(collection, rows, fits=fits) for rows in (learned, judged)))
+    train, tune = (_source(collection, rows, fits=fits) for rows in (learned, judged))
+    return Pool(train, tune, patient_groups(table.patient_or_scan()[learned]))
 
 
 def free_bytes() -> int:

@@ -152,7 +152,7 @@ def _part_counts(prepared: Prepared) -> dict[str, dict[str, tuple[int, int]]]:
 
 def provenance_of(prepared: Prepared, pretrained: Pretrained) -> dict[str, str]:
     """Versions, processor, and what the encoder was made from."""
-    device, begun = best_device(), pretrained.descent.ancestry
+    device, begun, spent = best_device(), pretrained.descent.ancestry, pretrained.spent
     name = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
     return {
         "latentdx": VERSION,
@@ -164,6 +164,7 @@ def provenance_of(prepared: Prepared, pretrained: Pretrained) -> dict[str, str]:
         "split": prepared.split.hash,
         "scans for pretraining": str(pretrained.n_scans),
         **({"began from": begun[0]["sha256"]} if begun else {}),
+        **({"differential privacy": spent.words} if spent else {}),
     }
 
 

@@ -22,6 +22,7 @@ from latentdx.study.folder import FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS, RunFol
 from latentdx.study.key import study_key
 from latentdx.study.learn import pretrain_step
 from latentdx.study.prepare import Prepared, prepare
+from latentdx.study.private import check_private
 from latentdx.study.reporter import Clock, Reporter, Silent
 from latentdx.study.settings import RunSettings
 
@@ -75,6 +76,7 @@ def run_study(
     settings = begun(settings, autoencoder)
     folder, clock = RunFolder(Path(out)), Clock(reporter or Silent())
     check_pool(settings)  # before the scans are read: it takes none to know
+    check_private(settings)
     folder.check(settings)
     prepared = prepare(settings, folder, clock, partial(_check, autoencoder))
     prepared = with_ancestor(prepared, settings, folder, autoencoder)

@@ -22,6 +22,7 @@ from latentdx.study.encoder import load_encoder, save_encoder
 from latentdx.study.folder import RunFolder
 from latentdx.study.learn import pretrain_step
 from latentdx.study.prepare import Prepared, open_prepared
+from latentdx.study.private import check_private
 from latentdx.study.reporter import Clock, Reporter
 from latentdx.study.settings import RunSettings
 from latentdx.study.training_report import TrainingMade, write_training_report
@@ -66,11 +67,13 @@ def pretrain_collection(
     if autoencoder is not None:
         settings = settings.model_copy(update={"autoencoder": OWN})
     settings = begun(settings, autoencoder)
+    check_private(settings)
     prepared = _prepared(collection, settings)
     folder, clock = RunFolder(to), Clock(reporter)
     done = pretrain_step(prepared, settings, folder, clock, autoencoder=autoencoder)
     if is_first():
-        save_encoder(to, done.network, prepared.table, prepared.split, done.descent)
+        found = (done.network, prepared.table, prepared.split, done.descent)
+        save_encoder(to, *found, spent=done.spent)
         clock.step("report", "Writing the report of the training")
         write_training_report(to, TrainingMade(settings, prepared, done), clock.seconds)
     return done.n_scans, done.history[-1].loss if done.history else None

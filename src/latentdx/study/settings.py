@@ -97,6 +97,8 @@ class RunSettings(BaseModel):
     batch_size: int = Field(default=64, ge=8)
     accumulate: int = Field(default=1, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
+    epsilon: float | None = Field(default=None, gt=0, le=100)
+    delta: float | None = Field(default=None, gt=0, lt=1)
     schedule: Schedule = "cosine"
     ema: float | None = Field(default=None, gt=0, lt=1)
     precision: Precision = "auto"

@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.engine.budget import require_private
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch
 from latentdx.autoencoder.engine.data import Source, as_source
 from latentdx.autoencoder.engine.loop import Training
+from latentdx.autoencoder.engine.private import pretrain_private
 from latentdx.autoencoder.engine.processes import join
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.watch import Watch
@@ -21,10 +24,14 @@ from latentdx.core.errors import StopError
 
 
 class Pool(NamedTuple):
-    """Scans (N, C, *size) to learn from, and those on which the best epoch is chosen."""
+    """Scans (N, C, *size) to learn from, and those on which the best epoch is chosen.
+
+    `units` (N,), 0..P-1, are the patients of the former, where the training is private.
+    """
 
     train: Source | NDArray[Any]
     tune: Source | NDArray[Any]
+    units: NDArray[np.int64] | None = None
 
 
 def pretrain(
@@ -42,14 +49,24 @@ def pretrain(
     `checkpoints` ends with the same weights, bit for bit, as one that was never stopped. Started
     by ``torchrun`` it trains in all of its processes together.
 
+    With `FitSettings.privacy` it is private, does not repeat to the bit, and keeps the last epoch.
+
     Raises `StopError` ``E_DIVERGED`` where a loss is no longer finite or explodes and
-    ``E_TOO_FEW`` for fewer than 8 scans, `IntegrityError` ``E_CHECKPOINT``.
+    ``E_TOO_FEW`` for fewer than 8 scans, `IntegrityError` ``E_CHECKPOINT``; those of
+    `require_private` and `plan_privacy`.
     """
     train, tune = as_source(pool.train), as_source(pool.tune)
     if len(train) < 8:
         raise StopError("E_TOO_FEW", f"{len(train)} scans to learn from", fix="add scans")
     processes = join()
     with _exact(settings):
+        if settings.privacy is not None:
+            require_private(network, settings, processes.count)
+            units = np.arange(len(train)) if pool.units is None else pool.units
+            told = watch or Watch()
+            return pretrain_private(
+                network, (train, tune), units, settings, checkpoints=checkpoints, watch=told
+            )
         run = Training(network, train, tune, settings, seed=seed, processes=processes)
         run.watch = watch or Watch()
         if checkpoints is not None:

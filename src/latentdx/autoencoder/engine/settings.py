@@ -16,6 +16,14 @@ Sharding = Literal["none", "full"]
 
 
 @dataclass(frozen=True)
+class Privacy:
+    """What private training is to guarantee a patient; `delta` None: by their number."""
+
+    epsilon: float
+    delta: float | None = None
+
+
+@dataclass(frozen=True)
 class FitSettings:
     """How long and how fast an autoencoder learns.
 
@@ -42,6 +50,7 @@ class FitSettings:
     deterministic: only algorithms that repeat to the bit (matters on a GPU).
     sharding: between processes: ``full`` shards weights, gradients and optimizer (FSDP).
     checkpoint_seconds: a checkpoint is written at least so often, beside one after every epoch.
+    privacy: train with differential privacy (see `engine.private`), or None.
     """
 
     epochs: int | None = None
@@ -63,6 +72,7 @@ class FitSettings:
     deterministic: bool = False
     sharding: Sharding = "none"
     checkpoint_seconds: float = 60.0
+    privacy: Privacy | None = None
 
 
 def choose_epochs(settings: FitSettings, n_scans: int, n_pixels: int) -> int:
