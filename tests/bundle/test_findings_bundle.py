@@ -14,6 +14,7 @@ from finding_models import FINDINGS, QUICK, SIZE, findings_model, pictures
 
 from latentdx.bundle.load import load_bundle
 from latentdx.bundle.save import save_bundle
+from latentdx.collection.terms import Term
 from latentdx.core.errors import IntegrityError
 from latentdx.diagnosis.abstain import RiskControl
 from latentdx.diagnosis.findings_model import FindingsModel
@@ -163,3 +164,30 @@ def test_a_finding_too_many_is_refused(tmp_path: Path) -> None:
     rewrite(tmp_path / "bundle", findings=[*told, told[0]])
     with pytest.raises(IntegrityError, match="E_MODEL_INTEGRITY"):
         load_bundle(tmp_path / "bundle")
+
+
+def test_whoever_has_a_kind_of_a_finding_has_the_finding(tmp_path: Path) -> None:
+    scans, _ = scans_of(24, 9)
+    pixels = np.stack([scan.pixels for scan in scans])
+    plain = findings_model()
+    terms = {"bar": Term(parent="spot", icd10="Q1")}
+    saved(replace(plain, findings=replace(FINDINGS, terms=terms)), tmp_path / "b")
+    model = load_bundle(tmp_path / "b")
+    assert model.findings.terms == terms
+    (bar, spot), (_, alone) = model.compute(pixels), plain.compute(pixels)
+    assert (spot.probabilities[:, 1] >= bar.probabilities[:, 1]).all()
+    assert (alone.probabilities[:, 1] < bar.probabilities[:, 1]).any()
+    np.testing.assert_allclose(spot.probabilities.sum(axis=1), 1)
+    assert (spot.decisions >= bar.decisions).all()
+    assert (spot.decisions >= alone.decisions).all()
+    assert (spot.sets[:, 1] >= bar.sets[:, 1]).all()
+    for found in model.predict(scans):
+        if found.status == "ok" and "bar" in found.label.split(";"):
+            assert "spot" in found.label.split(";")
+    together = replace(
+        model, models=tuple(replace(one, decide_by="patient") for one in model.models)
+    )
+    named = [replace(scan, patient=f"P{row // 2}") for row, scan in enumerate(scans)]
+    for found in together.predict(named):
+        if found.probabilities:
+            assert found.probabilities["spot"] >= found.probabilities["bar"]

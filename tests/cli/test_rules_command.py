@@ -63,6 +63,11 @@ def test_a_study_with_rules(here: Call, tmp_path: Path) -> None:
 
     own = here("evaluate", out / "bundle", out / "collection", "--out", tmp_path / "own", "--json")
     assert own.json["rules"]["n_held_back"] == told["n_held_back"]
+    unlabelled = ("ingest", drawn.scans, "--to", tmp_path / "u", "--size", "16")
+    assert here(*unlabelled).code in (0, 3)
+    bare = here("evaluate", out / "bundle", tmp_path / "u", "--out", tmp_path / "bare", "--json")
+    assert 0 < bare.json["rules"]["n_held_back"] < bare.json["n_scans"]
+    assert "no answer by" in (tmp_path / "bare" / "report.html").read_text()
     again = here("run", "--config", out / "config.toml", "--out", out)
     assert "nothing has changed" in again.err
 

@@ -83,6 +83,7 @@ FULL = {
     "gate_rate": 0.03,
     "prevalence": 0.02,
     "language": "zh",
+    "terms": {"mass": {"parent": "opacity", "icd10": "R91.8"}, "a b": {"snomed": "4147007"}},
     "rules": (
         {
             "text": "under one year",

@@ -46,6 +46,7 @@ def describe_findings(
         made_by=f"latentdx {VERSION}",
         task="multi-label",
         negative=model.findings.negative,
+        terms=dict(model.findings.terms),
         findings=[FindingDescription(name=name, head=describe_head(one)) for name, one in heads],
         encoder=EncoderDescription(name=name_of(model.encoder), settings=model.encoder.settings()),
         gate=GateDescription(
@@ -97,4 +98,5 @@ def findings_model(
 
     names = tuple(item.name for item in description.findings)
     models = [one(k, item.name, item.head) for k, item in enumerate(description.findings)]
-    return FindingsModel(tuple(models), Findings(names, description.negative))
+    findings = Findings(names, description.negative, terms=description.terms)
+    return FindingsModel(tuple(models), findings)

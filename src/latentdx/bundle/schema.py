@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from latentdx.autoencoder.family import AnyName
 from latentdx.collection.cases import DecideBy, Pool
+from latentdx.collection.terms import Term
 from latentdx.core.errors import IntegrityError
 from latentdx.diagnosis.calibrations import CalibrationName
 from latentdx.diagnosis.fine_tune_blocks import FineTune
@@ -182,6 +183,7 @@ class FindingsDescription(_Strict):
     task: Literal["multi-label"]
     negative: str = Field(min_length=1)
     findings: list[FindingDescription] = Field(min_length=1)
+    terms: dict[str, Term] = Field(default_factory=dict)
     encoder: EncoderDescription
     gate: GateDescription
     reading: dict[str, Any] = Field(default_factory=dict)

@@ -118,6 +118,14 @@ RulesOption = Annotated[
         "of another view, of another site. They stay in the bundle.",
     ),
 ]
+TermsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--terms",
+        help="TOML of labels: what each is a kind of (a scan with the one has the other, with "
+        "several findings a scan), and codes of ICD-10, SNOMED CT and RadLex for the card.",
+    ),
+]
 GateRateOption = Annotated[
     float | None,
     typer.Option(
@@ -135,3 +143,12 @@ def rules(path: Path | None) -> list[dict[str, Any]] | None:
     from latentdx.diagnosis.rules_file import read_rules
 
     return read_rules(path)
+
+
+def terms(path: Path | None) -> dict[str, dict[str, Any]] | None:
+    """The terms of a file; None where there is none. Raises `StopError` ``E_TERMS``."""
+    if path is None:
+        return None
+    from latentdx.collection.terms import read_terms
+
+    return read_terms(path)

@@ -49,6 +49,7 @@ def fit(
     target: decision_options.TargetOption = None,
     gate_rate: decision_options.GateRateOption = None,
     rules: decision_options.RulesOption = None,
+    terms: decision_options.TermsOption = None,
     seed: options.SeedOption = 0,
 ) -> None:
     """See `HELP`."""
@@ -65,6 +66,7 @@ def fit(
         **{"fine_tune": fine_tune, "loss": loss},
         **{"class_weights": class_weights, "sampling": sampling},
         "rules": decision_options.rules(rules),
+        "terms": decision_options.terms(terms),
         **{"gate_rate": gate_rate, "task": task, "order": options.grades(order), "unit": unit},
     }
     values = {name: value for name, value in given.items() if value is not None}

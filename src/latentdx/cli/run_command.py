@@ -141,6 +141,7 @@ def run(
     prevalence: decision_options.PrevalenceOption = None,
     gate_rate: decision_options.GateRateOption = None,
     rules: decision_options.RulesOption = None,
+    terms: decision_options.TermsOption = None,
     cnn_from_scratch: Annotated[
         bool,
         typer.Option(
@@ -178,6 +179,7 @@ def run(
         **{
             "gate_rate": gate_rate,
             "rules": decision_options.rules(rules),
+            "terms": decision_options.terms(terms),
             "covariates": options.names(f"{covariates or ''},measures" if measures else covariates),
             "measures": measures or None,
             "decide_by": decide_by,

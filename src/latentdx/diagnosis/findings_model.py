@@ -27,7 +27,7 @@ from latentdx.diagnosis.diagnoses import (
 from latentdx.diagnosis.drift_reference import Reference
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.model import DiagnosticModel
-from latentdx.diagnosis.outputs import Conclusion, Outputs, Pixels
+from latentdx.diagnosis.outputs import Conclusion, Outputs, Pixels, agreed
 from latentdx.diagnosis.rules import Rule
 from latentdx.diagnosis.scan_groups import group_of
 from latentdx.features.covariates import Covariates
@@ -124,7 +124,14 @@ class FindingsModel:
         The encoder looks once; the others as of `DiagnosticModel.compute`.
         """
         look = self.models[0].look(pixels)
-        return tuple(model.judge(look, groups, beside, cases) for model in self.models)
+        return self._agreed([model.judge(look, groups, beside, cases) for model in self.models])
+
+    def _agreed(self, told: list[Outputs]) -> tuple[Outputs, ...]:
+        """The same, no finding less likely than one that is a kind of it."""
+        if not (implied := self.findings.implied()):
+            return tuple(told)
+        made = agreed([Conclusion(o.probabilities, o.decisions, o.sets) for o in told], implied)
+        return tuple(replace(o, **one._asdict()) for o, one in zip(told, made, strict=True))
 
     def request(self, key: bytes) -> Request:
         """What scans must be made into before `compute` takes them."""
@@ -173,7 +180,7 @@ class FindingsModel:
     ) -> Diagnosis:
         """The diagnosis of a case by its scores (1, L)."""
         told = [one.conclude(scores[:, [k]], [group]) for k, one in enumerate(self.models)]
-        return self._answer(begun, told, 0, abstain=abstain)
+        return self._answer(begun, agreed(told, self.findings.implied()), 0, abstain=abstain)
 
     def _diagnosis(
         self, path: str, scan: Scan, outputs: Sequence[Outputs], row: int, *, abstain: bool

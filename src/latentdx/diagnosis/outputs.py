@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -70,6 +71,23 @@ class Conclusion(NamedTuple):
     probabilities: NDArray[np.float64]
     decisions: NDArray[np.int64]
     sets: NDArray[np.bool_]
+
+
+def agreed(told: Sequence[Conclusion], implied: Sequence[tuple[int, int]]) -> list[Conclusion]:
+    """Conclusions on findings, in which whoever has a child has its parent.
+
+    `implied` are (child, parent). The parent is at least as probable, decided where the child is,
+    and in the set where the child is in its own.
+    """
+    found = list(told)
+    for child, parent in implied:
+        kind, above = told[child], found[parent]
+        yes = np.maximum(above.probabilities[:, 1], kind.probabilities[:, 1])
+        sets = above.sets.copy()
+        sets[:, 1] |= kind.sets[:, 1]
+        decisions = np.maximum(above.decisions, kind.decisions)
+        found[parent] = Conclusion(np.stack([1 - yes, yes], axis=1), decisions, sets)
+    return found
 
 
 def look_at(

@@ -21,7 +21,22 @@ def drift_page(name: str, metrics: Mapping[str, Any]) -> str:
     decided = _predicted(metrics) if "predicted" in metrics else _decisions(metrics)
     compared = Section("Compared", "", HEADER, drift_rows(metrics["drift"]), _NOTE)
     lead = " ".join(drift_sentences(metrics["drift"]))
-    return rendered(Page("evaluate", name, lead, metrics["warnings"][0], [decided, compared]))
+    sections = [decided, *_rules(metrics), compared]
+    return rendered(Page("evaluate", name, lead, metrics["warnings"][0], sections))
+
+
+def _rules(metrics: Mapping[str, Any]) -> list[Section]:
+    """Which rules of the user's hold back how many; none where there are no rules."""
+    told = metrics.get("rules")
+    if told is None:
+        return []
+    total, counted = max(1, metrics["n_scans"]), plural(metrics.get("decide_by"))
+    counts = [(rule["text"], rule["n_scans"]) for rule in told["rules"]]
+    rows = [
+        (text, f"{count:,}", f"{100 * count / total:.0f} %")
+        for text, count in (*counts, ("any of them", told["n_held_back"]))
+    ]
+    return [Section("Rules", "", ("no answer by", counted, "share"), rows, "")]
 
 
 def _decisions(metrics: Mapping[str, Any]) -> Section:

@@ -31,6 +31,7 @@ from latentdx.study.folder import write_csv
 from latentdx.study.predictions_file import case_cells
 from latentdx.study.prepare import Prepared
 from latentdx.study.regression_assess import evaluate_values
+from latentdx.study.rules import tell_rules
 
 SENTENCE = "The collection has no labels: nothing here says how good the decisions are."
 
@@ -77,6 +78,8 @@ def evaluate_unlabelled(
         **decided.told,
         "warnings": [SENTENCE, *audit_warnings(prepared)],
     }
+    plain = scans if isinstance(scans, LabelledScans) else scans.scans
+    metrics["warnings"] += tell_rules(metrics, model.rules, prepared, plain, None, seed)
     tell_drift(metrics, model, scans, prepared, seed)
     out.mkdir(parents=True, exist_ok=True)
     _write(out / "predictions.csv", prepared, decided)

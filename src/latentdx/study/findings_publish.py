@@ -22,6 +22,7 @@ from latentdx.report.findings_page import render_findings
 from latentdx.report.language import in_language
 from latentdx.report.model_card import render_card
 from latentdx.report.shortcut_card import shortcut_section
+from latentdx.report.terms_card import terms_section
 from latentdx.study.findings_assess import FindingsAssessment
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.learn import Pretrained, history_rows
@@ -54,7 +55,12 @@ def publish_findings(folder: RunFolder, made: FindingsMade, pretrained: Pretrain
     prepared, assessment = made.prepared, made.assessment
     content = findings_content(made, provenance_of(prepared, pretrained), pretrained.history)
     write_findings(folder.root / "predictions.csv", made)
-    more = f"{findings_section(content)}\n\n{shortcut_section(content.metrics)}".rstrip()
+    sections = (
+        findings_section(content),
+        terms_section(made.settings.terms),
+        shortcut_section(content.metrics),
+    )
+    more = "\n\n".join(section for section in sections if section)
     bundle = save_bundle(
         assessment.model,
         folder.bundle,

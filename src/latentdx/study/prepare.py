@@ -25,6 +25,7 @@ from latentdx.collection.split_values import split_by_value
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
 from latentdx.collection.tasks import TaskChoice, TaskName, resolve_task
+from latentdx.collection.terms import check_terms
 from latentdx.collection.units import Pairs
 from latentdx.core.errors import LatentdxError, LeakageError, StopError
 from latentdx.core.files import write_atomic, write_json
@@ -179,6 +180,7 @@ def open_prepared(path: Path, settings: RunSettings, clock: Clock | None = None)
     split = _split(table, task, settings, near.joining(len(table)))
     if task != "regression":  # numbers of a study's scans may differ
         require_one_label(table, settings.decide_by)
+    check_terms(settings.terms, table.classes, several=task == "multi-label")
     findings = _findings(table, split, settings) if task == "multi-label" else None
     classes = findings.names if findings else _classes(table, task, settings)
     covariates = fit_covariates(table, split, settings.covariates)
@@ -217,7 +219,7 @@ def _findings(table: CollectionTable, split: Split, settings: RunSettings) -> Fi
     if settings.positive is not None:
         text = f"--positive {settings.positive!r} with several findings a scan"
         raise StopError("E_OPTION", text, fix="leave it out: each finding is a question of its own")
-    return Findings.of(table, split)
+    return Findings.of(table, split, settings.terms)
 
 
 def _classes(table: CollectionTable, task: TaskName, settings: RunSettings) -> tuple[str, ...]:

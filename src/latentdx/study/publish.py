@@ -30,6 +30,7 @@ from latentdx.report.language import in_language
 from latentdx.report.model_card import render_card
 from latentdx.report.page import render
 from latentdx.report.shortcut_card import shortcut_section
+from latentdx.report.terms_card import terms_section
 from latentdx.study.ancestor import told_place
 from latentdx.study.assess import Assessment
 from latentdx.study.folder import FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS, RunFolder
@@ -70,7 +71,7 @@ def publish(folder: RunFolder, made: Made, pretrained: Pretrained, model: Diagno
     bundle = save_bundle(
         model,
         folder.bundle,
-        card=render_card(content, _bundle_facts(model, made), shortcut_section(content.metrics)),
+        card=render_card(content, _bundle_facts(model, made), _more(content, made)),
         split_hash=made.prepared.split.hash,
         counts={name: count for name, count in made.prepared.split.counts().items() if count},
         seed=made.settings.seed,
@@ -81,6 +82,11 @@ def publish(folder: RunFolder, made: Made, pretrained: Pretrained, model: Diagno
     write_json(folder.root / "checklists.json", checklists_of(content))
     write_json(folder.root / "metrics.json", made.assessment.metrics)
     return bundle
+
+
+def _more(content: ReportContent, made: Made) -> str:
+    sections = (terms_section(made.settings.terms), shortcut_section(content.metrics))
+    return "\n\n".join(section for section in sections if section)
 
 
 def content_of(

@@ -34,19 +34,20 @@ def tell_rules(
     rules: Sequence[Rule],
     prepared: Prepared,
     scans: LabelledScans,
-    predictions: Scored,
+    predictions: Scored | None,
     seed: int,
 ) -> tuple[str, ...]:
     """What rules hold back of tested scans, into the metrics; returns it in sentences.
 
     `scans` are those of the test part, all of each case: one that a rule stops stops its case.
-    `predictions` are of the cases. All other numbers stay those of all test scans.
+    `predictions` are of the cases, None where no labels are known. All other numbers stay those of
+    all test scans.
     """
     if not rules:
         return ()
     told = [_over(rule, prepared, scans) for rule in rules]
     stopped = np.any([each for each, _ in told], axis=0)
-    patients = predictions.patients
+    patients = scans.decided().patients
     share = {"held_back": (stopped.astype(np.float64), np.ones(len(stopped)))}
     metrics["rules"] = {
         **ratios(share, patients, seed),
@@ -60,8 +61,11 @@ def tell_rules(
             }
             for rule, (each, unknown) in zip(rules, told, strict=True)
         ],
-        "rest": _rest(predictions, ~stopped, seed) if stopped.any() else None,
+        "rest": None,
     }
+    if predictions is not None and stopped.any() and not stopped.all():
+        rest = predictions.take(~stopped)
+        metrics["rules"]["rest"] = as_json(rest.metrics(seed))
     metrics["warnings"] += _warnings(metrics["rules"], len(stopped))
     return rule_sentences(metrics["rules"], len(stopped), PLURALS[prepared.decide_by])
 
@@ -102,8 +106,3 @@ def _over(
         np.array([bool(stopped[each].any()) for each in of_cases], np.bool_),
         np.array([bool(unknown[each].any()) for each in of_cases], np.bool_),
     )
-
-
-def _rest(predictions: Scored, rows: NDArray[np.bool_], seed: int) -> dict[str, Any] | None:
-    """The metrics of what is answered; None where nothing is."""
-    return as_json(predictions.take(rows).metrics(seed)) if rows.any() else None

@@ -18,6 +18,7 @@ from latentdx.collection.augment_presets import ModalityChoice
 from latentdx.collection.cases import DecideBy, Pool
 from latentdx.collection.csv_text import column_name
 from latentdx.collection.tasks import TaskChoice
+from latentdx.collection.terms import Term
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.calibrations import CalibrationChoice
 from latentdx.diagnosis.fine_tune_blocks import FineTuneChoice
@@ -125,6 +126,7 @@ class RunSettings(BaseModel):
     prevalence: float | None = Field(default=None, gt=0, lt=1)
     gate_rate: float | None = Field(default=None, ge=0.001, le=0.2)
     rules: tuple[Rule, ...] = ()
+    terms: dict[str, Term] = Field(default_factory=dict)
 
     @field_validator("windows")
     @classmethod
