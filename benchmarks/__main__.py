@@ -13,6 +13,7 @@ BENCHMARKS = {
     "semi_supervised": "unlabelled scans beside few labels, on three sets (ten minutes)",
     "classifiers": "every classifier on the same features of two sets (ten minutes)",
     "covariates": "what age, sex and view add on two sets, by their weight (ten minutes)",
+    "knowledge": "presets of reading, regions and a focus, one at a time (ten minutes)",
     "fine_tune": "the encoder's last block trained on labels, on three sets (half an hour)",
     "svm_scale": "an SVM on a thousand to a million rows (half an hour)",
     "coverage": "promises of sets, risk, thresholds and probabilities, counted (ten minutes)",

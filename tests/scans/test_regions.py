@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import sys
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 
 from latentdx.core.errors import InputError, StopError
+from latentdx.scans import measures, presets, regions
+from latentdx.scans import prepared as prepared_module
 from latentdx.scans.open import open_scan
 from latentdx.scans.policy import WINDOWS, Policy
 from latentdx.scans.prepared import prepared
@@ -22,6 +25,13 @@ from latentdx.scans.scan import Scan
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 FIELD = np.linspace(0.5, 1.5, 96)[None, :]
+
+
+@pytest.mark.parametrize("module", [regions, measures, presets, prepared_module])
+def test_the_examples_in_the_docstrings_run(module) -> None:
+    found = doctest.testmod(module)
+    assert found.attempted > 1
+    assert not found.failed
 
 
 def disc(side: int, radius: float, *, at: tuple[float, ...] | None = None) -> NDArray[np.bool_]:

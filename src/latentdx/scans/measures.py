@@ -44,8 +44,8 @@ def measures_of(scan: Scan, region: RegionName = "body") -> dict[str, str]:
     >>> pixels = np.zeros((1, 48, 48), np.float32)
     >>> pixels[:, 8:40, 12:36] = 0.5
     >>> found = measures_of(Scan(pixels, (48, 48)))
-    >>> found["picture_mean"], found["picture_asymmetry"], found["picture_box_filled"]
-    ('0.5', '0', '1')
+    >>> [round(float(found[f"picture_{name}"]), 2) for name in ("mean", "asymmetry", "box_filled")]
+    [0.5, 0.0, 1.0]
     """
     grey = _resampled(scan.pixels.mean(axis=0))
     inside = region_mask(grey, region)

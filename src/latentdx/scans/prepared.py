@@ -31,7 +31,7 @@ def prepared(scan: Scan, policy: Policy) -> Scan:
     >>> pixels[:, 16:48, 16:48] = 0.5
     >>> found = prepared(Scan(pixels, (64, 64)), Policy(region="body"))
     >>> found.pixels.shape, found.conversions
-    ((1, 36, 36), ('cropped to the body: 14:50 of 64, 14:50 of 64',))
+    ((1, 38, 38), ('cropped to the body: 13:51 of 64, 13:51 of 64',))
     """
     if policy.bias_field:
         from latentdx.scans.bias_field import without_bias

@@ -44,7 +44,7 @@ def region_mask(image: NDArray[Any], region: RegionName) -> Mask:
     >>> image[8:56, 16:48] = 1
     >>> image[20:40, 20:28] = image[20:40, 36:44] = 0.2
     >>> [int(region_mask(image, name).sum()) for name in ("field", "body", "lung")]
-    [1536, 1536, 320]
+    [1536, 1536, 424]
     """
     coarse, steps = _coarse(image)
     found = _FINDERS[region](coarse)
@@ -65,7 +65,7 @@ def region_box(image: NDArray[Any], region: RegionName) -> Box:
     >>> image = np.zeros((64, 64))
     >>> image[20:40, 20:40] = 1
     >>> region_box(image, "body")
-    (slice(18, 42, None), slice(18, 42, None))
+    (slice(17, 43, None), slice(17, 43, None))
     """
     coarse, steps = _coarse(image)
     found = _FINDERS[region](coarse)
