@@ -4,11 +4,18 @@ from importlib import import_module
 import pytest
 
 MODULES = (
+    "latentdx.features.adapt",
+    "latentdx.features.adapt_combat",
+    "latentdx.features.adapt_coral",
+    "latentdx.features.adapt_standardise",
+    "latentdx.features.adapt_subspace",
+    "latentdx.features.adapt_transport",
     "latentdx.features.arrays",
     "latentdx.features.covariate_values",
     "latentdx.features.covariates",
     "latentdx.features.extract",
     "latentdx.features.label_probe",
+    "latentdx.features.moments",
     "latentdx.features.pixels",
     "latentdx.features.probe_columns",
     "latentdx.features.probe_marks",

@@ -122,11 +122,47 @@ def test_with_folds_both_have_tested_all_and_a_stopped_run_goes_on(tmp_path: Pat
     assert not [text for text in third.steps if text.startswith("Without")]
 
 
+def three(patient: int) -> str:
+    return "ABC"[patient // 2 % 3]
+
+
+@pytest.mark.parametrize("method", ["standardise", "auto"])
+def test_adapted_models_stand_beside_those_as_they_are(tmp_path: Path, method: str) -> None:
+    path = write_collection(tmp_path / "c", site=three, blank=())
+    settings = settings_of(path, leave_out="site", adapt=method)
+    result = run_study(settings, tmp_path / "run")
+    found = result.metrics["left_out"]
+    plain = [one["metrics"]["auroc"]["value"] for one in found["each"]]
+    rows = rows_of(result.folder / "left-out-predictions.csv")
+    for one, value in zip(found["each"], plain, strict=True):
+        own = [row for row in rows if row["left_out"] == one["name"]]
+        truth = [row["label"] == "disc" for row in own]
+        scores = [float(row["probability:disc"]) for row in own]
+        assert value == pytest.approx(roc_auc_score(truth, scores))
+        adapted = one["adapted"]
+        gain = adapted["metrics"]["auroc"]["value"] - value
+        assert adapted["gain"]["value"] == pytest.approx(gain)
+        assert one["adaptation"]["asked"] == method
+        assert "adapted" not in one["baselines"]
+        if method == "auto":  # too few patients of a site to choose by
+            assert one["adaptation"]["method"] == "none"
+            assert gain == 0
+    gains = [one["adapted"]["gain"]["value"] for one in found["each"]]
+    assert found["adaptation"]["gain"]["value"] == pytest.approx(np.mean(gains))
+    assert (
+        found["adaptation"]["verdict"].split(",")[0] in (result.folder / "report.html").read_text()
+    )
+    again = run_study(settings, tmp_path / "run")
+    assert again.metrics == result.metrics
+
+
 @pytest.mark.parametrize(
     ("more", "code"),
     [
         ({"leave_out": "scanner"}, "E_OPTION.*no column 'scanner'.*has site"),
         ({"leave_out": "site", "task": "regression", "classifier": "knn"}, "E_OPTION.*task"),
+        ({"adapt": "coral"}, "E_OPTION.*needs scans to adapt to"),
+        ({"adapt": "coral", "leave_out": "site", "covariates": ("age",)}, "E_OPTION.*covariates"),
     ],
 )
 def test_what_cannot_be_left_out_is_refused_before_anything_is_trained(
@@ -138,8 +174,9 @@ def test_what_cannot_be_left_out_is_refused_before_anything_is_trained(
         tmp_path / "c", lambda part, number, label: labels[label] if values else label, site=site
     )
     settings = settings_of(path, **more)
+    prepared = open_prepared(path, settings.model_copy(update={"covariates": ()}))
     with pytest.raises(StopError, match=code):
-        check_left_out(open_prepared(path, settings), settings)
+        check_left_out(prepared, settings)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ FULL = {
     "folds": 4,
     "seeds": 3,
     "leave_out": "site",
+    "adapt": "combat",
     "overlap": "drop",
     "strict": True,
     "autoencoder": "convolutional",

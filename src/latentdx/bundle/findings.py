@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ def findings_parts(model: FindingsModel) -> dict[str, dict[str, NDArray[Any]]]:
     heads = {
         f"{number}.{part}": arrays
         for number, one in enumerate(model.models)
-        for part, arrays in head_parts(one.head).items()
+        for part, arrays in head_parts(replace(one.head, source=None)).items()
     }
     return {**heads, "gate": model.gate.to_arrays()}
 

@@ -25,6 +25,7 @@ from latentdx.diagnosis.machines import machine_from, to_arrays
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.own_classifier import OWN, no_classifier
 from latentdx.diagnosis.set_rule import SetRule
+from latentdx.features.adapt import Source
 from latentdx.features.covariates import Category, Covariates, Number
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
@@ -96,6 +97,8 @@ def head_parts(head: Head) -> dict[str, dict[str, NDArray[Any]]]:
     found = {part: to_arrays(item) for part, item in parts.items()}
     if head.attention is not None:
         found["attention"] = to_arrays(head.attention)
+    if head.source is not None:
+        found["source"] = to_arrays(head.source)
     return found if head.scales is None else {**found, "scales": {"both": head.scales}}
 
 
@@ -122,6 +125,7 @@ def head_from(told: HeadDescription, arrays: Arrays, *, ordered: bool = False) -
         told.threshold_target,
         part_of(arrays, "scales")["both"] if joins else None,
         attention=AttentionPool(**part_of(arrays, "attention")) if pools else None,
+        source=Source(**kept) if (kept := part_of(arrays, "source")) else None,
     )
 
 

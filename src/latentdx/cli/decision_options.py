@@ -98,6 +98,40 @@ LeaveOutOption = Annotated[
         "Takes about one run more for each. Classes and grades.",
     ),
 ]
+ADAPTED_BY = ("standardise", "combat", "coral", "transport", "subspace")
+AdaptOption = Annotated[
+    str | None,
+    typer.Option(
+        "--adapt",
+        help="With --leave-out: also adapt the model to the scans of the place left out, without "
+        f"their labels, and tell whether it helped: {', '.join(ADAPTED_BY)}; or auto (what helps "
+        "between the other places, if anything). METHOD:COLUMN leaves COLUMN out.",
+    ),
+]
+AdaptToOption = Annotated[
+    str | None,
+    typer.Option(
+        "--adapt",
+        help="Also adapt the model to these scans, without their labels, and tell whether it "
+        f"helped: {', '.join(ADAPTED_BY)}. What is decided stays the bundle's own.",
+    ),
+]
+
+
+def adaptation(text: str | None, leave_out: str | None) -> dict[str, str | None]:
+    """``METHOD[:COLUMN]`` and the column left out as settings; the column is ``site`` by default.
+
+    Raises `StopError` ``E_OPTION``.
+    """
+    from latentdx.cli.options import choice
+
+    if text is None:
+        return {"leave_out": leave_out}
+    method, _, column = text.partition(":")
+    choice("--adapt", method, ("none", "auto", *ADAPTED_BY))
+    return {"adapt": method, "leave_out": leave_out or column or "site"}
+
+
 LanguageOption = Annotated[
     str | None,
     typer.Option("--language", help="Of the report: en (default) or zh. Files of data stay as is."),

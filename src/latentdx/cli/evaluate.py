@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,8 @@ Example:
 
   latentdx evaluate study/bundle other_hospital --prevalence 0.02 --out validation
 
+  latentdx evaluate study/bundle other_hospital --adapt standardise --out validation
+
   latentdx evaluate study/bundle other_hospital --language zh --out validation
 """
 
@@ -35,6 +37,7 @@ def evaluate(
     collection: Annotated[Path, typer.Argument(help="Folder of the collection.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")],
     prevalence: decision_options.PrevalenceOption = None,
+    adapt: decision_options.AdaptToOption = None,
     language: decision_options.LanguageOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
@@ -51,7 +54,8 @@ def evaluate(
         raise StopError(
             "E_OPTION", f"--prevalence {prevalence:g}", fix="give a share, such as 0.02"
         )
-    wanted = Wanted(prevalence, language_of(language))
+    method: Any = options.choice("--adapt", adapt, decision_options.ADAPTED_BY) or "none"
+    wanted = Wanted(prevalence, language_of(language), method)
     with ConsoleReporter() as reporter:
         metrics, sentence = evaluate_bundle(bundle, collection, out, reporter, wanted=wanted)
     typer.echo(json.dumps(metrics) if as_json else summary(metrics, sentence))

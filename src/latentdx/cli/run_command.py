@@ -105,6 +105,7 @@ def run(
     folds: decision_options.FoldsOption = None,
     seeds: decision_options.SeedsOption = None,
     leave_out: decision_options.LeaveOutOption = None,
+    adapt: decision_options.AdaptOption = None,
     strict: options.StrictFlag = False,
     autoencoder: options.AutoencoderOption = None,
     objective: network_options.ObjectiveOption = None,
@@ -174,7 +175,7 @@ def run(
         **{"risk": risk, "target": target, "prevalence": prevalence, "language": language},
         **{"semi_supervised": semi_supervised, "folds": folds, "seeds": seeds},
         **{"start": start, "freeze": freeze, "low_rank": low_rank},
-        "leave_out": leave_out,
+        **decision_options.adaptation(adapt, leave_out),
         "cnn_from_scratch": cnn_from_scratch or None,
         **{
             "gate_rate": gate_rate,

@@ -31,6 +31,10 @@ def summary(metrics: dict[str, Any], verdict: str) -> str:
     if others:
         lines.append("AUROC of the baselines and of the control:")
     lines += [f"  {name:<20}{_number(found['auroc'])}" for name, found in others.items()]
+    if (adapted := metrics.get("adaptation")) is not None:
+        lines.append(f"Adapted without labels by {adapted['method']}:")
+        lines.append(f"  {'auroc':<20}{_number(adapted['metrics']['auroc'])}")
+        lines.append(f"  {'difference':<20}{_number(adapted['gain'])}")
     return "\n".join(
         [*lines, *_of_drift(metrics), verdict, *_of_folds(metrics), *_of_left_out(metrics)]
     )
@@ -63,7 +67,8 @@ def _of_left_out(metrics: dict[str, Any]) -> list[str]:
         return []
     lines = [f"AUROC at each value of {told['column']}, by a model without it:"]
     lines += [f"  {one['name']:<20}{_number(one['metrics']['auroc'])}" for one in told["each"]]
-    return [*lines, told["verdict"]]
+    adapted = [told["adaptation"]["verdict"]] if "adaptation" in told else []
+    return [*lines, told["verdict"], *adapted]
 
 
 def _of_decisions(metrics: dict[str, Any], verdict: str) -> str:

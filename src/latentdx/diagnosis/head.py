@@ -28,6 +28,8 @@ from latentdx.diagnosis.semi_supervised import GUESSING, SHARE, SemiSupervised, 
 from latentdx.diagnosis.threshold import BALANCED
 from latentdx.diagnosis.training_table import training_table
 from latentdx.diagnosis.views import Viewed, score_views, views_of
+from latentdx.features.adapt import Source
+from latentdx.features.moments import Affine
 from latentdx.features.table import Extract, FeatureTable
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
@@ -90,6 +92,7 @@ class Head:
     `boundary` is the score at which the two are held for equally likely: see `boundary_of`.
     `attention` weighs the scans of a case, and scores them beside the classifier. `scales` (2, Q),
     with it or a fine-tuned network, divide the two scores: see `fine_tuned`.
+    `source`: what its scans are like; `moved`: of scans of another site, see `adapted_head`.
     """
 
     name: ClassifierName | Own
@@ -103,6 +106,8 @@ class Head:
     scales: Floats | None = None
     boundary: float = 0.0
     attention: AttentionPool | None = None
+    source: Source | None = None
+    moved: Affine | None = None
 
     @property
     def ordered(self) -> bool:
@@ -145,7 +150,8 @@ class Head:
 
         What stands beside the picture, the last columns of both, is weighed and handed through.
         """
-        return self.components(self.standardiser(embeddings[:, : self.width]))
+        found = self.components(self.standardiser(embeddings[:, : self.width]))
+        return found if self.moved is None else self.moved(found)
 
     def probabilities(self, scores: Floats) -> NDArray[np.float64]:
         """Calibrated probabilities (N, K) of scores (N, Q)."""
@@ -262,7 +268,8 @@ def fit_calibrated(
         seed=seed,
         ordered=settings.ordered,
     )
-    head = replace(head, boundary=held.boundary)
+    source = Source.of(table, n_scans, head.standardiser, head.components)
+    head = replace(head, boundary=held.boundary, source=source)
     return head.calibrated(held.scores, held.labels, calibration)
 
 

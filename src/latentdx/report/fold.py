@@ -17,6 +17,8 @@ from latentdx.metrics.folds import folded
 from latentdx.report.predictions import Predictions
 
 WITHIN = "auroc_within_folds"
+ADAPTED = "adapted"
+"""Among the rivals of a place left out: its model, adapted to the place."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from latentdx.metrics.estimate import Estimate
 from latentdx.metrics.folds import spread_of
+from latentdx.report.adaptation import adaptation_told, adapted_told
 from latentdx.report.evaluate import TestResult
-from latentdx.report.fold import WITHIN, Fold, Folded
+from latentdx.report.fold import ADAPTED, WITHIN, Fold, Folded
 from latentdx.report.predictions import Predictions, as_json
 
 _CELLS = 1000
@@ -72,8 +73,9 @@ def left_out_told(left_out: LeftOut, known: Known, seed: int) -> dict[str, Any]:
 
     ``each`` holds for each place the metrics of the model that has not seen it, the baselines'
     AUROCs and ``known``: on the scans that models of the place have been tested on, too, what both
-    score, and by how much the place's own model is ahead (paired). ``auroc_within_places`` is
-    the mean over places, ``gap`` that lead over all of them, ``verdict`` both in words.
+    score, and by how much the place's own model is ahead (paired). Where models were adapted,
+    ``adapted`` is what that gives. ``auroc_within_places`` is the mean over places, ``gap`` the
+    lead over all of them, ``verdict`` both in words.
     """
     both = [_both(fold, known) for fold in left_out.folds]
     each = [
@@ -94,6 +96,7 @@ def left_out_told(left_out: LeftOut, known: Known, seed: int) -> dict[str, Any]:
         "spread": spread and spread.as_json(),
         "gap": gap and gap.as_json(),
         "each": each,
+        **adaptation_told(left_out.folds, seed),
         "verdict": _verdict(left_out.column, own[name], gap, words.removesuffix(" within folds")),
     }
 
@@ -134,8 +137,10 @@ def _told(name: str, fold: Fold, pair: tuple[Folded, Folded], seed: int) -> dict
         "baselines": {
             rival: {"auroc": told.metrics(seed, 0)["auroc"].as_json()}
             for rival, told in fold.rivals.items()
+            if rival != ADAPTED
         },
         "known": _known(pair, seed),
+        **adapted_told(fold, seed),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from latentdx.report import figures
+from latentdx.report.adaptation import adaptation_rows
 from latentdx.report.card import count, field_of, interval, known_number, markdown, number, table_of
 
 
@@ -21,6 +22,15 @@ class LeftOutRow(NamedTuple):
 
 HEADS = ("AUROC", "balanced accuracy", "on scans that both tested", "by a model that knows it",
          "difference")  # fmt: skip
+
+
+def left_out_values(metrics: Any) -> dict[str, Any]:
+    """What the page's section asks for."""
+    return {
+        "left_out_heads": HEADS,
+        "left_out_rows": left_out_rows(metrics),
+        "adaptation_rows": adaptation_rows(metrics),
+    }
 
 
 def left_out_rows(metrics: Any) -> list[LeftOutRow]:
@@ -81,6 +91,7 @@ def left_out_section(metrics: Any) -> str:
         f"scan of one value of '{markdown(column)}' each, and tested on it. \"Known\" is the AUROC "
         "of a model that has learned from other patients of the place, on the scans that both "
         f"were tested on.\n\n{table_of(head, rows)}\n\n{markdown(field_of(told, 'verdict'))}"
+        + (f" {markdown(said)}" if (said := field_of(told, "adaptation", "verdict")) else "")
     )
 
 

@@ -31,7 +31,7 @@ from latentdx.report.decision_figure import decision_curve
 from latentdx.report.drift_words import drift_rows, drift_sentences
 from latentdx.report.fold_page import fold_columns, fold_figure, fold_rows
 from latentdx.report.further_words import further_titles
-from latentdx.report.left_out_page import HEADS, left_out_figure, left_out_rows
+from latentdx.report.left_out_page import left_out_figure, left_out_values
 from latentdx.report.pictures import Triple, brightest, triple
 from latentdx.report.seed_page import seed_figure, seed_leads, seed_rows
 from latentdx.report.split_control import split_sentence
@@ -130,8 +130,7 @@ def render(content: ReportContent) -> str:
         seed_rows=seed_rows(content.metrics),
         seed_leads=seed_leads(content.metrics),
         split_words=split_sentence(field_of(content.metrics, "controls") or {}),
-        left_out_heads=HEADS,
-        left_out_rows=left_out_rows(content.metrics),
+        **left_out_values(content.metrics),
         drift_rows=drift_rows,
         drift_sentences=drift_sentences,
         alike_of=partial(alike_of, content),

@@ -29,6 +29,7 @@ from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.diagnosis.scan_groups import groups_in
+from latentdx.features.adapt import AdaptChoice
 from latentdx.report.abstention import abstention_of
 from latentdx.report.cautions import size_warnings
 from latentdx.report.decided import how_findings_decide, how_it_decides
@@ -38,6 +39,7 @@ from latentdx.report.findings_page import render_findings
 from latentdx.report.language import Language, in_language
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.page import render
+from latentdx.study.adaptation import adapt_to, refuse_adaptation, tell_adaptation
 from latentdx.study.assess import Assessment, audit_warnings
 from latentdx.study.covariates import tell_known
 from latentdx.study.decide import require_prevalence_of_two
@@ -60,7 +62,8 @@ from latentdx.study.reporter import Reporter
 from latentdx.study.rules import tell_rules
 from latentdx.study.settings import RunSettings
 
-_WRITTEN = {"predictions.csv", "report.html", "metrics.json"}
+ADAPTED_PREDICTIONS = "adapted-predictions.csv"
+_WRITTEN = {"predictions.csv", ADAPTED_PREDICTIONS, "report.html", "metrics.json"}
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,12 @@ class Wanted:
     prevalence: the share of the positive class for which predictive values are told; None: that of
         the scans tested.
     language: of the report.
+    adapt: how the model is adapted to the scans, too; see `adapt_to`.
     """
 
     prevalence: float | None = None
     language: Language = "en"
+    adapt: AdaptChoice = "none"
 
 
 def evaluate_bundle(
@@ -105,11 +110,13 @@ def evaluate_bundle(
     table = collection.metadata()
     if not table.is_labelled.any():
         check_shape(model.encoder, collection)
+        refuse_adaptation(wanted.adapt, "scans without labels: nothing would tell if it helps")
         return evaluate_unlabelled(model, collection, out, told.seed, wanted.language)
     if isinstance(model, RegressionModel) or isinstance(told, ValueDescription):
         assert isinstance(model, RegressionModel)
         assert isinstance(told, ValueDescription)
         require_prevalence_of_two(wanted.prevalence, 0)
+        refuse_adaptation(wanted.adapt, "numbers")
         return evaluate_value_bundle(model, told, collection, out, wanted.language)
     _check(model, collection, table)
     require_one_label(table, model.decide_by)
@@ -128,11 +135,16 @@ def evaluate_bundle(
     )
     require_prevalence_of_two(wanted.prevalence, 0 if several else len(model.classes))
     settings = _settings(told, path).model_copy(
-        update={"prevalence": wanted.prevalence, "language": wanted.language}
+        update={
+            "prevalence": wanted.prevalence,
+            "language": wanted.language,
+            "adapt": wanted.adapt,
+        }
     )
     opened = Opened(prepared, settings)
     sentence = what_was_tested(is_own)
     if isinstance(model, FindingsModel):
+        refuse_adaptation(wanted.adapt, "several findings a scan")
         return _evaluate_findings(model, opened, out, sentence), sentence
     return _evaluate_classes(model, opened, out, sentence), sentence
 
@@ -173,8 +185,14 @@ def _evaluate_classes(
         tell_known(model.covariates, prepared.table, test, metrics)
     decided = how_it_decides(model)
     decided += tell_rules(metrics, model.rules, prepared, test, result.predictions, seed)
+    adapted = adapt_to(model, prepared, opened.settings.adapt)
+    if adapted is not None:
+        decided += tell_adaptation(metrics, model, adapted, (result, test), seed)
     assessment = Assessment(result, {}, metrics, sentence, model.head.threshold, decided, strata)
     out.mkdir(parents=True, exist_ok=True)
+    (out / ADAPTED_PREDICTIONS).unlink(missing_ok=True)
+    if adapted is not None:
+        write_predictions(out / ADAPTED_PREDICTIONS, prepared, adapted.result)
     made = Made(opened.settings, prepared, assessment)
     write_predictions(out / "predictions.csv", prepared, result)
     page = render(content_of(made, {"bundle": model.bundle}, ()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,9 @@ from latentdx.study.settings import RunSettings
 
 TASKS = ("classes", "ordinal")
 """What can be tested in folds."""
+
+More = Callable[[Prepared, DiagnosticModel, RunSettings, Fold], Fold]
+"""Adds to a fold what is told of its model besides."""
 
 
 def check_folds(prepared: Prepared, settings: RunSettings) -> None:
@@ -92,6 +95,7 @@ class Cut:
     """A split whose test part is to be tested by a model of its own.
 
     `title` is shown before its steps; `folder` is for its training, `file` for what it leaves.
+    `more`: what is told of the model besides.
     """
 
     number: int
@@ -100,6 +104,7 @@ class Cut:
     settings: RunSettings
     folder: RunFolder
     file: Path
+    more: More | None = None
 
 
 def tested_cuts(
@@ -116,7 +121,9 @@ def tested_cuts(
             same = cut.split is prepared.split
             own = prepared if same else parted(prepared, cut.split, cut.settings)
             part = clock.part(cut.title)
-            fold = make_fold(cut.number, own, cut.settings, cut.folder, part, autoencoder)
+            fold = make_fold(
+                cut.number, own, cut.settings, cut.folder, part, autoencoder, more=cut.more
+            )
             write_fold(cut.file, fold, key)
             shutil.rmtree(cut.folder.root, ignore_errors=True)
             seconds.append(time.monotonic() - started)
@@ -125,21 +132,25 @@ def tested_cuts(
     return tuple(found)
 
 
-def make_fold(
+def make_fold(  # noqa: PLR0913 - a run in small
     number: int,
     prepared: Prepared,
     settings: RunSettings,
     folder: RunFolder,
     clock: Clock,
     autoencoder: nn.Module | None = None,
+    *,
+    more: More | None = None,
 ) -> Fold:
-    """Learn from a fold's own parts, by the steps of any run, and score its test part."""
+    """Learn from a fold's own parts, by the steps of any run, and score its test part.
+
+    `more`: what is told of the model besides.
+    """
     pretrained = pretrain_step(prepared, settings, folder, clock, autoencoder=autoencoder)
     model, _ = classes_step(prepared, pretrained.network, settings, clock)
     scored = score_step(prepared, model, settings, clock)
-    clock.stop()
     header, rows = prediction_rows(prepared, scored.result)
-    return Fold(
+    fold = Fold(
         number,
         scored.result.predictions,
         scored.result.outputs.sets,
@@ -149,6 +160,9 @@ def make_fold(
         tuple(rows),
         tuple(scored.result.scans.scan_ids.tolist()),
     )
+    found = fold if more is None else more(prepared, model, settings, fold)
+    clock.stop()
+    return found
 
 
 def _facts(prepared: Prepared, model: DiagnosticModel) -> dict[str, Any]:

@@ -28,6 +28,10 @@ FINE_TUNING = Part(
     *("fine-tuning adds", "fine-tuning", "the classifier alone"),
     *("it is worth it", "it harms", "it is not sure that it helps"),
 )
+ADAPTATION = Part(
+    *("adaptation adds", "adaptation", "the model as it is"),
+    *("it is worth it", "it harms", "it is not sure that it helps"),
+)
 
 
 def gain_sentence(

@@ -13,6 +13,7 @@ from latentdx.collection.split_places import split_leaving_out
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed
 from latentdx.report.left_out import LeftOut
+from latentdx.study.adaptation_choice import with_adaptation
 from latentdx.study.folder import RunFolder
 from latentdx.study.folds import TASKS, Cut, tested_cuts
 from latentdx.study.places import places_for
@@ -28,7 +29,13 @@ def check_left_out(prepared: Prepared, settings: RunSettings) -> None:
     `places_for` and `split_leaving_out`.
     """
     if settings.leave_out is None:
+        if settings.adapt != "none":
+            fix = "give --leave-out site, or adapt a bundle: latentdx evaluate ... --adapt"
+            raise StopError("E_OPTION", "--adapt needs scans to adapt to", fix=fix)
         return
+    if settings.adapt != "none" and settings.covariates:
+        fix = "leave one of the two out"
+        raise StopError("E_OPTION", "--adapt with --covariates", fix=fix)
     if prepared.task not in TASKS:
         fix = "leave --leave-out out: it is for classes and grades"
         raise StopError("E_OPTION", f"--leave-out with the task {prepared.task!r}", fix=fix)
@@ -59,6 +66,7 @@ def left_out_step(
             _settings(settings, number),
             folder.left_out(number),
             folder.left_out_file(number),
+            with_adaptation,
         )
         for number, (name, split) in enumerate(splits_without(prepared, settings), 1)
     ]

@@ -30,6 +30,7 @@ from latentdx.diagnosis.sampling import Sampling
 from latentdx.diagnosis.semi_supervised import SemiSupervised
 from latentdx.diagnosis.set_rule import parse_sets
 from latentdx.diagnosis.threshold import parse_target
+from latentdx.features.adapt import AdaptChoice
 from latentdx.features.kinds import DEFAULT, FeatureChoice
 from latentdx.report.language import Language
 from latentdx.scans.policy import BurnedIn, FramesPolicy, Policy, RegionName, Scale
@@ -82,6 +83,7 @@ class RunSettings(BaseModel):
     folds: int | None = Field(default=None, ge=2, le=20)
     seeds: int = Field(default=1, ge=1, le=20)
     leave_out: str | None = None
+    adapt: AdaptChoice = "none"
     overlap: Literal["stop", "drop", "allow"] = "stop"
     strict: bool = False
     autoencoder: AnyName = "invariant"

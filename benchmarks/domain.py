@@ -1,0 +1,256 @@
+"""``python -m benchmarks.domain``: a classifier at a site that it has never seen, adapted to it.
+
+Every pair of the phantoms' three sites, every site from the two others, and two hospitals' chest
+X-rays (Kermany and NIH), both ways, at 64 px. By default with the encoder of `benchmarks.worth`
+(fold 0), which has learned from all four sets without labels, the target's scans among them; with
+``--encoders own`` one is trained on the source alone. The classifier learns from all labelled scans
+of the source (at most 1000); every scan of the target is tested, of Kermany the given test part.
+Adaptation sees the tested scans, not their labels. ``in-domain``: a classifier of the target
+itself, in three folds by patient (of Kermany its training part).
+AUROCs are means over the target's folds; intervals resample patients, paired.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+
+from benchmarks.machine import RESULTS, TRIALS, provenance, write
+from benchmarks.worth import CACHE, EPOCHS, POOLS, VARIANTS, encoder
+from benchmarks.worth_sets import FOLDS, Scans, load
+from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.engine.data import ArraySource
+from latentdx.autoencoder.engine.fit import Pool, pretrain
+from latentdx.autoencoder.engine.settings import FitSettings
+from latentdx.autoencoder.family import build
+from latentdx.collection.labelled import LabelledScans
+from latentdx.collection.store import Collection
+from latentdx.core.hashing import hash_json
+from latentdx.diagnosis.adapted_head import adapted_head
+from latentdx.diagnosis.head import Head, HeadSettings, fit_head
+from latentdx.diagnosis.views import Viewed
+from latentdx.features.adapt import METHODS, Source
+from latentdx.features.extract import embed
+from latentdx.features.table import Extract, FeatureTable, augmented, extract_table
+from latentdx.metrics.bootstrap import bootstrap
+from latentdx.metrics.discrimination import auroc
+from latentdx.metrics.folds import folded
+from latentdx.study.adaptation_choice import best_between
+
+MOST = 1000
+SETTINGS = HeadSettings(most_copies=3)
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Scans of a site or of several: what is learned from it, and what is tested of it.
+
+    `folds` are those of the tested scans, `sites` those of the learned ones; `unlabelled` levels
+    are for its encoder.
+    """
+
+    name: str
+    learned: LabelledScans
+    sites: NDArray[np.str_]
+    tested: LabelledScans
+    folds: NDArray[np.int64]
+    unlabelled: NDArray[np.uint16]
+    given_test: bool = False
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, adapt, compare; print and write after each pair."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.domain", description=__doc__)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--encoders", choices=("shared", "own"), default="shared")
+    parser.add_argument("--sets", nargs="*", choices=("phantoms", "hospitals"),
+                        default=("phantoms", "hospitals"))  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="one pair, one epoch: does it work?")
+    asked = parser.parse_args(arguments)
+    sets = {name: found for name in POOLS[64] if (found := load(name, CACHE))}
+    own = asked.encoders == "own"
+    name = "domain-own-encoders.json" if own else "domain.json"
+    out = asked.out or (TRIALS if asked.quick else RESULTS) / name
+    epochs = 1 if asked.quick else EPOCHS
+    seen: dict[tuple[str, str], Seen] = {}
+    results: dict[str, Any] = {}
+
+    def see(domain: Domain, by: Domain) -> Seen:
+        key = (domain.name, by.name if own else "")
+        if key not in seen:
+            network = own_encoder(by, epochs) if own else shared_encoder(sets)
+            seen[key] = Seen.of(domain, partial(embed, network))
+        return seen[key]
+
+    for source, target in pairs_of(sets, asked.sets, quick=asked.quick):
+        began = time.monotonic()
+        views = see(source, source), see(target, source), see(target, target)
+        told = f"{source.name} > {target.name}"
+        results[told] = compared(source, target, *views)
+        _show(told, results[told], time.monotonic() - began)
+        made = {"quick": asked.quick, **provenance(), "encoders": asked.encoders}
+        write(out, {**made, "epochs": epochs, "results": results})
+    return 0
+
+
+def shared_encoder(sets: dict[str, Scans]) -> Autoencoder:
+    """Of all sets; `benchmarks.worth` keeps it."""
+    return encoder(sets, list(POOLS[64]), VARIANTS["default"], 0, trained=True)
+
+
+def pairs_of(
+    sets: dict[str, Scans], wanted: Sequence[str], *, quick: bool
+) -> Iterator[tuple[Domain, Domain]]:
+    """Source and target: pairs of sites, two sites with the third, and hospitals."""
+    if "phantoms" in wanted:
+        yield from _sites(sets["phantoms"], quick=quick)
+    if "hospitals" in wanted and not quick and "kermany" in sets and "nih" in sets:
+        two = _hospital(sets["kermany"]), _hospital(sets["nih"])
+        yield from (two, two[::-1])
+
+
+def _sites(phantoms: Scans, *, quick: bool) -> Iterator[tuple[Domain, Domain]]:
+    table = Collection.open(CACHE / "phantoms.collection").metadata()
+    by_scan = dict(zip(table.scan_id.tolist(), table.site.tolist(), strict=True))
+    sites = np.array([by_scan[name] for name in phantoms.names.tolist()])
+    rows = {f"site {k}": sites == name for k, name in enumerate(sorted(set(by_scan.values())), 1)}
+    one = {name: _site(phantoms, name, found, sites) for name, found in rows.items()}
+    pairs = [(a, b) for a in one for b in one if a != b]
+    yield from ((one[a], one[b]) for a, b in (pairs[:1] if quick else pairs))
+    for name in () if quick else one:
+        others = [other for other in one if other != name]
+        both = np.any([rows[other] for other in others], axis=0)
+        yield _site(phantoms, " and ".join(others), both, sites), one[name]
+
+
+def _site(scans: Scans, name: str, rows: NDArray[np.bool_], sites: NDArray[np.str_]) -> Domain:
+    own = scans.scans(rows)
+    return Domain(name, own, sites[rows], own, scans.folds[rows], scans.levels[rows])
+
+
+def _hospital(scans: Scans) -> Domain:
+    has_given = bool((scans.folds == FOLDS).any())
+    learned = scans.learned(0) if has_given else np.ones(len(scans.labels), np.bool_)
+    tested = scans.tested(0) if has_given else learned
+    chosen = np.flatnonzero(learned)
+    chosen = np.sort(np.random.default_rng(0).permutation(chosen)[:MOST])
+    drawn = np.zeros(len(learned), np.bool_)
+    drawn[chosen] = True
+    folds = scans.folds[tested]
+    sites = np.full(len(chosen), scans.name)
+    own = scans.scans(drawn), sites, scans.scans(tested), folds, scans.levels[drawn]
+    return Domain(scans.name, *own, given_test=has_given)
+
+
+def own_encoder(domain: Domain, epochs: int) -> Autoencoder:
+    """Trained on the scans of the domain alone, at its first use."""
+    size = domain.unlabelled.shape[-1]
+    network = build("invariant", {"channels": 1, "size": size}, seed=0)
+    source = ArraySource(domain.unlabelled)
+    network.set_normalisation(*source.moments())
+    settings = FitSettings(epochs=epochs)
+    told = ["domain", domain.name, network.settings(), repr(settings), len(domain.unlabelled)]
+    place = CACHE / f"encoder-{hash_json(told)[:16]}.safetensors"
+    if place.exists():
+        network.load_state_dict(load_file(place))
+        return network.eval()
+    pretrain(network, Pool(source, domain.unlabelled[:0]), settings, seed=0)
+    save_file({name: held.contiguous() for name, held in network.state_dict().items()}, place)
+    return network.eval()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an encoder sees of a domain: its learned scans and their copies, its tested scans."""
+
+    tables: Sequence[FeatureTable]
+    tested: Viewed
+
+    @classmethod
+    def of(cls, domain: Domain, extract: Extract) -> Seen:
+        n_copies = SETTINGS.n_copies(len(domain.learned))
+        copies = augmented(domain.learned, SETTINGS.augmentation(), n_copies=n_copies, seed=0)
+        tables = [extract_table(copy, extract, extractor_hash="") for copy in copies]
+        return cls(tables, Viewed.of(domain.tested, extract, flip=True))
+
+
+def head_of(tables: Sequence[FeatureTable]) -> Head:
+    """A head with what adaptation wants to know."""
+    n_scans = len(tables[0])
+    head = fit_head(FeatureTable.joined(list(tables)), SETTINGS, n_scans=n_scans, seed=0)
+    return replace(head, source=Source.of(tables[0], n_scans, head.standardiser, head.components))
+
+
+def in_domain(target: Domain, seen: Seen) -> Floats:
+    """Scores (N,) of the tested scans by classifiers of the target's own."""
+    if target.given_test:
+        return seen.tested.scores(head_of(seen.tables))[:, 0]
+    found = np.empty(len(target.folds), np.float32)
+    for fold in range(FOLDS):
+        learned = np.flatnonzero(target.folds != fold)
+        head = head_of([table.take(learned) for table in seen.tables])
+        tested = target.folds == fold
+        found[tested] = seen.tested.scores(head)[tested, 0]
+    return found
+
+
+def compared(source: Domain, target: Domain, here: Seen, there: Seen, own: Seen) -> dict[str, Any]:
+    """AUROC of each way at the target, and each minus that without adaptation.
+
+    `here` and `there`: source and target as the source's encoder sees them; `own`: the target as
+    its own does.
+    """
+    head, tested = head_of(here.tables), there.tested
+    scores = {"none": tested.scores(head)[:, 0]}
+    for name in METHODS:
+        scores[name] = tested.scores(adapted_head(head, name, tested.views[0]))[:, 0]
+    choice = best_between(here.tables[0], source.sites, SETTINGS, 0)
+    scores["auto"] = scores[choice.name or "none"]
+    scores["in-domain"] = in_domain(target, own)
+    told = estimated(target, scores)
+    gains = {name: gain["value"] for name, gain in choice.gains.items()}
+    return {**told, "chosen": choice.name, "gains between sites": gains}
+
+
+def estimated(target: Domain, scores: dict[str, Floats]) -> dict[str, Any]:
+    """Values with intervals, and differences to ``none``, over the same resamples."""
+    ways = [folded(auroc, target.tested.labels, each, target.folds) for each in scores.values()]
+
+    def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
+        values = np.concatenate([way(weights) for way in ways], axis=1)
+        return np.concatenate([values, values[:, 1:] - values[:, :1]], axis=1)
+
+    generator = np.random.default_rng(0)
+    found = bootstrap(statistic, target.tested.patients, generator=generator, n_resamples=1000)
+    names = [*scores, *(f"{name} - none" for name in list(scores)[1:])]
+    return {
+        "n_scans": len(target.tested),
+        "n_patients": len(np.unique(target.tested.patients)),
+        **{
+            name: {"value": one.value, "low": one.low, "high": one.high}
+            for name, one in zip(names, found, strict=True)
+        },
+    }
+
+
+def _show(name: str, told: dict[str, Any], seconds: float) -> None:
+    print(f"\n{name}  {told['n_scans']} scans, {seconds:.0f} s, auto: {told['chosen']}")
+    for way, each in told.items():
+        if isinstance(each, dict) and "value" in each:
+            print(f"  {way:<24}{each['value']:+.3f} ({each['low']:+.3f} to {each['high']:+.3f})")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What adapting a model to a place that it has never seen gives, for each place and over all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from latentdx.metrics.estimate import Estimate
+from latentdx.report.fold import ADAPTED, Fold, Folded
+from latentdx.report.predictions import as_json
+
+
+def adapted_told(fold: Fold, seed: int) -> dict[str, Any]:
+    """``adapted``: the adapted model's metrics and paired gain at a place; nothing without."""
+    told = fold.rivals.get(ADAPTED)
+    if told is None:
+        return {}
+    gain = told.lead_over(fold.predictions, seed)
+    return {"adapted": {"metrics": as_json(told.metrics(seed)), "gain": gain.as_json()}}
+
+
+def adaptation_told(folds: Sequence[Fold], seed: int) -> dict[str, Any]:
+    """``adaptation``: what was asked for, and the mean gain over places; nothing without."""
+    if ADAPTED not in folds[0].rivals:
+        return {}
+    numbers = [fold.number for fold in folds]
+    before = Folded.of([fold.predictions for fold in folds], numbers)
+    after = Folded.of([fold.rivals[ADAPTED] for fold in folds], numbers)
+    gain = after.lead_over(before, seed)
+    facts = [fold.facts["adaptation"] for fold in folds]
+    asked, methods = facts[0]["asked"], [fact["method"] for fact in facts]
+    words = before.judged_by[1].removesuffix(" within folds")
+    told = {"asked": asked, "gain": gain.as_json(), "verdict": _verdict(methods, gain, words)}
+    return {"adaptation": told}
+
+
+def _verdict(methods: Sequence[str], gain: Estimate, words: str) -> str:
+    if set(methods) == {"none"}:
+        return (
+            "Nothing was adapted: of the scans that the models learned from, none showed that it "
+            "would help."
+        )
+    if gain.value is None or gain.low is None or gain.high is None:
+        return "Whether adaptation helps cannot be told from so few scans."
+    found = (
+        f"Adapted to the scans of each place without their labels, the {words} changes by "
+        f"{gain.value:+.3f} (95 % interval {gain.low:+.3f} to {gain.high:+.3f})"
+    )
+    if gain.low > 0:
+        return f"{found}: it helps."
+    return f"{found}: {'it harms' if gain.high < 0 else 'it is not sure that it helps'}."
+
+
+def adaptation_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, Any, Any]]:
+    """Of each place that was adapted to: its name, the method, AUROC and gain as estimates."""
+    told = (metrics.get("left_out") or {}).get("each") or []
+    return [
+        (
+            str(one["name"]),
+            str(one["adaptation"]["method"]),
+            one["adapted"]["metrics"].get("auroc"),
+            one["adapted"]["gain"],
+        )
+        for one in told
+        if "adapted" in one
+    ]
