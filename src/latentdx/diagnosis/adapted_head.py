@@ -25,7 +25,7 @@ def adapted_head(head: Head, name: Adaptation, target: Floats) -> Head:
     """
     if head.source is None:
         found = "the model does not know what its own scans are like"
-        fix = "make it again with this version, without --covariates"
+        fix = "make it again with this version, without --covariates and --measures"
         raise StopError("E_ADAPT", found, fix=fix)
     if len(target) < FEWEST:
         found = f"{len(target)} scans do not tell what a site is like"

@@ -33,9 +33,9 @@ def check_left_out(prepared: Prepared, settings: RunSettings) -> None:
             fix = "give --leave-out site, or adapt a bundle: latentdx evaluate ... --adapt"
             raise StopError("E_OPTION", "--adapt needs scans to adapt to", fix=fix)
         return
-    if settings.adapt != "none" and settings.covariates:
+    if settings.adapt != "none" and (settings.covariates or settings.measures):
         fix = "leave one of the two out"
-        raise StopError("E_OPTION", "--adapt with --covariates", fix=fix)
+        raise StopError("E_OPTION", "--adapt with --covariates or --measures", fix=fix)
     if prepared.task not in TASKS:
         fix = "leave --leave-out out: it is for classes and grades"
         raise StopError("E_OPTION", f"--leave-out with the task {prepared.task!r}", fix=fix)
