@@ -101,3 +101,14 @@ def test_wrong_settings_are_refused_in_words(
     assert ended.code == 2, ended.err
     assert code in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.slow
+def test_it_begins_from_other_weights_as_asked(collection: Path, tmp_path: Path) -> None:
+    call = ("pretrain", collection, "--to", tmp_path / "e", "--from", "starter", "--epochs", 1)
+    ended = latentdx(*call, "--freeze", 1, "--low-rank", 2)
+    assert ended.code == 0, ended.err
+    assert "began from the weights of starter" in ended.err
+    (record,) = load_encoder(tmp_path / "e").ancestry
+    told = {name: record[name] for name in ("from", "frozen", "low_rank", "trained")}
+    assert told == {"from": "starter", "frozen": 1, "low_rank": 2, "trained": True}
