@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.curve_figures import draw_curves, long_table, needed_table, short_table
 from benchmarks.machine import RESULTS, ROOT
+from benchmarks.transfer_table import gains_table, scores_table
 
 CURVES = ROOT / "docs" / "images" / "label-curves.svg"
 
@@ -45,7 +46,7 @@ def headline_table(results: Mapping[str, Any], language: str = "en") -> str:
 
 
 Table = Callable[[Mapping[str, Any]], str]
-_HEADLINE, _LABELS = "headline.json", "label-curves.json"
+_HEADLINE, _LABELS, _TRANSFER = "headline.json", "label-curves.json", "transfer.json"
 PAGES: dict[str, dict[str, tuple[str, Table]]] = {
     "README.md": {
         "figures": (_HEADLINE, headline_table),
@@ -58,6 +59,10 @@ PAGES: dict[str, dict[str, tuple[str, Table]]] = {
     "docs/few-labels.md": {
         "label curves": (_LABELS, long_table),
         "labels needed": (_LABELS, needed_table),
+    },
+    "docs/transfer.md": {
+        "transfer": (_TRANSFER, scores_table),
+        "gains": (_TRANSFER, gains_table),
     },
 }
 """By page and mark: the results and what is made of them."""
