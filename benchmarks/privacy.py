@@ -24,6 +24,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train, attack; print and write after each part."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.privacy", description=__doc__)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--parts", nargs="*", choices=("classifier", "planted", "price"))
+    parser.add_argument("--learned", type=int, default=LEARNED, help="scans of price")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of price")
     parser.add_argument("--quick", action="store_true", help="two epochs: does it work?")
     asked = parser.parse_args(arguments)
     place = data_folder() / "medmnist" / "pneumoniamnist.npz"
@@ -73,7 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with np.load(place) as held:
         data = {name: held[name] for name in held.files}
     found: dict[str, Any] = {}
-    for name, part in (("classifier", _classifier), ("planted", _planted), ("price", _price)):
+    price = partial(_price, learned=asked.learned, epochs=asked.epochs)
+    for name, part in (("classifier", _classifier), ("planted", _planted), ("price", price)):
+        if asked.parts and name not in asked.parts:
+            continue
         found[name] = {}
         for label, told in part(data, quick=asked.quick):
             found[name][label] = told
@@ -110,25 +117,25 @@ def _network() -> Autoencoder:
     return network
 
 
-def _price(data: dict[str, NDArray[Any]], *, quick: bool) -> Any:
+def _price(data: dict[str, NDArray[Any]], *, learned: int, epochs: int, quick: bool) -> Any:
     """Of each epsilon the AUROC on test, and how well its members are told."""
     order = numpy_generator(0, "privacy").permutation(len(data["train_images"]))
-    learned, others = order[: 600 if quick else LEARNED], order[-LEFT_OUT:]
+    own, others = order[: 600 if quick else learned], order[-LEFT_OUT:]
     pixels = _pixels(data["train_images"])
-    for label, settings in _trainings(2 if quick else EPOCHS):
+    for label, settings in _trainings(2 if quick else epochs):
         network, started = _network(), time.perf_counter()
         told: dict[str, Any] = {}
         if settings is not None:
-            pretrain(network, Pool(pixels[learned], pixels[others]), settings, seed=0)
+            pretrain(network, Pool(pixels[own], pixels[others]), settings, seed=0)
         if settings is not None and settings.privacy is not None:
-            told["spent"] = plan_privacy(settings, np.arange(len(learned)), (1, 28, 28)).as_json()
+            told["spent"] = plan_privacy(settings, np.arange(len(own)), (1, 28, 28)).as_json()
             told["spent"]["epsilon"] = label
         told["seconds"] = round(time.perf_counter() - started, 1)
-        told["auroc"] = _tested(network, data, learned, DEFAULT)
-        told["auroc_of_latent"] = _tested(network, data, learned, "latent")
+        told["auroc"] = _tested(network, data, own, DEFAULT)
+        told["auroc_of_latent"] = _tested(network, data, own, "latent")
         test = _pixels(data["test_images"])
         told["test_error"] = float(((reconstruct(network, test) - test) ** 2).mean())
-        told["attack"] = _attacked(network, pixels[learned], pixels[others])
+        told["attack"] = _attacked(network, pixels[own], pixels[others])
         yield label, told
 
 
