@@ -183,7 +183,9 @@ def _gap(found: Mapping[str, Any] | None) -> str:
 
 
 def _share(share: float | None, language: str) -> str:
-    return _NEVER[language] if share is None else f"{100 * share:.2g} %"
+    if share is None:
+        return _NEVER[language]
+    return f"{100 * share:.0f} %" if share >= 0.095 else f"{100 * share:.2g} %"
 
 
 def _lines(rows: list[tuple[str, ...]]) -> str:
