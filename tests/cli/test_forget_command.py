@@ -14,12 +14,14 @@ import pytest
 from latentdx_command import Ended, table
 from phantom_hospital import PLANTED, Study
 
+from latentdx.collection.forgotten import forgotten_notes
 from latentdx.collection.store import Collection
 from latentdx.collection.table import ScanRow
 from latentdx.core.hashing import hash_bytes
 from latentdx.scans.deidentify import pseudonym, user_key
 from latentdx.scans.identity_map import IdentityMap, seal_identity
-from latentdx.study.folder import RunFolder
+from latentdx.study.folder import _KNOWN, FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS, RunFolder
+from latentdx.study.forget_left import LOOKED_INTO
 from latentdx.study.settings import read_toml, settings_from
 
 pytestmark = pytest.mark.slow
@@ -76,6 +78,9 @@ def patient_of(out: Path, part: str) -> str:
 @pytest.mark.parametrize("part", ["test", "learned"])
 def test_no_file_of_the_run_holds_a_trace_of_the_patient(out: Path, part: str, here: Here) -> None:
     patient = patient_of(out, part)
+    if part == "test":  # as a run with --folds, or with places left out, has them
+        for name in (FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS):
+            shutil.copy(out / "predictions.csv", out / name)
     wanted = traces(out, patient)
     assert found_in(out, wanted) == set(wanted), "the search finds what is there"
     before = Collection.open(out / "collection")
@@ -157,6 +162,11 @@ def test_a_call_that_was_killed_is_finished_by_the_next(tmp_path: Path, here: He
     assert here("forget", "p1", stored).code == 0
     assert {path.name for path in tmp_path.iterdir()} == {"c"}
     assert Collection.open(stored).metadata().patient.tolist() == ["p0", "p2"]
+    assert "1;" in forgotten_notes(stored)[0]
+
+
+def test_every_file_that_a_run_may_leave_is_looked_into() -> None:
+    assert LOOKED_INTO | {"cohort"} >= _KNOWN  # the demo's cohort is a source
 
 
 def test_folders_of_another_kind_are_refused(tmp_path: Path, here: Here) -> None:

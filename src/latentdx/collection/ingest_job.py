@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from latentdx.collection.forgotten import forgotten_notes
 from latentdx.collection.listing import entry_path, item_of
 from latentdx.collection.patients import patient_error
 from latentdx.collection.plan import IngestSettings, Plan, Planned
@@ -278,7 +279,7 @@ class IngestJob:
             dims=collection.dims,
             quarantine=tuple(item for item in aside if item.code != _NOT_IMAGE),
             not_images=tuple(item for item in aside if item.code == _NOT_IMAGE),
-            notes=self._plan.notes,
+            notes=(*self._plan.notes, *forgotten_notes(self._destination)),
         )
 
     def _nothing_usable(self) -> StopError:

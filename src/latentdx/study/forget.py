@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from latentdx.bundle.schema import CHECKSUMS, DESCRIPTION
+from latentdx.collection.forgotten import FORGOTTEN
 from latentdx.collection.person import Person, find_person
 from latentdx.collection.rewrite import recover, rewrite_without, without_person
 from latentdx.collection.store import Collection
@@ -27,9 +28,8 @@ from latentdx.core.hashing import hash_file
 from latentdx.core.version import VERSION
 from latentdx.scans.deidentify import user_key
 from latentdx.scans.identity_map import IdentityMap
-from latentdx.study.folder import FOLD_PREDICTIONS, RunFolder
+from latentdx.study.folder import RunFolder
 from latentdx.study.forget_files import (
-    FORGOTTEN,
     Change,
     audit_change,
     encoder_changes,
@@ -118,8 +118,9 @@ def forget(name: str, places: Sequence[Path], *, dry_run: bool = False) -> Forge
 def _person(
     name: str, key: bytes, places: Sequence[Place], tables: Sequence[CollectionTable]
 ) -> Person:
-    predictions = [place.path / "predictions.csv" for place in places]
-    predictions += [place.path / FOLD_PREDICTIONS for place in places]
+    kinds = ("run", "evaluation")
+    tabled = [place.path for place in places if place.kind in kinds]
+    predictions = [path for root in tabled for path in sorted(root.glob("*predictions.csv"))]
     known = {patient for path in predictions for patient in patients_in(path)}
     person = find_person(name, key, tables, known)
     told = (scan_ids_in(path, person.patient) for path in predictions if path.is_file())
@@ -149,14 +150,14 @@ def _results(
     if place.kind == "run" and is_in:
         made += _learned(place, person, plan)
         made += _remove(root / ".work")
-    rows = table_change(root / "predictions.csv", person)
-    rows += table_change(root / FOLD_PREDICTIONS, person)
+    # Every table: of predictions, of folds, of places left out, of what was set aside.
+    tables_of = sorted(root.glob("*.csv"))
+    rows = [change for path in tables_of for change in table_change(path, person)]
     if rows or is_in:
         made += _page(root)
         made += metrics_change(root / "metrics.json")
     made += rows
-    made += audit_change(root / "audit.json", person)
-    return [*made, *table_change(root / "quarantine.csv", person)]
+    return [*made, *audit_change(root / "audit.json", person)]
 
 
 def _learned(place: Place, person: Person, plan: Forgetting) -> list[Change]:

@@ -19,7 +19,6 @@ from latentdx.collection.table import CollectionTable
 from latentdx.core.files import write_atomic, write_json
 from latentdx.study.embeddings import scan_digests
 
-FORGOTTEN = "forgotten.json"
 _WARNING = "a patient was forgotten since: these numbers were measured with their scans"
 
 

@@ -12,15 +12,18 @@ from latentdx.collection.listing import entry_path
 from latentdx.collection.person import Person
 from latentdx.collection.table import CollectionTable
 from latentdx.core.errors import LatentdxError
-from latentdx.study.folder import FOLD_PREDICTIONS
+from latentdx.study.folder import FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS
 from latentdx.study.forget_place import Place
 from latentdx.study.prepare import open_prepared
 
-_LOOKED_INTO = {
+LOOKED_INTO = {
     *("collection", ".work", "bundle", "config.toml", "metrics.json", "checklists.json"),
-    *("report.html", "predictions.csv", FOLD_PREDICTIONS, "audit.json", "quarantine.csv"),
+    *("report.html", "predictions.csv", "audit.json", "quarantine.csv"),
+    *(FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS),
     "tracking",  # losses by epoch: numbers over all scans
 }
+"""What of a run is searched for a patient, or holds none."""
+
 _LEARNING = ("train", "tune", "calibrate", "pretrain")
 
 
@@ -92,7 +95,7 @@ def left_elsewhere(place: Place) -> list[Left]:
     """What lies in the folder of a run and is none of its files: it was not looked into."""
     if place.kind != "run":
         return []
-    strange = {path.name for path in place.path.iterdir()} - _LOOKED_INTO
+    strange = {path.name for path in place.path.iterdir()} - LOOKED_INTO
     return [
         Left(place.path / name, "not of the run", "it was not looked into")
         for name in sorted(strange)
