@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not (data_folder() / case.source).exists():
             print(f"{case.name}: skipped, {case.source} is not in the data folder", flush=True)
             continue
-        for seed in range(asked.seeds or (1 if asked.quick else case.seeds)):
+        for seed in asked.seeds or range(1 if asked.quick else case.seeds):
             found = run_case(case, seed, quick=asked.quick)
             if found is None:
                 n_failed += 1
@@ -128,7 +128,9 @@ def _in_order(runs: dict[tuple[str, int], dict[str, Any]]) -> list[dict[str, Any
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.headline", description=__doc__)
     parser.add_argument("--only", choices=[case.name for case in CASES])
-    parser.add_argument("--seeds", type=int, help="runs of each set (default: its own number)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", help="which (default: as many as a set has)"
+    )
     parser.add_argument("--out", type=Path, help="JSON file (default: benchmarks/results)")
     parser.add_argument("--quick", action="store_true", help="few labels, one epoch: does it work?")
     return parser
