@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from latentdx.autoencoder.engine.domains import Domains
 from latentdx.autoencoder.engine.fit import Pool, pretrain
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.family import build
-from latentdx.autoencoder.objectives.names import OBJECTIVES
+from latentdx.autoencoder.objectives.names import DOMAIN_OBJECTIVES, OBJECTIVES
 
 PIXELS = np.random.default_rng(0).random((48, 1, 16, 16)).astype(np.float32)
 
@@ -23,15 +24,18 @@ def main(sharding: str, folder: Path, stop_after: int) -> None:
     """Train two epochs (or be stopped after one), and write what became of it."""
     network = build("invariant", {"channels": 1, "size": 16, "widths": (8, 16)})
     network.fit_normalisation(torch.from_numpy(PIXELS))
+    both = {**OBJECTIVES, **DOMAIN_OBJECTIVES}
     settings = FitSettings(
         epochs=2,
         precision="fp32",
         sharding=sharding,  # type: ignore[arg-type]
         patience=1.0,
         minutes=0.0 if stop_after else None,
-        objectives={name: kind.weight for name, kind in OBJECTIVES.items()},
+        objectives={name: kind.weight for name, kind in both.items()},
     )
-    pool = Pool(PIXELS[:32], PIXELS[32:])
+    sites = np.arange(48) % 3 - 1  # of a third it is not known
+    domains = Domains(("a", "b"), sites[:32], sites[32:])
+    pool = Pool(PIXELS[:32], PIXELS[32:], domains=domains)
     history = pretrain(network, pool, settings, seed=0, checkpoints=folder / "checkpoints")
     digest = hashlib.sha256()
     for held in network.state_dict().values():

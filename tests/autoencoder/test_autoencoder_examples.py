@@ -10,7 +10,7 @@ MODULES = (
     *("losses.exact", "losses.pixel", "losses.structural", "losses.frequency"),
     *("objectives.barlow", "objectives.contrastive", "objectives.hiding", "objectives.teacher"),
     *("objectives.latent_prediction", "objectives.rotation", "objectives.perceptual"),
-    "objectives.adversarial",
+    *("objectives.adversarial", "objectives.domain_adversarial", "objectives.deep_coral"),
     *("variational", "adversarial", "vae_gan", "discriminator", "frozen", "gaussian", "spectral"),
     *("attention", "residual", "denoising", "sparse", "contractive"),
     *("engine.settings", "engine.health"),

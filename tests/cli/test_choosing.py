@@ -105,6 +105,8 @@ def test_compare_in_words_and_json(here: Call, collection: Path, tmp_path: Path)
         (("search", "{c}", "--families", "invariont", "--to", "{t}"), "E_NAME", "invariant"),
         (("search", "{c}", "--objectives", "vigreg", "--to", "{t}"), "E_NAME", "vicreg"),
         (("compare", "{c}", "masked+vigreg", "--to", "{t}"), "E_NAME", "vicreg"),
+        (("compare", "{c}", "masked+deep-coral", "--to", "{t}"), "E_OPTION", "pretrain"),
+        (("search", "{c}", "--objectives", "deep-coral", "--to", "{t}"), "E_OPTION", "pretrain"),
         (
             ("compare", "{c}", "masked", "--to", "{t}", "--epochs", "1", "--minutes", "1"),
             *("E_OPTION", "both"),

@@ -47,6 +47,7 @@ FULL = {
     "focus": "body",
     "network": {"widths": [8, 16], "attention": "both"},
     "objectives": {"vicreg": 0.04},
+    "domain": "scanner",
     "augment": True,
     "batch_size": 64,
     "accumulate": 2,

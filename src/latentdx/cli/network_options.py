@@ -11,8 +11,17 @@ ObjectiveOption = Annotated[
     typer.Option(
         "--objective",
         help="Learn this beside reconstruction, too: vicreg, local-vicreg, barlow, contrastive, "
-        "latent-prediction, rotation, position, perceptual or adversarial; NAME or NAME=WEIGHT. "
-        "Repeatable.",
+        "latent-prediction, rotation, position, perceptual or adversarial; with the scans' sites "
+        "domain-adversarial or deep-coral; NAME or NAME=WEIGHT. Repeatable.",
+    ),
+]
+
+DomainOption = Annotated[
+    str | None,
+    typer.Option(
+        "--domain",
+        help="With --objective domain-adversarial or deep-coral: the column whose values the "
+        "encoder is not to tell apart (default: site).",
     ),
 ]
 

@@ -25,6 +25,8 @@ Examples:
 
   latentdx pretrain collection --to encoder --processes 4 --track tensorboard
 
+  latentdx pretrain collection --to encoder --objective deep-coral --domain site
+
   latentdx pretrain collection --to encoder --from other_encoder --freeze 1 --epochs 5
 """
 
@@ -47,6 +49,7 @@ def pretrain(
         typer.Option("--network", help="Setting of the network, KEY=VALUE: 'widths=[32,64]'."),
     ] = None,
     objective: network_options.ObjectiveOption = None,
+    domain: network_options.DomainOption = None,
     focus: network_options.FocusOption = None,
     latent_dim: options.LatentOption = None,
     start: transfer_options.FromOption = None,
@@ -109,7 +112,7 @@ def pretrain(
     given: dict[str, Any] = {
         **{"autoencoder": autoencoder, "network": network_options.network(network) or None},
         **{"objectives": network_options.objectives(objective) or None, "latent_dim": latent_dim},
-        "focus": focus,
+        **{"focus": focus, "domain": domain},
         **{"modality": modality, "flip": flip, "epochs": epochs, "minutes": minutes},
         **{"batch_size": batch_size, "accumulate": accumulate, "learning_rate": learning_rate},
         **{"schedule": schedule, "ema": ema, "precision": precision, "sharding": sharding},

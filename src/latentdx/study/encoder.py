@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from safetensors.torch import load as load_tensors
 from torch import nn
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.autoencoder.engine.budget import Spent
 from latentdx.autoencoder.family import OWN, name_of, rebuild
 from latentdx.autoencoder.own_module import take_weights
 from latentdx.bundle.save import encoder_bytes
@@ -35,7 +34,7 @@ class Encoder:
 
     `seen_all`: whether nothing else was seen, by what it began from either. `sha256`: of its
     weights (hex). `ancestry`: what it began from, a record each, the latest first. `learned_from`:
-    public sets, in words.
+    public sets, in words. `alignment`: by what domains were aligned, nothing where none were.
     """
 
     network: Autoencoder
@@ -45,6 +44,7 @@ class Encoder:
     sha256: str = ""
     ancestry: tuple[Mapping[str, Any], ...] = ()
     learned_from: tuple[str, ...] = ()
+    alignment: Mapping[str, Any] = field(default_factory=dict)
 
     def require_unseen(self, table: CollectionTable, split: Split) -> None:
         """Raise `LeakageError` ``E_SEEN`` where it has seen a held-out picture or patient."""
@@ -87,11 +87,11 @@ def save_encoder(
     split: Split,
     descent: Descent = Descent(),
     *,
-    spent: Spent | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the folder; the description last, so that a folder without one is not finished.
 
-    `spent`: what its training guarantees a patient, where it was private.
+    `told`: what else is told of its training: ``privacy``, ``alignment``.
     """
     path.mkdir(parents=True, exist_ok=True)
     weights = encoder_bytes(network)
@@ -107,7 +107,7 @@ def save_encoder(
             "seen": sorted(seen),
             "seen_all": descent.seen_all,
             "ancestry": [dict(each) for each in descent.ancestry],
-            **({} if spent is None else {"privacy": spent.as_json()}),
+            **(told or {}),
         },
     )
 
@@ -134,7 +134,7 @@ def load_encoder(path: Path, autoencoder: nn.Module | None = None) -> Encoder:
         if not (isinstance(seen_all, bool) and all(isinstance(each, dict) for each in ancestry)):
             raise TypeError
         more = (told["sha256"], tuple(ancestry), tuple(map(str, told.get("learned_from", []))))
-        return Encoder(network, seen, path, seen_all, *more)
+        return Encoder(network, seen, path, seen_all, *more, dict(told.get("alignment", {})))
     except StopError as error:
         if error.code in _ASKED:
             raise StopError(error.code, error.found, fix=error.fix, path=path) from None

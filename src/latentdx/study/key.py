@@ -11,6 +11,7 @@ from latentdx.core.hashing import hash_json
 from latentdx.core.version import VERSION
 from latentdx.features.covariate_values import columns_of
 from latentdx.study.ancestor import load_ancestor
+from latentdx.study.domains import asked, column_of
 from latentdx.study.prepare import Prepared
 from latentdx.study.settings import RunSettings
 
@@ -25,4 +26,6 @@ def study_key(settings: RunSettings, prepared: Prepared, module: nn.Module | Non
         facts.append(load_ancestor(settings.start, module).sha256)
     if settings.leave_out is not None:
         facts.append(columns_of(prepared.table, [settings.leave_out]))
+    if asked(settings):
+        facts.append(columns_of(prepared.table, [column_of(settings)]))
     return hash_json(facts if module is None else [*facts, fingerprint(module)])

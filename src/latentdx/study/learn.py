@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -48,11 +48,11 @@ from latentdx.study.ancestor import load_ancestor
 from latentdx.study.beginning import Beginning, first_network, settle
 from latentdx.study.curve import Curve
 from latentdx.study.decide import decide_by, notes_of
+from latentdx.study.domains import alignment_told, hashes_of, pool_of
 from latentdx.study.encoder import Descent
 from latentdx.study.fine_tuning import fine_tuned
 from latentdx.study.folder import RunFolder
 from latentdx.study.places import timed
-from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared
 from latentdx.study.private import budget_of, privacy_of
 from latentdx.study.reporter import Clock
@@ -68,7 +68,7 @@ class Pretrained:
     """The encoder, how it came to be, on how many scans; `module`: a user's own, as given.
 
     `descent`: what it has from the weights that it began from. `spent`: what its training
-    guarantees a patient, where it was private.
+    guarantees a patient, where it was private. `alignment`: see `alignment_told`.
     """
 
     network: Autoencoder
@@ -77,11 +77,13 @@ class Pretrained:
     module: nn.Module | None = None
     descent: Descent = Descent()  # noqa: RUF009 - frozen
     spent: Spent | None = None
+    alignment: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def told(self) -> dict[str, Any]:
         """For the metrics."""
-        return {} if self.spent is None else {"privacy": self.spent.as_json()}
+        aligned = {"alignment": self.alignment} if self.alignment else {}
+        return aligned if self.spent is None else {"privacy": self.spent.as_json(), **aligned}
 
 
 def head_settings(settings: RunSettings, task: TaskName = "classes") -> HeadSettings:
@@ -108,19 +110,20 @@ def pretrain_step(
 
     It begins from weights that were learned elsewhere where the settings say so. `autoencoder`: a
     user's own module, of which a copy is trained. Raises the errors of `first_network` and, where
-    the other weights have seen a held-out scan, `LeakageError` ``E_SEEN``.
+    the other weights have seen a held-out scan, `LeakageError` ``E_SEEN``; those of `domains_of`.
     """
     if settings.start is not None:
         load_ancestor(settings.start, autoencoder).require_unseen(prepared.table, prepared.split)
     text = "Training the autoencoder" if settings.epochs != 0 else "Taking over the autoencoder"
     clock.step("pretrain", f"{text} without labels")
-    pool = training_pool(prepared.collection, prepared.split)
+    pool = pool_of(prepared, settings, clock)
     begun = first_network(settings, as_source(pool.train), autoencoder)
     for sentence in ancestry_sentences(begun.descent.ancestry):
         clock.note(sentence)
     spent = budget_of(pool, fit_settings(settings), begun.network, clock)
     history = _trained(begun, pool, prepared, settings, folder, clock)
-    return Pretrained(begun.network, history, len(pool.train), autoencoder, begun.descent, spent)
+    told = (begun.descent, spent, alignment_told(pool.domains, settings))
+    return Pretrained(begun.network, history, len(pool.train), autoencoder, *told)
 
 
 def _trained(
@@ -138,7 +141,7 @@ def _trained(
     fit = timed(fit_settings(settings, training_modalities(prepared)), prepared, settings)
     first = hash_bytes(encoder_bytes(network))
     facts = [prepared.split.hash, network.settings(), settings.seed, repr(fit), first]
-    key = hash_json([*facts, settings.freeze, settings.low_rank])
+    key = hash_json([*facts, settings.freeze, settings.low_rank, *hashes_of(pool.domains)])
     checkpoints = checkpoints_for(folder.checkpoints, key)
     few = low_rank(network, settings.low_rank, seed=settings.seed)
     with _watched(settings, folder, clock) as watch, kept(network, settings.freeze), few:

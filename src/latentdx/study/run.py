@@ -18,6 +18,8 @@ from latentdx.study.ancestor import begun
 from latentdx.study.ancestor_check import check_ancestor, with_ancestor
 from latentdx.study.by_task import WORK, check_work
 from latentdx.study.decide import check_pool
+from latentdx.study.domains import check_asked
+from latentdx.study.domains_check import check_domains
 from latentdx.study.folder import FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS, RunFolder
 from latentdx.study.key import study_key
 from latentdx.study.learn import pretrain_step
@@ -77,6 +79,7 @@ def run_study(
     folder, clock = RunFolder(Path(out)), Clock(reporter or Silent())
     check_pool(settings)  # before the scans are read: it takes none to know
     check_private(settings)
+    check_asked(settings)
     folder.check(settings)
     prepared = prepare(settings, folder, clock, partial(_check, autoencoder))
     prepared = with_ancestor(prepared, settings, folder, autoencoder)
@@ -97,6 +100,7 @@ def run_study(
 def _check(autoencoder: nn.Module | None, prepared: Prepared, settings: RunSettings) -> None:
     check_work(prepared, settings)
     check_ancestor(prepared, settings, autoencoder)
+    check_domains(prepared, settings)
 
 
 def _finish(folder: RunFolder, key: str, facts: dict[str, Any], metrics: dict[str, Any]) -> None:

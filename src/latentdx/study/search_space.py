@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latentdx.autoencoder.family import BUILT_IN, FAMILY
-from latentdx.autoencoder.objectives.names import OBJECTIVES
+from latentdx.autoencoder.objectives.names import DOMAIN_OBJECTIVES, OBJECTIVES
 from latentdx.core.errors import StopError
 
 if TYPE_CHECKING:
@@ -74,8 +74,15 @@ def space_of(families: tuple[str, ...], objectives: tuple[str, ...] | None = Non
 
 
 def known(kind: str, names: tuple[str, ...], among: Mapping[Any, Any]) -> tuple[str, ...]:
-    """The names, each once. Raises `StopError` ``E_NAME`` for one that is not `among` them."""
+    """The names, each once. Raises `StopError` ``E_NAME`` for one that is not `among` them.
+
+    ``E_OPTION`` for an objective that aligns domains: neither `compare` nor `search` knows them.
+    """
     for name in names:
+        if name in DOMAIN_OBJECTIVES:
+            found = f"{name} needs the scans' sites, which a choice between members leaves alone"
+            fix = f"latentdx pretrain COLLECTION --objective {name} --to ENCODER"
+            raise StopError("E_OPTION", found, fix=fix)
         if name not in among:
             fix = f"choose from {', '.join(among)}"
             raise StopError("E_NAME", f"no {kind} is called {name!r}", fix=fix)

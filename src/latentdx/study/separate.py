@@ -14,10 +14,12 @@ from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split import Split
 from latentdx.collection.store import Collection
 from latentdx.core.errors import StopError
+from latentdx.report.alignment import alignment_words
 from latentdx.report.ancestry import ancestry_sentences
 from latentdx.report.card import markdown
 from latentdx.study.ancestor import begun
 from latentdx.study.by_task import WORK
+from latentdx.study.domains import check_asked
 from latentdx.study.encoder import load_encoder, save_encoder
 from latentdx.study.folder import RunFolder
 from latentdx.study.learn import pretrain_step
@@ -68,12 +70,13 @@ def pretrain_collection(
         settings = settings.model_copy(update={"autoencoder": OWN})
     settings = begun(settings, autoencoder)
     check_private(settings)
+    check_asked(settings)
     prepared = _prepared(collection, settings)
     folder, clock = RunFolder(to), Clock(reporter)
     done = pretrain_step(prepared, settings, folder, clock, autoencoder=autoencoder)
     if is_first():
         found = (done.network, prepared.table, prepared.split, done.descent)
-        save_encoder(to, *found, spent=done.spent)
+        save_encoder(to, *found, told=done.told)
         clock.step("report", "Writing the report of the training")
         write_training_report(to, TrainingMade(settings, prepared, done), clock.seconds)
     return done.n_scans, done.history[-1].loss if done.history else None
@@ -104,6 +107,8 @@ def fit_collection(
     work.check(prepared, settings)
     clock = Clock(reporter)
     begun_from = ancestry_sentences(found.ancestry)
+    if found.alignment:
+        begun_from.append(f"Domains aligned by {alignment_words(found.alignment)}.")
     for sentence in begun_from:
         clock.note(sentence)
     model = work.fit(prepared, found.network, settings, clock)

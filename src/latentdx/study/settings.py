@@ -91,6 +91,7 @@ class RunSettings(BaseModel):
     focus: Focus | None = None
     network: dict[str, Any] = Field(default_factory=dict)
     objectives: dict[str, float] = Field(default_factory=dict)
+    domain: str | None = None
     augment: bool = False
     modality: ModalityChoice = "auto"
     start: str | None = None
@@ -149,9 +150,9 @@ class RunSettings(BaseModel):
         # As columns are read from tables.
         return tuple(dict.fromkeys(column_name(name) for name in value))
 
-    @field_validator("leave_out")
+    @field_validator("leave_out", "domain")
     @classmethod
-    def _leave_out(cls, value: str | None) -> str | None:
+    def _column(cls, value: str | None) -> str | None:
         return None if value is None else column_name(value)
 
     @field_validator("loss")

@@ -15,6 +15,7 @@ from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.budget import require_private
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch
 from latentdx.autoencoder.engine.data import Source, as_source
+from latentdx.autoencoder.engine.domains import Domains, require_domains
 from latentdx.autoencoder.engine.loop import Training
 from latentdx.autoencoder.engine.private import pretrain_private
 from latentdx.autoencoder.engine.processes import join
@@ -26,12 +27,14 @@ from latentdx.core.errors import StopError
 class Pool(NamedTuple):
     """Scans (N, C, *size) to learn from, and those on which the best epoch is chosen.
 
-    `units` (N,), 0..P-1, are the patients of the former, where the training is private.
+    `units` (N,), 0..P-1, are the patients of the former, where the training is private; `domains`
+    are what the objectives that align domains go by.
     """
 
     train: Source | NDArray[Any]
     tune: Source | NDArray[Any]
     units: NDArray[np.int64] | None = None
+    domains: Domains | None = None
 
 
 def pretrain(
@@ -53,11 +56,12 @@ def pretrain(
 
     Raises `StopError` ``E_DIVERGED`` where a loss is no longer finite or explodes and
     ``E_TOO_FEW`` for fewer than 8 scans, `IntegrityError` ``E_CHECKPOINT``; those of
-    `require_private` and `plan_privacy`.
+    `require_private`, `plan_privacy` and `require_domains`.
     """
     train, tune = as_source(pool.train), as_source(pool.tune)
     if len(train) < 8:
         raise StopError("E_TOO_FEW", f"{len(train)} scans to learn from", fix="add scans")
+    require_domains(settings.objectives, pool.domains)
     processes = join()
     with _exact(settings):
         if settings.privacy is not None:
@@ -67,7 +71,9 @@ def pretrain(
             return pretrain_private(
                 network, (train, tune), units, settings, checkpoints=checkpoints, watch=told
             )
-        run = Training(network, train, tune, settings, seed=seed, processes=processes)
+        run = Training(
+            network, train, tune, settings, seed=seed, processes=processes, domains=pool.domains
+        )
         run.watch = watch or Watch()
         if checkpoints is not None:
             run.folder = CheckpointFolder(checkpoints)

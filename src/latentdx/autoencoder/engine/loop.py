@@ -18,6 +18,7 @@ from latentdx.autoencoder.blocks import batch_laid_out, laid_out
 from latentdx.autoencoder.engine.averaging import WeightAverage
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch, Tensors
 from latentdx.autoencoder.engine.data import Rows, Source
+from latentdx.autoencoder.engine.domains import Domains, codes_of
 from latentdx.autoencoder.engine.judge import Judge, is_measured
 from latentdx.autoencoder.engine.model import TrainingModel
 from latentdx.autoencoder.engine.optimizer import averaged, build_optimizer, rate_at
@@ -46,6 +47,7 @@ class Training:
         *,
         seed: int,
         processes: Processes,
+        domains: Domains | None = None,
     ) -> None:
         self.processes, self.settings, self.seed = processes, settings, seed
         self.device = processes.device
@@ -53,8 +55,11 @@ class Training:
             network = copy.deepcopy(network)
         self.network: Autoencoder = laid_out(network.to(self.device))
         self.train = train
-        self.judge = Judge(train, tune, batch_size=settings.batch_size, seed=seed)
-        self.model = TrainingModel(self.network, settings, seed=seed)
+        self.domains = None if domains is None else domains.train
+        judged = None if domains is None else domains.tune
+        self.judge = Judge(train, tune, batch_size=settings.batch_size, seed=seed, domains=judged)
+        n_domains = len(domains.names) if domains else 0
+        self.model = TrainingModel(self.network, settings, seed=seed, n_domains=n_domains)
         self.wrapped: nn.Module = processes.wrap(self.model, settings.sharding)
         self.rate = settings.learning_rate or network.learning_rate
         self.optimizer = build_optimizer(self.model, settings, self.rate)
@@ -83,11 +88,11 @@ class Training:
         epoch, plan = len(self.history), self.plan
         train_mode(self.network)
         begun, first = time.perf_counter(), self.done
-        batches = self._batches(epoch)
+        batches = self._batches(epoch)[first:]
         recent: list[Tensor] = []
-        for pixels in self.train.batches(batches[first:], self.device):
+        for rows, pixels in zip(batches, self.train.batches(batches, self.device), strict=True):
             step = epoch * plan.n_batches + self.done
-            recent.append(self.step(pixels, step))
+            recent.append(self.step(pixels, step, codes_of(self.domains, rows, self.device)))
             self.done += 1
             if len(recent) == _TOLD_EVERY or self.done == plan.n_batches:
                 speed = (self.done - first) * plan.batch / (time.perf_counter() - begun)
@@ -97,16 +102,17 @@ class Training:
         spent = time.perf_counter() - begun
         self._finish_epoch((self.done - first) * plan.batch / max(spent, 1e-9))
 
-    def step(self, pixels: Tensor, step: int) -> Tensor:
+    def step(self, pixels: Tensor, step: int, domains: Tensor | None = None) -> Tensor:
         """One step of the optimizer; returns each term's mean, stacked."""
         self.network.progress = step / max(1, self.plan.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * rate_at(step, self.plan.steps, self.settings)
         self.optimizer.zero_grad(set_to_none=True)
         parts = pixels.chunk(self.settings.accumulate)
+        codes = [None] * len(parts) if domains is None else domains.chunk(len(parts))
         totals = [
-            self._backward(part, step, number, len(part) / len(pixels))
-            for number, part in enumerate(parts)
+            self._backward(part, of, (step, number), len(part) / len(pixels))
+            for number, (part, of) in enumerate(zip(parts, codes, strict=True))
         ]
         if self.settings.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
@@ -116,19 +122,26 @@ class Training:
             self.average.follow(self.network)
         return torch.stack(totals).sum(dim=0)
 
-    def _backward(self, pixels: Tensor, step: int, part: int, share: float) -> Tensor:
-        """Gradients of one part of a batch, weighted by its share; returns its weighted terms."""
-        seed = derive_seed(self.seed, "step", step, part, self.processes.rank)
+    def _backward(
+        self, pixels: Tensor, domains: Tensor | None, at: tuple[int, int], share: float
+    ) -> Tensor:
+        """Gradients of one part of a batch, weighted by its share; returns its weighted terms.
+
+        `at`: the step, and the number of the part in it.
+        """
+        seed = derive_seed(self.seed, "step", *at, self.processes.rank)
         torch.manual_seed(seed)  # of dropout in a network; the caller's own state comes back
-        terms = self._terms(pixels, torch.Generator().manual_seed(seed))
+        terms = self._terms(pixels, torch.Generator().manual_seed(seed), domains)
         self.names = tuple(terms)
         stacked = share * torch.stack([term.float() for term in terms.values()])
         stacked.sum().backward()
         return stacked.detach()
 
-    def _terms(self, pixels: Tensor, generator: torch.Generator | None) -> dict[str, Any]:
+    def _terms(
+        self, pixels: Tensor, generator: torch.Generator | None, domains: Tensor | None
+    ) -> dict[str, Any]:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.plan.bf16):
-            found: dict[str, Any] = self.wrapped(batch_laid_out(pixels), generator)
+            found: dict[str, Any] = self.wrapped(batch_laid_out(pixels), generator, domains)
         return found
 
     def _tell(self, recent: list[Tensor], step: int, speed: float) -> None:

@@ -11,25 +11,48 @@ from torch import Tensor, nn
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.health import measure
 from latentdx.autoencoder.engine.settings import FitSettings
-from latentdx.autoencoder.objectives.names import build_objective
+from latentdx.autoencoder.objectives.names import build_domain_objective, build_objective
 from latentdx.collection.augment import apply, draw
 
 
 class TrainingModel(nn.Module):
-    """Pixels to weighted loss terms: the member's own, then those of the objectives."""
+    """Pixels to weighted loss terms: the member's own, then those of the objectives.
 
-    def __init__(self, network: Autoencoder, settings: FitSettings, *, seed: int) -> None:
+    `n_domains`: how many there are, for objectives that need them.
+    """
+
+    def __init__(
+        self, network: Autoencoder, settings: FitSettings, *, seed: int, n_domains: int = 0
+    ) -> None:
         super().__init__()
         self.network = network
         self.network.views = settings.views
         self.augment = settings.augment
         self.weights: Mapping[str, float] = settings.objectives
+        aligned = {
+            name: objective
+            for name in settings.objectives
+            if (objective := build_domain_objective(name, network, n_domains, seed=seed))
+        }
         self.objectives = nn.ModuleDict(
-            {name: build_objective(name, network, seed=seed) for name in settings.objectives}
+            {
+                name: build_objective(name, network, seed=seed)
+                for name in settings.objectives
+                if name not in aligned
+            }
         ).to(network.mean.device)
+        self.aligned = nn.ModuleDict(aligned).to(network.mean.device)
 
-    def forward(self, pixels: Tensor, generator: torch.Generator | None = None) -> dict[str, Any]:
-        """Terms to be summed; without a generator the measures of health instead."""
+    def forward(
+        self,
+        pixels: Tensor,
+        generator: torch.Generator | None = None,
+        domains: Tensor | None = None,
+    ) -> dict[str, Any]:
+        """Terms to be summed; without a generator the measures of health instead.
+
+        domains: (N,), as numbers; None where none is known.
+        """
         if generator is None:
             return measure(self.network, pixels)
         if self.augment is not None:
@@ -38,6 +61,11 @@ class TrainingModel(nn.Module):
         terms = dict(self.network.losses(pixels, generator))
         for name, objective in self.objectives.items():
             found = objective.losses(self.network, pixels, generator)  # type: ignore[operator]
+            terms |= {key: self.weights[name] * term for key, term in found.items()}
+        if domains is None:
+            domains = torch.full((len(pixels),), -1, device=pixels.device)
+        for name, objective in self.aligned.items():
+            found = objective.losses(self.network, pixels, domains)  # type: ignore[operator]
             terms |= {key: self.weights[name] * term for key, term in found.items()}
         return terms
 

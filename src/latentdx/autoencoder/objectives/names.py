@@ -12,6 +12,9 @@ from latentdx.autoencoder.objectives.adversarial import Adversarial
 from latentdx.autoencoder.objectives.barlow import BarlowTwins
 from latentdx.autoencoder.objectives.base import Objective
 from latentdx.autoencoder.objectives.contrastive import Contrastive
+from latentdx.autoencoder.objectives.deep_coral import DeepCoral
+from latentdx.autoencoder.objectives.domain_adversarial import DomainAdversarial
+from latentdx.autoencoder.objectives.domains import DomainObjective
 from latentdx.autoencoder.objectives.latent_prediction import LatentPrediction
 from latentdx.autoencoder.objectives.local_vicreg import LocalVicReg
 from latentdx.autoencoder.objectives.perceptual import Perceptual
@@ -46,10 +49,19 @@ OBJECTIVES: dict[ObjectiveName, type[Objective]] = {
 }
 assert set(OBJECTIVES) == set(get_args(ObjectiveName))
 
+DomainObjectiveName = Literal["domain-adversarial", "deep-coral"]
+
+DOMAIN_OBJECTIVES: dict[DomainObjectiveName, type[DomainObjective]] = {
+    "domain-adversarial": DomainAdversarial,
+    "deep-coral": DeepCoral,
+}
+"""They need to know which place each scan is from."""
+assert set(DOMAIN_OBJECTIVES) == set(get_args(DomainObjectiveName))
+
 
 def own_weight(name: str) -> float:
     """The weight of an objective where none is given. Raises `StopError` ``E_NAME``."""
-    return _kind(name).weight
+    return (_domain_kind(name) or _kind(name)).weight
 
 
 def build_objective(name: str, network: Autoencoder, *, seed: int = 0) -> Objective:
@@ -63,9 +75,28 @@ def build_objective(name: str, network: Autoencoder, *, seed: int = 0) -> Object
         return objective
 
 
+def build_domain_objective(
+    name: str, network: Autoencoder, n_domains: int, *, seed: int = 0
+) -> DomainObjective | None:
+    """As `build_objective`, of those that need domains; None where `name` is none of them."""
+    kind = _domain_kind(name)
+    if kind is None:
+        return None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "objective", name))
+        objective: DomainObjective = laid_out(kind(network, n_domains))
+        return objective
+
+
+def _domain_kind(name: str) -> type[DomainObjective] | None:
+    return next((kind for known, kind in DOMAIN_OBJECTIVES.items() if known == name), None)
+
+
 def _kind(name: str) -> type[Objective]:
     for known, kind in OBJECTIVES.items():
         if known == name:
             return kind
     found = f"no objective is called {name!r}"
-    raise StopError("E_NAME", found, fix=f"choose from {', '.join(OBJECTIVES)}")
+    raise StopError(
+        "E_NAME", found, fix=f"choose from {', '.join((*OBJECTIVES, *DOMAIN_OBJECTIVES))}"
+    )

@@ -1,0 +1,35 @@
+"""What is said of domains that were aligned while the autoencoder learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from latentdx.report.card import count, markdown
+
+
+def alignment_words(told: Mapping[str, Any]) -> str:
+    """One line, for the console and for what a report says of how it was made.
+
+    Examples
+    --------
+    >>> alignment_words({"objectives": {"deep-coral": 1.0}, "column": "site",
+    ...                  "values": {"A": 1200, "B": 90}, "unknown": 3})
+    'deep-coral (weight 1) by site: A (1,200 scans), B (90 scans); others or unknown: 3 scans'
+    """
+    how = ", ".join(f"{name} (weight {weight:g})" for name, weight in told["objectives"].items())
+    values = ", ".join(f"{name} ({count(n)} scans)" for name, n in told["values"].items())
+    rest = f"; others or unknown: {count(told['unknown'])} scans" if told["unknown"] else ""
+    return f"{how} by {told['column']}: {values}{rest}"
+
+
+def alignment_section(metrics: Mapping[str, Any]) -> str:
+    """A section of the card, from ``alignment`` of the metrics; ``""`` without one."""
+    told = metrics.get("alignment")
+    if not told:
+        return ""
+    return (
+        "## Aligned while the autoencoder learned\n\n"
+        f"{markdown(alignment_words(told))}. The encoder was asked not to tell these apart. Where "
+        "they differ in how many are ill, it may have lost some of that, too."
+    )
