@@ -76,13 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--encoders", choices=("shared", "own"), default="shared")
     parser.add_argument("--sets", nargs="*", choices=("phantoms", "hospitals"),
                         default=("phantoms", "hospitals"))  # fmt: skip
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of encoders of their own")
     parser.add_argument("--quick", action="store_true", help="one pair, one epoch: does it work?")
     asked = parser.parse_args(arguments)
     sets = {name: found for name in POOLS[64] if (found := load(name, CACHE))}
     own = asked.encoders == "own"
     name = "domain-own-encoders.json" if own else "domain.json"
     out = asked.out or (TRIALS if asked.quick else RESULTS) / name
-    epochs = 1 if asked.quick else EPOCHS
+    epochs = 1 if asked.quick else asked.epochs
     seen: dict[tuple[str, str], Seen] = {}
     results: dict[str, Any] = {}
 

@@ -116,6 +116,15 @@ AdaptToOption = Annotated[
         f"helped: {', '.join(ADAPTED_BY)}. What is decided stays the bundle's own.",
     ),
 ]
+LabelShiftFlag = Annotated[
+    bool,
+    typer.Option(
+        "--label-shift",
+        help="Also estimate without labels how common each class is among these scans and, where "
+        "nothing shows that more than that has changed, correct the probabilities for it. Classes "
+        "and grades. What is decided stays the bundle's own.",
+    ),
+]
 
 
 def adaptation(text: str | None, leave_out: str | None) -> dict[str, str | None]:

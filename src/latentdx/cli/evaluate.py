@@ -23,6 +23,8 @@ Example:
 
   latentdx evaluate study/bundle other_hospital --adapt standardise --out validation
 
+  latentdx evaluate study/bundle other_hospital --label-shift --out validation
+
   latentdx evaluate study/bundle other_hospital --language zh --out validation
 """
 
@@ -38,6 +40,7 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")],
     prevalence: decision_options.PrevalenceOption = None,
     adapt: decision_options.AdaptToOption = None,
+    label_shift: decision_options.LabelShiftFlag = False,
     language: decision_options.LanguageOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
@@ -48,14 +51,15 @@ def evaluate(
     from latentdx.cli.summary import summary
     from latentdx.core.errors import StopError
     from latentdx.report.language import language_of
-    from latentdx.study.external import Wanted, evaluate_bundle
+    from latentdx.study.external import evaluate_bundle
+    from latentdx.study.external_wanted import Wanted
 
     if prevalence is not None and not 0 < prevalence < 1:
         raise StopError(
             "E_OPTION", f"--prevalence {prevalence:g}", fix="give a share, such as 0.02"
         )
     method: Any = options.choice("--adapt", adapt, decision_options.ADAPTED_BY) or "none"
-    wanted = Wanted(prevalence, language_of(language), method)
+    wanted = Wanted(prevalence, language_of(language), method, label_shift)
     with ConsoleReporter() as reporter:
         metrics, sentence = evaluate_bundle(bundle, collection, out, reporter, wanted=wanted)
     typer.echo(json.dumps(metrics) if as_json else summary(metrics, sentence))

@@ -35,6 +35,7 @@ def summary(metrics: dict[str, Any], verdict: str) -> str:
         lines.append(f"Adapted without labels by {adapted['method']}:")
         lines.append(f"  {'auroc':<20}{_number(adapted['metrics']['auroc'])}")
         lines.append(f"  {'difference':<20}{_number(adapted['gain'])}")
+    lines += _of_shift(metrics)
     return "\n".join(
         [*lines, *_of_drift(metrics), verdict, *_of_folds(metrics), *_of_left_out(metrics)]
     )
@@ -83,7 +84,13 @@ def _of_decisions(metrics: dict[str, Any], verdict: str) -> str:
     else:
         lines = [f"{counted}patients, decided as"]
         lines += [f"  {name:<20}{count}" for name, count in metrics["decisions"].items()]
-    return "\n".join([*lines, *_of_drift(metrics), verdict])
+    return "\n".join([*lines, *_of_shift(metrics), *_of_drift(metrics), verdict])
+
+
+def _of_shift(metrics: dict[str, Any]) -> list[str]:
+    from latentdx.report.label_shift import shift_sentences
+
+    return shift_sentences(metrics["label_shift"]) if "label_shift" in metrics else []
 
 
 def _of_drift(metrics: dict[str, Any]) -> list[str]:

@@ -23,13 +23,14 @@ from latentdx.features.table import put_beside
 class Answers:
     """Of N scans `embeddings` (N, E), `scores` (N, Q), `sure` and `right` (N, A): see `Reference`.
 
-    What is right means nothing of scans without a label.
+    `labels` (N,) of classes. They and what is right mean nothing of scans without a label.
     """
 
     embeddings: Floats
     scores: Floats
     sure: Floats
     right: NDArray[np.bool_]
+    labels: NDArray[np.int64] | None = None
 
 
 class Reducing(Protocol):
@@ -49,6 +50,7 @@ def class_answers(model: DiagnosticModel, scans: LabelledScans) -> Answers:
         odds[:, 1:] if odds.shape[1] == 2 else odds,
         table[np.arange(len(table)), decided][:, None],
         (decided == scans.labels)[:, None],
+        scans.labels,
     )
 
 

@@ -33,6 +33,7 @@ class Reference:
     scores: (R, Q), log-odds, or standardised predictions of numbers; sure: (R, A), the probability
         of each answer that a scan gets (one, of several findings one each, of numbers none);
         right: (R, A), whether it agrees with the label. These three are in one order.
+    labels: (R,) in that order, of classes and grades; None of other tasks and of older bundles.
     columns: by name (R,) hashes of values, 0 where not known.
     """
 
@@ -42,6 +43,7 @@ class Reference:
     sure: Floats
     right: NDArray[np.bool_]
     columns: Mapping[str, NDArray[np.uint64]] = field(default_factory=dict)
+    labels: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -52,6 +54,8 @@ class Reference:
         found: dict[str, NDArray[Any]] = {
             name: np.asarray(getattr(self, name)).astype(np.float32) for name in names
         }
+        if self.labels is not None:
+            found["labels"] = self.labels
         return found | {f"column:{name}": codes for name, codes in self.columns.items()}
 
     @classmethod
@@ -66,11 +70,13 @@ class Reference:
             if name.startswith(start)
         }
         right = arrays["right"] > 0.5
-        if len({len(rows) for rows in (*found.values(), right, *columns.values())}) != 1:
+        labels = arrays.get("labels")
+        kept = () if labels is None else (labels,)
+        if len({len(rows) for rows in (*found.values(), right, *columns.values(), *kept)}) != 1:
             raise ValueError("the kinds differ in their rows")
         if right.shape != found["sure"].shape or right.ndim != 2:
             raise ValueError("the answers do not fit each other")
-        return cls(**found, right=right, columns=columns)
+        return cls(**found, right=right, columns=columns, labels=labels)
 
 
 def pixel_numbers(pixels: NDArray[np.float32]) -> Floats:

@@ -40,6 +40,7 @@ def rows_of(
         told.sure,
         told.right,
         column_codes(table, drawn.scan_ids.tolist()),
+        told.labels,
     )
 
 
@@ -56,6 +57,7 @@ def reference_of(rows: Reference, generator: np.random.Generator) -> Reference:
             name: codes[order]
             for (name, codes), order in zip(rows.columns.items(), orders[3:], strict=True)
         },
+        None if rows.labels is None else rows.labels[orders[2]],
     )
 
 

@@ -31,12 +31,24 @@ def discrepancy_p(first: Floats, second: Floats, generator: np.random.Generator)
     >>> discrepancy_p(chance.normal(size=(60, 3)), chance.normal(1, 1, (60, 3)), chance) < 0.01
     True
     """
-    points = _scaled(np.concatenate([first, second]))
+    kernel = gaussian_kernel(np.concatenate([first, second]))
+    return _by_contrast(len(first), len(second), kernel, generator)
+
+
+def gaussian_kernel(points: Floats) -> Floats:
+    """(N, N) of points (N, D), scaled by column; its width is the median distance.
+
+    Examples
+    --------
+    >>> gaussian_kernel(np.array([[0.0], [0.0], [1.0], [1.0]]))[0].round(2).tolist()
+    [1.0, 1.0, 0.37, 0.37]
+    """
+    points = _scaled(points)
     squares = (points**2).sum(axis=1)
     gaps = np.maximum(0, squares[:, None] + squares - 2 * points @ points.T)
     width = np.median(gaps[np.triu_indices(len(gaps), 1)])
-    kernel = np.exp(-gaps / max(width, 1e-12))
-    return _by_contrast(len(first), len(second), kernel, generator)
+    found: Floats = np.exp(-gaps / max(width, 1e-12))
+    return found
 
 
 def shares_p(first: NDArray[Any], second: NDArray[Any], generator: np.random.Generator) -> float:

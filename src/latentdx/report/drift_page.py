@@ -8,6 +8,7 @@ from typing import Any
 from latentdx.report.card import number, plural
 from latentdx.report.choice_page import Page, Section, rendered
 from latentdx.report.drift_words import drift_rows, drift_sentences
+from latentdx.report.label_shift import shift_sentences
 
 HEADER = ("compared", "difference", "how far apart", "p, corrected")
 _NOTE = (
@@ -20,9 +21,13 @@ def drift_page(name: str, metrics: Mapping[str, Any]) -> str:
     """``report.html`` of a collection without labels, from its ``metrics.json``."""
     decided = _predicted(metrics) if "predicted" in metrics else _decisions(metrics)
     compared = Section("Compared", "", HEADER, drift_rows(metrics["drift"]), _NOTE)
-    lead = " ".join(drift_sentences(metrics["drift"]))
+    lead = " ".join([*drift_sentences(metrics["drift"]), *_shares(metrics)])
     sections = [decided, *_rules(metrics), compared]
     return rendered(Page("evaluate", name, lead, metrics["warnings"][0], sections))
+
+
+def _shares(metrics: Mapping[str, Any]) -> list[str]:
+    return shift_sentences(metrics["label_shift"]) if "label_shift" in metrics else []
 
 
 def _rules(metrics: Mapping[str, Any]) -> list[Section]:

@@ -29,14 +29,14 @@ from latentdx.diagnosis.findings_model import FindingsModel
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.diagnosis.scan_groups import groups_in
-from latentdx.features.adapt import AdaptChoice
 from latentdx.report.abstention import abstention_of
 from latentdx.report.cautions import size_warnings
 from latentdx.report.decided import how_findings_decide, how_it_decides
-from latentdx.report.evaluate import evaluate_test, reconstruction
+from latentdx.report.evaluate import TestResult, evaluate_test, reconstruction
 from latentdx.report.findings_evaluate import evaluate_findings
 from latentdx.report.findings_page import render_findings
-from latentdx.report.language import Language, in_language
+from latentdx.report.label_shift import shift_sentences
+from latentdx.report.language import in_language
 from latentdx.report.model_metrics import model_metrics
 from latentdx.report.page import render
 from latentdx.study.adaptation import adapt_to, refuse_adaptation, tell_adaptation
@@ -51,9 +51,16 @@ from latentdx.study.external_part import (
     what_was_tested,
 )
 from latentdx.study.external_unlabelled import evaluate_unlabelled
+from latentdx.study.external_wanted import Wanted
 from latentdx.study.failures import tell_failures
 from latentdx.study.findings_assess import FindingsAssessment, finding_warnings, tested_metrics
 from latentdx.study.findings_publish import FindingsMade, findings_content, write_findings
+from latentdx.study.label_shift import (
+    SHIFTED_PREDICTIONS,
+    refuse_label_shift,
+    shift_in,
+    tell_gain,
+)
 from latentdx.study.predictions_file import write_predictions
 from latentdx.study.prepare import Prepared
 from latentdx.study.publish import Made, content_of
@@ -63,24 +70,8 @@ from latentdx.study.rules import tell_rules
 from latentdx.study.settings import RunSettings
 
 ADAPTED_PREDICTIONS = "adapted-predictions.csv"
-_WRITTEN = {"predictions.csv", ADAPTED_PREDICTIONS, "report.html", "metrics.json"}
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is asked of an evaluation.
-
-    Attributes
-    ----------
-    prevalence: the share of the positive class for which predictive values are told; None: that of
-        the scans tested.
-    language: of the report.
-    adapt: how the model is adapted to the scans, too; see `adapt_to`.
-    """
-
-    prevalence: float | None = None
-    language: Language = "en"
-    adapt: AdaptChoice = "none"
+_BESIDE = (ADAPTED_PREDICTIONS, SHIFTED_PREDICTIONS)
+_WRITTEN = {"predictions.csv", *_BESIDE, "report.html", "metrics.json"}
 
 
 def evaluate_bundle(
@@ -111,12 +102,13 @@ def evaluate_bundle(
     if not table.is_labelled.any():
         check_shape(model.encoder, collection)
         refuse_adaptation(wanted.adapt, "scans without labels: nothing would tell if it helps")
-        return evaluate_unlabelled(model, collection, out, told.seed, wanted.language)
+        return evaluate_unlabelled(model, collection, out, told.seed, wanted)
     if isinstance(model, RegressionModel) or isinstance(told, ValueDescription):
         assert isinstance(model, RegressionModel)
         assert isinstance(told, ValueDescription)
         require_prevalence_of_two(wanted.prevalence, 0)
         refuse_adaptation(wanted.adapt, "numbers")
+        refuse_label_shift(wanted.label_shift, "numbers")
         return evaluate_value_bundle(model, told, collection, out, wanted.language)
     _check(model, collection, table)
     require_one_label(table, model.decide_by)
@@ -141,10 +133,11 @@ def evaluate_bundle(
             "adapt": wanted.adapt,
         }
     )
-    opened = Opened(prepared, settings)
+    opened = Opened(prepared, settings, wanted.label_shift)
     sentence = what_was_tested(is_own)
     if isinstance(model, FindingsModel):
         refuse_adaptation(wanted.adapt, "several findings a scan")
+        refuse_label_shift(wanted.label_shift, "several findings a scan")
         return _evaluate_findings(model, opened, out, sentence), sentence
     return _evaluate_classes(model, opened, out, sentence), sentence
 
@@ -155,6 +148,7 @@ class Opened:
 
     prepared: Prepared
     settings: RunSettings
+    label_shift: bool = False
 
     def metrics(self, own: dict[str, Any]) -> dict[str, Any]:
         """The content of ``metrics.json``: the model's `own` numbers, and nothing beside them."""
@@ -188,17 +182,29 @@ def _evaluate_classes(
     adapted = adapt_to(model, prepared, opened.settings.adapt)
     if adapted is not None:
         decided += tell_adaptation(metrics, model, adapted, (result, test), seed)
+    shifted = None
+    if opened.label_shift:
+        told = shift_in(model, result.outputs, result.scans.patients, metrics["drift"], seed)
+        shifted = tell_gain(told, result, seed)
+        metrics["label_shift"] = told.told
+        decided += tuple(shift_sentences(told.told))
     assessment = Assessment(result, {}, metrics, sentence, model.head.threshold, decided, strata)
     out.mkdir(parents=True, exist_ok=True)
-    (out / ADAPTED_PREDICTIONS).unlink(missing_ok=True)
-    if adapted is not None:
-        write_predictions(out / ADAPTED_PREDICTIONS, prepared, adapted.result)
+    _write_beside(out, prepared, None if adapted is None else adapted.result, shifted)
     made = Made(opened.settings, prepared, assessment)
     write_predictions(out / "predictions.csv", prepared, result)
     page = render(content_of(made, {"bundle": model.bundle}, ()))
     write_atomic(out / "report.html", in_language(page, opened.settings.language))
     write_json(out / "metrics.json", metrics)
     return metrics
+
+
+def _write_beside(out: Path, prepared: Prepared, *results: TestResult | None) -> None:
+    """What an adapted model and corrected probabilities say; what an earlier one said goes."""
+    for name, result in zip(_BESIDE, results, strict=True):
+        (out / name).unlink(missing_ok=True)
+        if result is not None:
+            write_predictions(out / name, prepared, result)
 
 
 def _evaluate_findings(

@@ -24,10 +24,12 @@ from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.diagnosis.scan_groups import groups_in
 from latentdx.report.drift_page import drift_page
 from latentdx.report.findings_evaluate import evaluate_findings
-from latentdx.report.language import Language, in_language
+from latentdx.report.language import in_language
 from latentdx.study.assess import audit_warnings
 from latentdx.study.drift import AnyScans, scans_for, tell_drift
+from latentdx.study.external_wanted import Wanted
 from latentdx.study.folder import write_csv
+from latentdx.study.label_shift import SHIFTED_PREDICTIONS, refuse_label_shift, shift_in
 from latentdx.study.predictions_file import case_cells
 from latentdx.study.prepare import Prepared
 from latentdx.study.regression_assess import evaluate_values
@@ -41,23 +43,27 @@ class Decided:
     """What a model says of the cases (M,) of a collection, whatever its task.
 
     `names` and `cells` are the columns of ``predictions.csv`` behind those that name the scan;
-    `told` is for ``metrics.json``.
+    `told` is for ``metrics.json``; `outputs` those of a model of classes.
     """
 
     scans: LabelledScans
     names: tuple[str, ...]
     cells: Sequence[tuple[object, ...]]
     told: dict[str, Any]
+    outputs: Outputs | None = None
 
 
 def evaluate_unlabelled(
-    model: AnyModel, collection: Collection, out: Path, seed: int, language: Language
+    model: AnyModel, collection: Collection, out: Path, seed: int, wanted: Wanted
 ) -> tuple[dict[str, Any], str]:
     """Decide every scan of a collection without labels; see `evaluate_bundle` for what is written.
 
     ``metrics.json`` holds ``decisions`` (how many of each class or finding; of numbers
-    ``predicted``, their least, median and greatest), ``drift`` and ``warnings``.
+    ``predicted``, their least, median and greatest), ``drift`` and ``warnings``, and where asked
+    for ``label_shift``. Raises `StopError` ``E_OPTION`` where that is asked for of other tasks.
     """
+    if not isinstance(model, DiagnosticModel):
+        refuse_label_shift(wanted.label_shift, "what is not one of several classes")
     table = collection.metadata()
     parts = np.full(len(table), "test")
     split = Split(parts, Split.hash_of(table, parts))
@@ -82,9 +88,19 @@ def evaluate_unlabelled(
     metrics["warnings"] += tell_rules(metrics, model.rules, prepared, plain, None, seed)
     tell_drift(metrics, model, scans, prepared, seed)
     out.mkdir(parents=True, exist_ok=True)
+    (out / SHIFTED_PREDICTIONS).unlink(missing_ok=True)
+    if wanted.label_shift:
+        assert isinstance(model, DiagnosticModel)
+        assert decided.outputs is not None
+        patients = decided.scans.patients
+        shifted = shift_in(model, decided.outputs, patients, metrics["drift"], seed)
+        metrics["label_shift"] = shifted.told
+        if shifted.outputs is not None:
+            corrected = _decided_as(model, decided.scans, shifted.outputs)
+            _write(out / SHIFTED_PREDICTIONS, prepared, corrected)
     _write(out / "predictions.csv", prepared, decided)
     page = drift_page(Path(collection.path).resolve().name, metrics)
-    write_atomic(out / "report.html", in_language(page, language))
+    write_atomic(out / "report.html", in_language(page, wanted.language))
     write_json(out / "metrics.json", metrics)
     return metrics, SENTENCE
 
@@ -105,6 +121,10 @@ def _classes(model: DiagnosticModel, scans: LabelledScans, prepared: Prepared) -
     groups = groups_in(prepared.table, decided.scan_ids.tolist(), model.column)
     cases = None if scans.cases is None else scans.together()
     outputs = model.compute(scans.pixels, groups, scans.beside, cases)
+    return _decided_as(model, decided, outputs)
+
+
+def _decided_as(model: DiagnosticModel, decided: LabelledScans, outputs: Outputs) -> Decided:
     counts = np.bincount(outputs.decisions, minlength=len(model.classes)).tolist()
     cells = [
         (
@@ -116,7 +136,7 @@ def _classes(model: DiagnosticModel, scans: LabelledScans, prepared: Prepared) -
         for row in range(len(decided))
     ]
     told = {"decisions": dict(zip(model.classes, counts, strict=True))}
-    return Decided(decided, _columns(model.classes), cells, told)
+    return Decided(decided, _columns(model.classes), cells, told, outputs)
 
 
 def _findings(model: FindingsModel, scans: FindingScans, prepared: Prepared) -> Decided:
