@@ -63,6 +63,8 @@ def test_metrics_have_every_part_and_each_number_its_five_fields(study: Study) -
         *("test", "baselines", "controls", "subgroups", "abstention", "reconstruction"),
         *("seconds", "warnings", "prevalence", "decision_curve", "subgroup_gaps", "strata"),
         "shortcuts",
+        "drift",
+        "splits",
     }
     assert set(found["test"]) >= TEST_METRICS
     assert set(found["baselines"]) == BASELINES

@@ -161,7 +161,7 @@ def _evaluation(content: CardContent) -> str:
 def _baselines(content: CardContent) -> str:
     rivals = {
         name: values
-        for group in ("baselines", "controls")
+        for group in ("baselines", "controls", "splits")
         for name, values in (field_of(content.metrics, group) or {}).items()
     }
     rows = [

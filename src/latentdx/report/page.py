@@ -129,7 +129,7 @@ def render(content: ReportContent) -> str:
         fold_rows=fold_rows(content.metrics),
         seed_rows=seed_rows(content.metrics),
         seed_leads=seed_leads(content.metrics),
-        split_words=split_sentence(field_of(content.metrics, "controls") or {}),
+        split_words=split_sentence(field_of(content.metrics, "splits") or {}),
         **left_out_values(content.metrics),
         drift_rows=drift_rows,
         drift_sentences=drift_sentences,
@@ -187,6 +187,7 @@ def entries_of(metrics: Any) -> Iterator[tuple[figures.Kind, str, Any]]:
     groups: tuple[tuple[figures.Kind, str], ...] = (
         ("baseline", "baselines"),
         ("control", "controls"),
+        ("control", "splits"),
     )
     for kind, group in groups:
         for name, values in (field_of(metrics, group) or {}).items():

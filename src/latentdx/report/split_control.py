@@ -46,7 +46,7 @@ def split_controls(head: Head, control: ControlScans, seed: int) -> dict[str, di
 
 
 def split_sentence(controls: Mapping[str, Any]) -> str:
-    """Both figures in words, from the entry ``controls`` of ``metrics.json``; ``""`` without."""
+    """Both figures in words, from the entry ``splits`` of ``metrics.json``; ``""`` without."""
     by_scan, by_patient = (
         controls.get(name, {}).get("auroc", {}).get("value") for name in (BY_SCAN, BY_PATIENT)
     )

@@ -107,8 +107,8 @@ def assess_step(
     control = shuffled_labels(model.head, shuffled, settings.seed)
     clock.step("report", "Computing intervals and writing the report")
     metrics = _metrics(prepared, result, rivals, control, settings)
-    splits = split_controls(model.head, shuffled, settings.seed)
-    metrics["controls"] |= {name: as_json(values) for name, values in splits.items()}
+    if splits := split_controls(model.head, shuffled, settings.seed):
+        metrics["splits"] = {name: as_json(values) for name, values in splits.items()}
     if prepared.decide_by != "scan":
         metrics["decide_by"] = prepared.decide_by
     metrics["abstention"] = abstention_of(model, result, groups, settings.seed)
