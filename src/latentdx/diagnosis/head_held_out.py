@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.diagnosis.boundary import TRUSTED, boundary_of, middle
-from latentdx.diagnosis.classifiers import fit_classifier
+from latentdx.diagnosis.fit_like import fit_like
 from latentdx.diagnosis.machine import Machine
 from latentdx.diagnosis.out_of_fold import Learned, out_of_fold
 from latentdx.diagnosis.views import Viewed
@@ -90,14 +90,8 @@ def _out_of_fold(
 
     def again(rows: Ints) -> Machine:
         kept = np.concatenate([rows + number * n_scans for number in range(1 + copies)])
-        return fit_classifier(
-            head.classifier,
-            features[kept],
-            table.labels[kept],
-            n_classes=len(table.classes),
-            strength=head.strength,
-            patients=table.patients[kept].tolist(),
-            ordered=head.ordered,
+        return fit_like(
+            head, features[kept], table.labels[kept], table.patients[kept], len(table.classes)
         )
 
     return out_of_fold(head.machine, again, known, others, seed=seed)

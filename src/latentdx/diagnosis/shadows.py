@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from latentdx.core.errors import StopError
 from latentdx.core.seeds import numpy_generator
-from latentdx.diagnosis.classifiers import fit_classifier
+from latentdx.diagnosis.fit_like import fit_like
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.machines_cumulative import scores_by_class
 from latentdx.features.table import FeatureTable
@@ -53,14 +53,8 @@ def shadow_heads(
         if number % 2 == 0:
             half = _half(table, groups, seed, number)
         rows = np.flatnonzero(half if number % 2 == 0 else ~half)
-        machine = fit_classifier(
-            head.classifier,
-            reduced[rows],
-            table.labels[rows],
-            n_classes=len(table.classes),
-            strength=head.strength,
-            patients=table.patients[rows].tolist(),
-            ordered=head.ordered,
+        machine = fit_like(
+            head, reduced[rows], table.labels[rows], table.patients[rows], len(table.classes)
         )
         scores = machine.scores(reduced[:n_scans])
         scores = scores_by_class(scores) if head.ordered else scores

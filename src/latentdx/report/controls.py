@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.answers import answered
-from latentdx.diagnosis.classifiers import fit_classifier
+from latentdx.diagnosis.fit_like import fit_like
 from latentdx.diagnosis.head import Head
 from latentdx.metrics.bootstrap import patient_groups
 from latentdx.metrics.estimate import Estimate
@@ -90,14 +90,8 @@ def _one(head: Head, shuffled: ControlScans, seed: int) -> Mapping[str, Estimate
     labels = train.scans.labels[drawn]
     if len(np.unique(labels)) < len(train.scans.classes):
         drawn, labels = np.arange(len(train.scans)), train.scans.labels
-    machine = fit_classifier(
-        head.classifier,
-        train.features[drawn],
-        labels,
-        n_classes=len(train.scans.classes),
-        strength=head.strength,
-        patients=train.scans.patients[drawn].tolist(),
-        ordered=head.ordered,
+    machine = fit_like(
+        head, train.features[drawn], labels, train.scans.patients[drawn], len(train.scans.classes)
     )
     known, asked = (machine.scores(part.features) for part in (calibrate, test))
     found = answered(known, calibrate.scans.labels, asked, head.ordered)

@@ -73,9 +73,8 @@ def drift_rows(drift: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 def drift_warnings(drift: Mapping[str, Any]) -> list[str]:
     """One warning where something differs moderately or strongly."""
     found = _differing(drift)
-    return [f"drift: {found} differ from those of the scans that the model was made from"] * bool(
-        found
-    )
+    told = f"drift: {found} differ from those of the scans that the model was made from"
+    return [told] if found else []
 
 
 def shift_warnings(drift: Mapping[str, Any]) -> list[str]:
@@ -85,7 +84,7 @@ def shift_warnings(drift: Mapping[str, Any]) -> list[str]:
         f"shift: {found} of the test scans differ from those of patients held out beside them: "
         "probabilities and thresholds were fitted on other scans than these"
     )
-    return [told] * bool(found)
+    return [told] if found else []
 
 
 def _differing(drift: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.diagnosis.answers import answered
-from latentdx.diagnosis.classifiers import fit_classifier
+from latentdx.diagnosis.fit_like import fit_like
 from latentdx.diagnosis.folds import patient_folds
 from latentdx.diagnosis.head import Head
 from latentdx.metrics.bootstrap import patient_groups
@@ -66,14 +66,8 @@ def _within(head: Head, train: ControlScans, units: Ints, seed: int) -> Estimate
     folds = patient_folds(labels, units, _FOLDS, seed=derive_seed(seed, "split"))
     parts = []
     for rows, held in folds:
-        machine = fit_classifier(
-            head.classifier,
-            features[rows],
-            labels[rows],
-            n_classes=n_classes,
-            strength=head.strength,
-            patients=train.scans.patients[rows].tolist(),
-            ordered=head.ordered,
+        machine = fit_like(
+            head, features[rows], labels[rows], train.scans.patients[rows], n_classes
         )
         known, asked = machine.scores(features[rows]), machine.scores(features[held])
         said = answered(known, labels[rows], asked, head.ordered)

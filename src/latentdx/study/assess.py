@@ -134,7 +134,7 @@ def assess_step(
         name, words = result.predictions.judged_by
         metrics["fine_tuning"] = {"gain": gain.as_json(), "gain_of": name}
         decided = (*decided, gain_sentence(FINE_TUNING, gain, words))
-    decided += tell_repeated(metrics, repeated, scored, model, settings)
+    decided += tell_repeated(metrics, repeated, result, rivals, model, settings)
     tell_shift(metrics, model, scans.part("test"), prepared, settings.seed)
     metrics["warnings"] += unseen_notes(prepared, settings)
     sentence = verdict(result.predictions, rivals, settings.seed, PLURALS[prepared.decide_by])

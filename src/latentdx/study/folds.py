@@ -53,10 +53,15 @@ def check_folds(prepared: Prepared, settings: RunSettings) -> None:
     """
     if settings.folds is None:
         return
-    if prepared.task not in TASKS:
-        fix = "leave --folds out: it is for classes and grades"
-        raise StopError("E_OPTION", f"--folds with the task {prepared.task!r}", fix=fix)
+    require_decisions(prepared, "--folds")
     splits_of(prepared, settings)
+
+
+def require_decisions(prepared: Prepared, option: str) -> None:
+    """Raise `StopError` ``E_OPTION`` of several findings a scan and of numbers."""
+    if prepared.task not in TASKS:
+        fix = f"leave {option} out: it is for classes and grades"
+        raise StopError("E_OPTION", f"{option} with the task {prepared.task!r}", fix=fix)
 
 
 def folds_step(

@@ -15,7 +15,7 @@ from latentdx.core.seeds import derive_seed
 from latentdx.report.left_out import LeftOut
 from latentdx.study.adaptation_choice import with_adaptation
 from latentdx.study.folder import RunFolder
-from latentdx.study.folds import TASKS, Cut, tested_cuts
+from latentdx.study.folds import Cut, require_decisions, tested_cuts
 from latentdx.study.places import places_for
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
@@ -36,9 +36,7 @@ def check_left_out(prepared: Prepared, settings: RunSettings) -> None:
     if settings.adapt != "none" and (settings.covariates or settings.measures):
         fix = "leave one of the two out"
         raise StopError("E_OPTION", "--adapt with --covariates or --measures", fix=fix)
-    if prepared.task not in TASKS:
-        fix = "leave --leave-out out: it is for classes and grades"
-        raise StopError("E_OPTION", f"--leave-out with the task {prepared.task!r}", fix=fix)
+    require_decisions(prepared, "--leave-out")
     splits_without(prepared, settings)
 
 

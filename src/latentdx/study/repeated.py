@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from latentdx.collection.cases import PLURALS
 from latentdx.diagnosis.model import DiagnosticModel
+from latentdx.report.evaluate import TestResult
 from latentdx.report.fold import Fold
 from latentdx.report.folds import fold_warnings, folds_told
 from latentdx.report.left_out import Known, LeftOut, left_out_told, left_out_warnings
+from latentdx.report.predictions import Predictions
 from latentdx.report.seeds import seed_warnings, seeds_sentence, seeds_told
 from latentdx.study.settings import RunSettings
 
@@ -26,13 +29,14 @@ class Repeated:
 def tell_repeated(
     metrics: dict[str, Any],
     repeated: Repeated,
-    scored: Any,
+    result: TestResult,
+    rivals: Mapping[str, Predictions],
     model: DiagnosticModel,
     settings: RunSettings,
 ) -> tuple[str, ...]:
     """All of it into ``folds``, ``seeds`` and ``left_out`` and the warnings; a sentence on seeds.
 
-    `scored` is of the run's own model: its ``result`` and ``rivals``.
+    `result` and `rivals` are of the run's own model.
     """
     folds, seeds, left_out = repeated.folds, repeated.seeds, repeated.left_out
     decided: tuple[str, ...] = ()
@@ -46,12 +50,12 @@ def tell_repeated(
         )
         metrics["warnings"] += fold_warnings(metrics["folds"])
     if seeds:
-        told = seeds_told(scored.result.predictions, scored.rivals, seeds, settings.seed)
+        told = seeds_told(result.predictions, rivals, seeds, settings.seed)
         metrics["seeds"] = told
         metrics["warnings"] += seed_warnings(told)
         decided = (seeds_sentence(told),)
     if left_out is not None:
-        known = Known.of(folds) if folds else Known.of_test(scored.result)
+        known = Known.of(folds) if folds else Known.of_test(result)
         metrics["left_out"] = left_out_told(left_out, known, settings.seed)
         metrics["warnings"] += left_out_warnings(metrics["left_out"])
     return decided

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from latentdx.core.errors import StopError
 from latentdx.core.seeds import derive_seed
 from latentdx.report.fold import Fold
 from latentdx.study.folder import RunFolder
-from latentdx.study.folds import TASKS, Cut, tested_cuts
+from latentdx.study.folds import Cut, require_decisions, tested_cuts
 from latentdx.study.prepare import Prepared
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
@@ -20,9 +19,8 @@ from latentdx.study.settings import RunSettings
 
 def check_seeds(prepared: Prepared, settings: RunSettings) -> None:
     """Raise `StopError` ``E_OPTION`` of other seeds for several findings a scan or for numbers."""
-    if settings.seeds > 1 and prepared.task not in TASKS:
-        fix = "leave --seeds out: it is for classes and grades"
-        raise StopError("E_OPTION", f"--seeds with the task {prepared.task!r}", fix=fix)
+    if settings.seeds > 1:
+        require_decisions(prepared, "--seeds")
 
 
 def seeds_step(
