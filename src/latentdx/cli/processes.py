@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from latentdx.core.processors import processors
+
 _OPTION = "--processes"
 
 
@@ -17,7 +19,7 @@ def run_in_processes(count: int) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, processors() // count)))
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from latentdx.collection.near_pictures import detail, flipped, plane_axes, reduced
 from latentdx.collection.near_register import zoomed
+from latentdx.collection.near_threads import in_threads
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int], object]
@@ -24,7 +25,7 @@ ZOOM = 0.95
 
 _BAND = (1.5, 6.0)
 _EVEN = 0.3
-_ROWS, _COLUMNS = 512, 4096
+_ROWS, _COLUMNS = 256, 2048
 _FEW, _BEYOND = 64, 6
 
 
@@ -98,9 +99,19 @@ class Whitener:
         return [(part * scale).astype(np.float32) for part in parts]
 
 
-def similarity(queries: list[Floats], scans: list[Floats]) -> Floats:
-    """(Q, N): cosine of each query and each scan, in the best of all mirrored ways."""
-    return _best([query @ scan.T for query, scan in zip(queries, scans, strict=True)])
+def similarity(queries: list[Floats], scans: list[Floats], room: Floats | None = None) -> Floats:
+    """(Q, N): cosine of each query and each scan, in the best of all mirrored ways.
+
+    It is worked out in `room` (S + 1, Q, N or more), if given: new memory for each block would cost
+    more than the products.
+    """
+    shape = (len(queries[0]), len(scans[0]))
+    if room is None:
+        room = np.empty((len(queries) + 1, *shape), np.float32)
+    parts = [each.ravel()[: shape[0] * shape[1]].reshape(shape) for each in room]
+    for query, scan, part in zip(queries, scans, parts, strict=False):
+        np.matmul(query, scan.T, out=part)
+    return _best(parts[:-1], parts[-1])
 
 
 def best_flip(first: list[Floats], second: list[Floats]) -> NDArray[np.int64]:
@@ -112,16 +123,20 @@ def best_flip(first: list[Floats], second: list[Floats]) -> NDArray[np.int64]:
     return flips
 
 
-def _best(parts: list[Floats]) -> Floats:
+def _best(parts: list[Floats], spare: Floats) -> Floats:
+    """Of each pair the best mirrored way; the parts and `spare` are overwritten."""
     if len(parts) == 2:
-        best: Floats = parts[0] + np.abs(parts[1])
-        return best
+        even, odd = parts
+        np.abs(odd, out=odd)
+        return np.add(even, odd, out=even)
     half = len(parts) // 2
-    low, high = parts[:half], parts[half:]
-    sums = [even + odd for even, odd in zip(low, high, strict=True)]
-    differences = [even - odd for even, odd in zip(low, high, strict=True)]
-    best = np.maximum(_best(sums), _best(differences))
-    return best
+    for place in range(half):
+        even, odd = parts[place], parts[place + half]
+        np.subtract(even, odd, out=spare)
+        np.add(even, odd, out=even)
+        parts[place + half], spare = spare, odd
+    one, other = _best(parts[:half], spare), _best(parts[half:], spare)
+    return np.maximum(one, other, out=one)
 
 
 def nearest(
@@ -134,13 +149,20 @@ def nearest(
 
     Exact, in blocks: the memory does not grow with the square of the scans.
     """
-    found = [np.empty((0, 2), np.int64)]
     n_scans = len(owner)
-    for start in range(0, n_scans, _ROWS):
-        rows = slice(start, min(start + _ROWS, n_scans))
-        found.append(_of_rows([query[rows] for query in queries], scans, owner, start))
+    blocks = [
+        [scan[first : first + _COLUMNS] for scan in scans] for first in range(0, n_scans, _COLUMNS)
+    ]
+
+    def of_rows(start: int) -> NDArray[np.int64]:
+        rows = [query[start : start + _ROWS] for query in queries]
+        return _of_rows(rows, blocks, owner, start)
+
+    found = [np.empty((0, 2), np.int64)]
+    for done, pairs in enumerate(in_threads(of_rows, range(0, n_scans, _ROWS)), 1):
+        found.append(pairs)
         if progress is not None:
-            progress(rows.stop, n_scans)
+            progress(min(done * _ROWS, n_scans), n_scans)
     return np.concatenate(found)
 
 
@@ -164,14 +186,15 @@ def beyond(
 
 
 def _of_rows(
-    queries: list[Floats], scans: list[Floats], owner: NDArray[np.int64], start: int
+    queries: list[Floats], blocks: list[list[Floats]], owner: NDArray[np.int64], start: int
 ) -> NDArray[np.int64]:
     n_rows = len(queries[0])
+    room = np.empty((len(queries) + 1, n_rows, min(_COLUMNS, len(owner))), np.float32)
     best = np.full((n_rows, NEAREST), LIKELY, np.float32)
     which = np.full((n_rows, NEAREST), -1, np.int64)
-    for first in range(0, len(owner), _COLUMNS):
-        block = similarity(queries, [scan[first : first + _COLUMNS] for scan in scans])
-        _keep(block, first, (best, which), (owner[start : start + n_rows], owner))
+    for number, scans in enumerate(blocks):
+        block = similarity(queries, scans, room)
+        _keep(block, number * _COLUMNS, (best, which), (owner[start : start + n_rows], owner))
     row, place = np.nonzero(which >= 0)
     return np.stack([row + start, which[row, place]], axis=1)
 

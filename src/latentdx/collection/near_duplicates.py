@@ -21,12 +21,16 @@ from latentdx.collection.near_candidates import (
     nearest,
 )
 from latentdx.collection.near_pictures import LARGEST, comparable, flipped
-from latentdx.collection.near_register import agreement
+from latentdx.collection.near_register import coarse, laid_over, refined
+from latentdx.collection.near_threads import in_threads
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
 
 AGREE = 0.93
 """Copies agree so well at least."""
+
+CHANCE = 0.9
+"""Coarse details of copies agree so well at least."""
 
 NEARER = 0.2
 """How far a copy may be from its scan, as a share of how far scans that are alike usually are."""
@@ -119,11 +123,14 @@ def compare(
     progress: Progress | None = None,
 ) -> NearPairs:
     """Pairs among pictures (N, P, W, W), which are filled with `blocks`; of different owners."""
-    plain, middle = _described(pictures, blocks)
+    plain, middle, small = _described(pictures, blocks)
     pairs = np.concatenate([nearest(each, plain, owner, progress) for each in (plain, middle)])
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)
-    usual = _agreement(pictures, beyond(plain, owner, _drawn(_with_detail(plain))), plain)
-    agree = _agreement(pictures, pairs, plain)
+    alike = beyond(plain, owner, _drawn(_with_detail(plain)))
+    usual = _refined(pictures, alike, plain, _laid_over(small, alike, plain)[1])
+    chance, places = _laid_over(small, pairs, plain)
+    pairs, places = pairs[chance >= CHANCE], places[chance >= CHANCE]
+    agree = _refined(pictures, pairs, plain, places)
     close = agree >= limit(usual, pictures.shape[-1])
     return NearPairs(pairs[close], agree[close])
 
@@ -182,8 +189,8 @@ def _room(shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 def _described(
     pictures: NDArray[np.uint8], blocks: Iterator[NDArray[np.uint8]]
-) -> tuple[list[Floats], list[Floats]]:
-    """Whitened descriptions of all pictures, and of their middles."""
+) -> tuple[list[Floats], list[Floats], Floats]:
+    """Whitened descriptions of all pictures, and of their middles; their coarse detail."""
     start = 0
     for block in blocks:
         pictures[start : start + len(block)] = block
@@ -192,11 +199,14 @@ def _described(
     whiten = Whitener.fit(descriptions(_unit(pictures[drawn]))[:, 0])
     plain: list[list[Floats]] = []
     middle: list[list[Floats]] = []
+    small: list[Floats] = []
     for first in range(0, start, _BLOCK):
-        described = descriptions(_unit(pictures[first : first + _BLOCK]))
+        grey = _unit(pictures[first : first + _BLOCK])
+        small.append(coarse(grey))
+        described = descriptions(grey)
         plain.append(whiten(described[:, 0]))
         middle.append(whiten(described[:, 1]))
-    return _joined(plain), _joined(middle)
+    return _joined(plain), _joined(middle), np.concatenate(small)
 
 
 def _joined(blocks: list[list[Floats]]) -> list[Floats]:
@@ -207,16 +217,49 @@ def _unit(pictures: NDArray[np.uint8]) -> Floats:
     return pictures.astype(np.float32) / np.float32(255)
 
 
-def _agreement(pictures: NDArray[Any], pairs: NDArray[np.int64], described: list[Floats]) -> Floats:
-    """(M,) mean correlation over planes, the second of each pair mirrored to fit best."""
-    found = [np.empty(0, np.float32)]
-    for start in range(0, len(pairs), _AT_ONCE):
-        first, second = pairs[start : start + _AT_ONCE].T
-        flips = best_flip([part[first] for part in described], [part[second] for part in described])
-        own, other = _unit(pictures[first]), _unit(pictures[second])
-        for flip in np.unique(flips).tolist():
-            other[flips == flip] = flipped(other[flips == flip], flip)
-        side = own.shape[-1]
-        planes = agreement(own.reshape(-1, side, side), other.reshape(-1, side, side))
-        found.append(planes.reshape(len(first), -1).mean(axis=1))
-    return np.concatenate(found)
+def _laid_over(
+    small: Floats, pairs: NDArray[np.int64], described: list[Floats]
+) -> tuple[Floats, Floats]:
+    """(M,) how well coarse details agree in the best plane, (M, P, 4) how each plane is laid."""
+
+    def of_some(some: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        found, places = laid_over(*_planes(small, some, described))
+        return found.reshape(len(some), -1).max(axis=1), places.reshape(len(some), -1, 4)
+
+    found = list(in_threads(of_some, _parted(pairs)))
+    none = (np.empty(0, np.float32), np.empty((0, small.shape[1], 4), np.float32))
+    agree, places = zip(none, *found, strict=True)
+    return np.concatenate(agree), np.concatenate(places)
+
+
+def _refined(
+    pictures: NDArray[Any], pairs: NDArray[np.int64], described: list[Floats], places: Floats
+) -> Floats:
+    """(M,) mean correlation of fine detail over the planes of each pair."""
+
+    def of_some(each: tuple[NDArray[np.int64], Floats]) -> Floats:
+        some, laid = each
+        one, other = (part / np.float32(255) for part in _planes(pictures, some, described))
+        planes = refined(one, other, laid.reshape(-1, 4)).reshape(len(some), -1)
+        agree: Floats = planes.mean(axis=1)
+        return agree
+
+    parts = zip(_parted(pairs), _parted(places), strict=True)
+    return np.concatenate([np.empty(0, np.float32), *in_threads(of_some, parts)])
+
+
+def _parted(rows: NDArray[Any]) -> list[NDArray[Any]]:
+    return [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
+
+
+def _planes(
+    pictures: NDArray[Any], pairs: NDArray[np.int64], described: list[Floats]
+) -> tuple[Floats, Floats]:
+    """Planes (pairs x P, W, W) of each pair, the second mirrored to fit best."""
+    first, second = pairs.T
+    flips = best_flip([part[first] for part in described], [part[second] for part in described])
+    own, other = (pictures[rows].astype(np.float32) for rows in (first, second))
+    for flip in np.unique(flips).tolist():
+        other[flips == flip] = flipped(other[flips == flip], flip)
+    side = own.shape[-1]
+    return own.reshape(-1, side, side), other.reshape(-1, side, side)

@@ -12,8 +12,8 @@ Pixels = NDArray[np.float32]
 COARSE, FINE = (2.5, 7.0), (0.9, 3.5)
 """Widths of the two blurs whose difference is compared: the first of a side of 64."""
 
-_COARSE_STEPS, _FINE_STEPS = 6, 4
-_HOPELESS = 0.6
+_SMALL = 16
+_COARSE_STEPS, _FINE_STEPS = 3, 4
 _MARGIN = 3 / 64  # of the side: borders hold what the other picture lacks
 _FARTHEST = np.array([0.13, 0.08, 0.13, 0.08], np.float32)
 _DAMPING = 0.01
@@ -24,8 +24,7 @@ def agreement(first: Pixels, second: Pixels) -> Pixels:
 
     The second is scaled (each axis by itself, up to 13 %) and shifted (up to 4 % of the side) onto
     the first: Gauss-Newton on normalised differences with the mean of both gradients (efficient
-    second-order minimisation: Benhimane & Malis, IROS 2004), first at half the side. Pairs that do
-    not agree at half the side keep that correlation.
+    second-order minimisation: Benhimane & Malis, IROS 2004), first at 16 pixels a side.
 
     Examples
     --------
@@ -33,18 +32,26 @@ def agreement(first: Pixels, second: Pixels) -> Pixels:
     >>> agreement(pictures, pictures).round(3).tolist()
     [1.0, 1.0]
     """
-    scale, half = first.shape[-1] / 64, max(1, first.shape[-1] // 2)
-    widths = (COARSE[0] * scale, COARSE[1] * scale)
-    one, other = (reduced(detail(pictures, *widths), half) for pictures in (first, second))
+    return refined(first, second, laid_over(coarse(first), coarse(second))[1])
+
+
+def coarse(pictures: Pixels) -> Pixels:
+    """(..., 16, 16) of pictures (..., W, W) in 0..1: their coarse detail."""
+    scale = pictures.shape[-1] / 64
+    return reduced(detail(pictures, COARSE[0] * scale, COARSE[1] * scale), _SMALL)
+
+
+def laid_over(first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
+    """Of coarse details (N, 16, 16): (N,) how well they agree, and (N, 4) where the second lies."""
     places = np.zeros((len(first), 4), np.float32)
-    places = _registered(one, other, places, _COARSE_STEPS)
-    found = _correlation(one, other, places)
-    hopeful = np.flatnonzero(found > _HOPELESS)
-    if len(hopeful):
-        one, other = (detail(pictures[hopeful], *FINE) for pictures in (first, second))
-        places = _registered(one, other, places[hopeful], _FINE_STEPS)
-        found[hopeful] = _correlation(one, other, places)
-    return found
+    places = _registered(first, second, places, _COARSE_STEPS)
+    return _correlation(first, second, places), places
+
+
+def refined(first: Pixels, second: Pixels, places: Pixels) -> Pixels:
+    """(N,) correlations of fine detail, registered from where `laid_over` put the second."""
+    one, other = (detail(pictures, *FINE) for pictures in (first, second))
+    return _correlation(one, other, _registered(one, other, places, _FINE_STEPS))
 
 
 def zoomed(pictures: Pixels, share: float) -> Pixels:

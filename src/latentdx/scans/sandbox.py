@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from latentdx.core.errors import InputError
+from latentdx.core.processors import processors
 from latentdx.scans.clean import CleanFile
 from latentdx.scans.limits import Limits
 from latentdx.scans.peek import Peek
@@ -40,7 +41,7 @@ class Sandbox:
     """
 
     def __init__(self, workers: int | None = None, limits: Limits | None = None) -> None:
-        self._pool = Pool(limits or Limits(), workers or _processors())
+        self._pool = Pool(limits or Limits(), workers or processors())
 
     def __enter__(self) -> Sandbox:
         return self
@@ -128,9 +129,3 @@ def _only(scans: tuple[Scan | InputError, ...], path: str) -> Scan | InputError:
         return scans[0]
     found = f"the file holds {len(scans)} scans where one was asked for"
     return InputError("E_NDIM", found, fix="read them into a collection", path=path)
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
