@@ -1,6 +1,6 @@
 # make setup, then make demo; `make` alone lists the rest.
 # Nothing here but `setup` needs a network, and it asks only the index that pip is set up with;
-# `test`, run as root on Debian, installs dcmtk and Chromium, too, and asks npm's registry for two packages.
+# `test`, run as root on Debian, installs dcmtk, dicom3tools and Chromium, too, and asks npm's registry for two packages.
 
 # The first of these that is new enough; PYTHON=/path/to/python chooses another.
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
@@ -72,10 +72,10 @@ bench: setup
 
 # Programs that tests compare with; where they cannot be installed those tests skip, and say so.
 .make/debian: | .make/venv
-	@command -v dcmdump >/dev/null || { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && \
-		echo "Installing dcmtk ..." && apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq dcmtk >/dev/null; } || \
-		echo "dcmtk is not installed: the comparisons with it will be skipped." >&2
+	@{ command -v dcmdump && command -v dciodvfy; } >/dev/null || { command -v apt-get >/dev/null && \
+		test "$$(id -u)" = 0 && echo "Installing dcmtk and dicom3tools ..." && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq dcmtk dicom3tools >/dev/null; } || \
+		echo "dcmtk or dicom3tools is not installed: what needs them will be skipped." >&2
 	@touch $@
 
 # A browser for the tests of the pages; where it cannot be installed those tests skip, and say so.

@@ -6,7 +6,7 @@ import errno
 import json
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from bundle_models import CARD, NAMES, RECIPES, SIZE, Recipe, bars, model_of, sa
 from PIL import Image
 
 from latentdx.bundle.load import load_bundle
+from latentdx.collection.terms import Term
 from latentdx.core.errors import StopError
+from latentdx.diagnosis.model import DiagnosticModel
 
 every_recipe = pytest.mark.parametrize(
     "recipe", RECIPES, ids=lambda recipe: "-".join(map(str, recipe))
@@ -52,6 +54,14 @@ def test_the_models_are_worth_comparing(recipe: Recipe) -> None:
     assert (outputs.decisions == scans.labels).mean() > 0.6
     assert outputs.probabilities.std() > 0.05
     assert 0 < model_of(recipe).sets.cutoffs[0] < 1
+
+
+def test_codes_of_classes_come_back(tmp_path: Path) -> None:
+    terms = {"1 bars": Term(snomed="17621005"), "2 bars": Term(icd10="J18.9", radlex="RID5350")}
+    saved(replace(model_of(RECIPES[0]), terms=terms), tmp_path / "bundle")
+    loaded = load_bundle(tmp_path / "bundle")
+    assert isinstance(loaded, DiagnosticModel)
+    assert loaded.terms == terms
 
 
 def test_saving_twice_gives_the_same_bundle(tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ def _class_model(
             network, part_of(arrays, "tuned"), FineTuneFacts(**told.fine_tune.model_dump())
         ),
         decide_by=told.decide_by,
+        terms=description.terms,
     )
 
 

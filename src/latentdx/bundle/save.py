@@ -110,6 +110,7 @@ def _describe_classes(
         made_by=f"latentdx {VERSION}",
         task="ordinal" if model.head.ordered else "classes",
         classes=list(model.classes),
+        terms=dict(model.terms),
         encoder=EncoderDescription(name=name_of(model.encoder), settings=model.encoder.settings()),
         head=describe_head(model),
         gate=GateDescription(

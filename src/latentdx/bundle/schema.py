@@ -149,7 +149,7 @@ class GateDescription(_Strict):
 class Description(_Strict):
     """The content of ``bundle.json``; `reading` is the `Policy` by which its scans were read.
 
-    `rules` are the user's: which scans get no label.
+    `rules` are the user's: which scans get no label; `terms` the codes of the classes.
     """
 
     format: Literal["latentdx-bundle"] = "latentdx-bundle"
@@ -157,6 +157,7 @@ class Description(_Strict):
     made_by: str
     task: Literal["classes", "ordinal"] = "classes"
     classes: list[str] = Field(min_length=2)
+    terms: dict[str, Term] = Field(default_factory=dict)
     encoder: EncoderDescription
     head: HeadDescription
     gate: GateDescription

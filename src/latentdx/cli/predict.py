@@ -22,6 +22,11 @@ Examples:
   latentdx predict study/bundle folder --json > diagnoses.jsonl
 
   latentdx predict study/bundle folder --table patients.csv
+
+  latentdx predict study/bundle folder --sr reports
+
+Reports of --sr carry the patient's name and ID as they stand in the images, by DICOM's rules: they
+go back to the archive that the images came from, and are as confidential as these.
 """
 
 _BATCH = 64
@@ -45,6 +50,15 @@ def predict(
             "it does not say, a DICOM file says itself.",
         ),
     ] = None,
+    sr: Annotated[
+        Path | None,
+        typer.Option(
+            "--sr",
+            metavar="DIR",
+            help="Also write a DICOM structured report (TID 1500) on each DICOM file or series "
+            "into this folder. The reports name the patient.",
+        ),
+    ] = None,
     abstain: Annotated[
         bool,
         typer.Option("--abstain", help="Give no label where the model is not sure."),
@@ -55,6 +69,7 @@ def predict(
     import json
 
     from latentdx.bundle.load import load_bundle
+    from latentdx.cli.predict_reports import require_reports, write_reports
     from latentdx.cli.predict_table import write_table, write_values
     from latentdx.diagnosis.findings_model import FindingsModel
     from latentdx.diagnosis.regression_model import RegressionModel
@@ -63,6 +78,8 @@ def predict(
     several = isinstance(model, FindingsModel)
     coverage = model.coverage if isinstance(model, FindingsModel) else model.sets.coverage
     paths = files_of(scans)
+    if sr is not None:
+        require_reports(sr, paths)
     found = []
     beside = None if table is None else _beside(table, scans)
     answers = Answers(model, abstain=abstain)
@@ -78,6 +95,8 @@ def predict(
             write_values(csv, found, model)
         else:
             write_table(csv, found, model)
+    if sr is not None:
+        typer.echo(write_reports(sr, found, answers.members, model, workers), err=True)
     n_refused = sum(item.status == "quarantined" for item in found)
     if n_refused == len(found):
         raise typer.Exit(UNUSABLE)
@@ -117,11 +136,15 @@ def files_of(scans: list[Path]) -> list[str]:
 
 
 class Answers:
-    """What a model says of scans as they come; of studies and patients, once all have come."""
+    """What a model says of scans as they come; of studies and patients, once all have come.
+
+    `members` are the files that were read together, by the name that answers have.
+    """
 
     def __init__(self, model: Any, *, abstain: bool) -> None:
         self.model, self.abstain = model, abstain
         self.seen: list[Any] = []
+        self.members: dict[str, tuple[str, ...]] = {}
 
     def of(self, good: list[tuple[str, Any]]) -> list[Any]:
         """Diagnoses of decoded scans; none yet where cases are decided."""
@@ -170,6 +193,7 @@ def diagnoses(
     request = model.request(user_key())
     with Sandbox(workers) as sandbox:
         groups = _groups(paths, request, sandbox)
+        answers.members = {group[0]: group for group in groups}
         for group, outcome in zip(groups, sandbox.read(groups, request), strict=True):
             items = (outcome,) if isinstance(outcome, InputError) else outcome
             if beside is not None:

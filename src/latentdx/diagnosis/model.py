@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.cases import Cases, DecideBy
 from latentdx.collection.columns import as_stored
+from latentdx.collection.terms import Terms
 from latentdx.core.errors import InputError
 from latentdx.diagnosis.abstain import RiskControl, confidences
 from latentdx.diagnosis.anomaly import AnomalyGate
@@ -60,6 +61,7 @@ class DiagnosticModel:
     decide_by: whether scans, studies or patients are decided, from the scores of their scans.
     reference: what it keeps of the scans it was made from, to tell drift by; or None.
     rules: which scans get no label, whatever it makes of them: the user's.
+    terms: codes of the classes, told in reports.
     """
 
     encoder: Autoencoder
@@ -77,6 +79,7 @@ class DiagnosticModel:
     decide_by: DecideBy = "scan"
     reference: Reference | None = None
     rules: tuple[Rule, ...] = ()
+    terms: Terms = field(default_factory=dict)
 
     @property
     def column(self) -> str:

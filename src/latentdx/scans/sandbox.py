@@ -19,6 +19,7 @@ from latentdx.scans.peek import Peek
 from latentdx.scans.pool import Pool
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
+from latentdx.scans.source_header import SourceHeader
 
 Found = tuple[Scan | InputError, ...] | InputError
 """All scans of one file or series (a frame that cannot be used is an error), or why nothing."""
@@ -61,19 +62,25 @@ class Sandbox:
         Errors carry the group's first path. One call must be read to its end before the next.
         """
         for _, outcome in self._pool.run("read", request, groups):
-            assert not isinstance(outcome, Peek | CleanFile)
+            assert not isinstance(outcome, Peek | CleanFile | SourceHeader)
             yield outcome
 
     def peek(self, paths: Iterable[str], request: Request) -> Iterator[Peek | InputError]:
         """What each file says of itself, in order; nothing is decoded."""
         for _, outcome in self._pool.run("peek", request, ((path,) for path in paths)):
-            assert not isinstance(outcome, tuple | CleanFile)
+            assert not isinstance(outcome, tuple | CleanFile | SourceHeader)
             yield outcome
 
     def clean(self, paths: Iterable[str], request: Request) -> Iterator[CleanFile | InputError]:
         """Each DICOM file as it may leave the house, in order (see `clean_file`)."""
         for _, outcome in self._pool.run("clean", request, ((path,) for path in paths)):
-            assert not isinstance(outcome, tuple | Peek)
+            assert not isinstance(outcome, tuple | Peek | SourceHeader)
+            yield outcome
+
+    def headers(self, paths: Iterable[str]) -> Iterator[SourceHeader | InputError]:
+        """What each DICOM file says of itself and its patient, in order, for reports on it."""
+        for _, outcome in self._pool.run("header", Request(), ((path,) for path in paths)):
+            assert not isinstance(outcome, tuple | Peek | CleanFile)
             yield outcome
 
 

@@ -16,9 +16,10 @@ from latentdx.scans.policy import Policy
 from latentdx.scans.profile_options import ProfileOptions
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
+from latentdx.scans.source_header import SourceHeader
 
-Task = Literal["read", "peek", "clean"]
-Outcome = tuple[Scan | InputError, ...] | Peek | CleanFile | InputError
+Task = Literal["read", "peek", "clean", "header"]
+Outcome = tuple[Scan | InputError, ...] | Peek | CleanFile | SourceHeader | InputError
 
 _HEADER_BYTES = 1 << 20
 _MOST_BYTES = 1 << 30  # one scan; more would be a worker that is not ours any more
@@ -60,6 +61,8 @@ def send_outcome(connection: Connection, outcome: Outcome) -> None:
     """What came of a file; the scans of one that holds several follow message by message."""
     if isinstance(outcome, Peek):
         send_json(connection, {"peek": asdict(outcome)})
+    elif isinstance(outcome, SourceHeader):
+        send_json(connection, {"header": asdict(outcome)})
     elif isinstance(outcome, CleanFile):
         send_json(connection, {"clean": outcome.patient})
         connection.send_bytes(outcome.data)
@@ -93,6 +96,8 @@ def receive_outcome(connection: Connection, path: str) -> Outcome:
         return _error(told["error"], path)
     if "peek" in told:
         return Peek(**told["peek"])
+    if "header" in told:
+        return SourceHeader(**told["header"])
     if "clean" in told:
         return CleanFile(connection.recv_bytes(_MOST_BYTES), told["clean"])
     messages = [message] if told["n_items"] else []

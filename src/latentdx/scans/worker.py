@@ -22,6 +22,7 @@ from latentdx.scans.limits import Limits
 from latentdx.scans.open import open_scans
 from latentdx.scans.peek import peek
 from latentdx.scans.request import Request
+from latentdx.scans.source_header import read_source_header
 from latentdx.scans.wire import Outcome, Task, read_order, receive_json, send_json, send_outcome
 
 _ROOM_BYTES = 16 << 20  # with less than this to decode in, a worker is of no use
@@ -53,6 +54,8 @@ def _outcome(task: Task, paths: list[str], request: Request, limits: Limits) -> 
     try:
         if task == "peek":
             return peek(paths[0], key=request.key, limits=limits)
+        if task == "header":
+            return read_source_header(paths[0], limits)
         if task == "clean":
             return clean_file(paths[0], request, limits)
         scans = open_scans(paths, key=request.key, limits=limits, policy=request.policy)

@@ -62,8 +62,10 @@ Model = TypeVar("Model", DiagnosticModel, FindingsModel, RegressionModel)
 
 
 def _completed(model: Model, prepared: Prepared, settings: RunSettings) -> Model:
-    """A fitted model with what it takes along: a reference to tell drift by, and rules."""
+    """A fitted model with what it takes along: a reference to tell drift by, rules, and codes."""
     model = replace(model, rules=settings.rules)
+    if isinstance(model, DiagnosticModel):
+        model = replace(model, terms=settings.terms)
     return with_reference(model, prepared, settings.seed)
 
 
