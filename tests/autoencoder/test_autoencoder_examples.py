@@ -11,6 +11,7 @@ MODULES = (
     *("objectives.barlow", "objectives.contrastive", "objectives.hiding", "objectives.teacher"),
     *("objectives.latent_prediction", "objectives.rotation", "objectives.perceptual"),
     *("objectives.adversarial", "objectives.domain_adversarial", "objectives.deep_coral"),
+    "objectives.mmd",
     *("variational", "adversarial", "vae_gan", "discriminator", "frozen", "gaussian", "spectral"),
     *("attention", "residual", "denoising", "sparse", "contractive"),
     *("engine.settings", "engine.health"),

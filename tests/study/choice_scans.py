@@ -25,20 +25,21 @@ def write_collection(
     *,
     blank: tuple[str, ...] = (),
     site: Callable[[int], str | None] = lambda number: None,
+    prefix: str = "",
 ) -> Path:
     """Scans of all parts, two a patient; those of the parts named `blank` are all alike.
 
-    `site`: of the patient of this number in a part.
+    `site`: of the patient of this number in a part. `prefix`: another one makes other patients.
     """
     collection = Collection.create(path, SIDE, 1)
     rows = []
     for part, count in {**COUNTS, "": UNLABELLED}.items():
         for number in range(count):
-            pixels = _picture(f"{part} {number}", bright=number // 2 % 2 == 1)
+            pixels = _picture(f"{prefix}{part} {number}", bright=number // 2 % 2 == 1)
             if part in blank:
                 pixels = np.full_like(pixels, number / 100)
             label = relabel(part, number, ("clear", "disc")[number // 2 % 2]) if part else None
-            name = f"{part or 'more'}-{number:03}"
+            name = f"{prefix}{part or 'more'}-{number:03}"
             digest = hashlib.sha256(name.encode()).hexdigest()
             rows.append(
                 ScanRow(
@@ -46,7 +47,7 @@ def write_collection(
                     f"{name}.png",
                     pixels,
                     digest,
-                    patient=f"{part or 'more'}-{number // 2}",
+                    patient=f"{prefix}{part or 'more'}-{number // 2}",
                     label=label,
                     site=site(number // 2),
                     given_part=part or None,

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from choice_scans import write_collection
 
+from latentdx.collection.store import Collection
 from latentdx.core.errors import StopError
 from latentdx.report import alignment
 from latentdx.study.domains import alignment_told, check_asked, domains_of, hashes_of
 from latentdx.study.domains_check import check_domains
 from latentdx.study.encoder import load_encoder
+from latentdx.study.external import evaluate_bundle
 from latentdx.study.key import study_key
 from latentdx.study.prepare import Prepared, open_prepared
 from latentdx.study.reporter import Silent
@@ -73,14 +75,14 @@ def test_domains_are_those_of_the_scans_to_learn_from(prepared: Prepared) -> Non
 def test_the_key_of_a_run_holds_the_domains(prepared: Prepared) -> None:
     keys = {
         study_key(settings_of(Path("c"), **more), prepared, None)
-        for more in ({}, {"domain": "modality"}, {"objectives": {}})
+        for more in ({}, {"domain": "modality"}, {"objectives": {}}, {"views": ("style",)})
     }
-    assert len(keys) == 3
+    assert len(keys) == 4
 
 
 @pytest.mark.slow
 def test_it_is_told_in_all_that_leaves_the_house(collection: Path, tmp_path: Path) -> None:
-    settings = settings_of(collection, domain="Site", fine_tune="none")
+    settings = settings_of(collection, domain="Site", fine_tune="none", views=("style",))
     seen = Notes()
     result = run_study(settings, tmp_path / "run", seen)
     words = "deep-coral (weight 1) by site: "
@@ -89,6 +91,8 @@ def test_it_is_told_in_all_that_leaves_the_house(collection: Path, tmp_path: Pat
     assert told["column"] == "site"
     card = (tmp_path / "run" / "bundle" / "README.md").read_text()
     assert "## Aligned while the autoencoder learned" in card
+    assert "another scan's grey levels (style, up to 100 %)" in card
+    assert result.metrics["views"] == {"style": 1.0}
     assert words in (tmp_path / "run" / "report.html").read_text()
     replayed = settings_from(read_toml(tmp_path / "run" / "config.toml"))
     assert replayed == settings
@@ -99,16 +103,38 @@ def test_it_is_told_in_all_that_leaves_the_house(collection: Path, tmp_path: Pat
 
 @pytest.mark.slow
 def test_an_encoder_tells_those_that_are_made_from_it(collection: Path, tmp_path: Path) -> None:
-    settings = settings_of(collection, objectives={"domain-adversarial": 0.5}, fine_tune="none")
+    adversary = {"domain-adversarial": 0.5}
+    settings = settings_of(collection, objectives=adversary, fine_tune="none", views=("fourier",))
     encoder = tmp_path / "encoder"
     pretrain_collection(collection, encoder, settings, Silent())
     told = json.loads((encoder / "encoder.json").read_text())["alignment"]
     assert load_encoder(encoder).alignment == told
+    assert load_encoder(encoder).looks == {"fourier": 0.5}
     assert "domain-adversarial (weight 0.5) by site: " in (encoder / "report.html").read_text()
     seen = Notes()
     fit_collection(collection, encoder, tmp_path / "bundle", settings, seen)
     assert [text for text in seen.notes if text.startswith("Domains aligned by domain-adv")]
+    assert "Views borrowed amplitudes (fourier, up to 50 %)." in seen.notes
     assert "Domains aligned by" in (tmp_path / "bundle" / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_scans_of_the_target_without_labels_share_the_encoder_and_are_aligned(
+    tmp_path: Path,
+) -> None:
+    """One encoder rebuilds the scans of both places; of the target no label is looked at."""
+    source = write_collection(tmp_path / "source", site=lambda patient: "A")
+    target = write_collection(tmp_path / "target", site=lambda patient: "B", prefix="b")
+    more = {"unlabelled": (str(target),), "objectives": {"mmd": 1.0}, "fine_tune": "none"}
+    found = run_study(settings_of(source, **more), tmp_path / "run").metrics
+    assert found["alignment"]["values"] == {"A": 52, "B": 108}
+    assert found["test"]["auroc"]["n_scans"] == 20
+    collection = Collection.open(tmp_path / "run" / "collection").metadata()
+    assert collection.pretrain_only.sum() == 108
+    assert set(collection.label[collection.site == "B"].tolist()) == {""}
+    bundle, out = tmp_path / "run" / "bundle", tmp_path / "tested"
+    tested, _ = evaluate_bundle(bundle, target, out, Silent())
+    assert tested["test"]["auroc"]["n_scans"] == 96
 
 
 @pytest.mark.parametrize(
@@ -147,4 +173,4 @@ def test_one_site_is_refused(tmp_path: Path) -> None:
 
 def test_the_example_in_the_docstring_runs() -> None:
     found = doctest.testmod(alignment)
-    assert (found.attempted, found.failed) == (1, 0)
+    assert (found.attempted, found.failed) == (2, 0)

@@ -60,6 +60,7 @@ FULL = {
     "sharding": "full",
     "track": ("tensorboard",),
     "modality": "ct",
+    "views": ("fourier", "style"),
     "start": "starter",
     "freeze": 2,
     "low_rank": 4,

@@ -12,7 +12,7 @@ ObjectiveOption = Annotated[
         "--objective",
         help="Learn this beside reconstruction, too: vicreg, local-vicreg, barlow, contrastive, "
         "latent-prediction, rotation, position, perceptual or adversarial; with the scans' sites "
-        "domain-adversarial or deep-coral; NAME or NAME=WEIGHT. Repeatable.",
+        "domain-adversarial, deep-coral or mmd; NAME or NAME=WEIGHT. Repeatable.",
     ),
 ]
 
@@ -20,8 +20,18 @@ DomainOption = Annotated[
     str | None,
     typer.Option(
         "--domain",
-        help="With --objective domain-adversarial or deep-coral: the column whose values the "
+        help="With --objective domain-adversarial, deep-coral or mmd: the column whose values the "
         "encoder is not to tell apart (default: site).",
+    ),
+]
+
+ViewsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--views",
+        help="For sites that are not there yet: scans are shown with a share of the amplitudes "
+        "(fourier) or grey levels (style) of other scans of the batch while the autoencoder "
+        "learns: fourier, style, or fourier,style. Default: none.",
     ),
 ]
 

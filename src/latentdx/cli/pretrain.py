@@ -59,6 +59,7 @@ def pretrain(
         bool, typer.Option("--resume", help="Go on with an interrupted training.")
     ] = False,
     modality: options.ModalityOption = None,
+    views: network_options.ViewsOption = None,
     flip: Annotated[
         bool | None, typer.Option("--flip/--no-flip", help="Use mirror images (default: yes).")
     ] = None,
@@ -113,6 +114,7 @@ def pretrain(
         **{"autoencoder": autoencoder, "network": network_options.network(network) or None},
         **{"objectives": network_options.objectives(objective) or None, "latent_dim": latent_dim},
         **{"focus": focus, "domain": domain},
+        "views": options.names(views),
         **{"modality": modality, "flip": flip, "epochs": epochs, "minutes": minutes},
         **{"batch_size": batch_size, "accumulate": accumulate, "learning_rate": learning_rate},
         **{"schedule": schedule, "ema": ema, "precision": precision, "sharding": sharding},

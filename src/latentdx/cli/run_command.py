@@ -113,6 +113,7 @@ def run(
     focus: network_options.FocusOption = None,
     latent_dim: options.LatentOption = None,
     modality: options.ModalityOption = None,
+    views: network_options.ViewsOption = None,
     start: transfer_options.FromOption = None,
     freeze: transfer_options.FreezeOption = None,
     low_rank: transfer_options.LowRankOption = None,
@@ -190,6 +191,7 @@ def run(
         **{"fine_tune": fine_tune, "loss": loss, "focus": focus, "domain": domain},
         **{"epsilon": epsilon, "delta": delta},
         **{"class_weights": class_weights, "sampling": sampling},
+        "views": options.names(views),
         **{"modality": modality, "objectives": network_options.objectives(objective) or None},
         **{"precision": precision, "classifier": classifier, "features": features, "flip": flip},
     }

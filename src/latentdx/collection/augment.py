@@ -3,10 +3,10 @@
     drawn = draw(len(pixels), VIEWS, generator)      on the CPU, a few numbers an image
     pixels = apply(pixels, drawn)                    on the device of the batch
 
-The order of `apply` is that of a picture's making: place (one affine grid, one ``grid_sample``),
-gain of the scanner, resolution, display (window, gamma, contrast), noise, negative, box, mixture.
-What has no strength is left out. Each image's numbers are its own, and but for mixtures the others
-of its batch do not matter.
+The order of `apply` is that of a picture's making: another scan's looks, while nothing is cut off,
+place (one affine grid, one ``grid_sample``), gain of the scanner, resolution, display (window,
+gamma, contrast), noise, negative, box, mixture. What has no strength is left out. Each image's
+numbers are its own, and but for mixtures and borrowed looks the others of its batch do not matter.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latentdx.collection.augment_borrow import borrowed, draw_borrowed
 from latentdx.collection.augment_draw import Dice, Draw
 from latentdx.collection.augment_geometry import draw_more_geometry, draw_theta, moved
 from latentdx.collection.augment_mix import cut, draw_cutout, draw_mixup, mixed
@@ -62,6 +63,7 @@ def draw(
         cutout=draw_cutout(more, settings),
         **draw_sharpness(more, settings),
         **draw_mixup(more, settings),
+        **draw_borrowed(more, settings),
     )
 
 
@@ -93,6 +95,7 @@ def apply(
     # 16 bits would round places to whole pixels
     wide = pixels if pixels.dtype in (torch.float32, torch.float64) else pixels.float()
     with torch.autocast(pixels.device.type, enabled=False):
-        wide = resolved(gained(moved(wide, drawn), drawn), drawn)
+        wide = moved(borrowed(wide, drawn), drawn)
+        wide = resolved(gained(wide, drawn), drawn)
         wide = noisy(toned(wide, drawn), drawn).clamp(0, 1)
         return mixed(cut(negatives(wide, drawn), drawn), drawn).to(pixels.dtype)

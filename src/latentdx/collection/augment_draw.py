@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentdx.collection.augment_settings import NoiseKind
 
-_DTYPES = {"partner": torch.int64, "invert": torch.bool}
+_DTYPES = {"partner": torch.int64, "donor": torch.int64, "invert": torch.bool}
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Draw:
     cutout: (N, dims, 2), first and last place of a box along each axis as fractions of the side.
     partner, share: (N,), which scan of the batch is mixed in, and how much of the scan itself
         remains: what a loss on labels has to mix them by.
+    donor, amplitude, style: (N,), which scan of the batch lends its looks, and what share of its
+        amplitudes and of its grey levels is taken.
     """
 
     theta: Float[Tensor, "batch dims column"]
@@ -54,6 +56,9 @@ class Draw:
     cutout: Float[Tensor, "batch dims 2"] | None = None
     partner: Int[Tensor, " batch"] | None = None
     share: Float[Tensor, " batch"] | None = None
+    donor: Int[Tensor, " batch"] | None = None
+    amplitude: Float[Tensor, " batch"] | None = None
+    style: Float[Tensor, " batch"] | None = None
 
     def __len__(self) -> int:
         return len(self.theta)

@@ -54,7 +54,7 @@ def draw_mixup(dice: Dice, settings: AugmentSettings) -> dict[str, Any]:
 
 
 def mixed(pixels: Tensor, drawn: Draw) -> Tensor:
-    """Each scan with its partner: the one step in which the others of a batch matter."""
+    """Each scan with its partner."""
     if drawn.partner is None or drawn.share is None:
         return pixels
     share = column(drawn.share, drawn.dims).to(pixels)

@@ -10,7 +10,7 @@ where they distort.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -18,6 +18,7 @@ from latentdx.collection.augment_settings import VIEWS, AugmentSettings
 
 PresetName = Literal["any", "xray", "mammography", "ct", "mr", "ultrasound"]
 ModalityChoice = Literal["auto", "any", "xray", "mammography", "ct", "mr", "ultrasound"]
+Borrowed = Literal["fourier", "style"]
 
 _XRAY = replace(VIEWS, noise=(0.0, 0.05), noise_kind="poisson", blur=1.0, sometimes=0.2)
 
@@ -59,6 +60,12 @@ PRESETS: dict[PresetName, AugmentSettings] = {
     ),
 }
 """Settings of the views by kind of scan; ``any`` is `VIEWS`."""
+
+BORROWED: Mapping[Borrowed, float] = {"fourier": 0.5, "style": 1.0}
+"""What a view may take of another scan of the batch, and the largest share; not tuned."""
+
+STILL = AugmentSettings(rotation=0.0, shift=0.0, zoom=(1.0, 1.0), flip=0.0)
+"""Nothing at all."""
 
 _CODES: dict[str, PresetName] = {
     "CR": "xray",
@@ -107,3 +114,15 @@ def views_for(
     """
     name = preset_name(codes) if modality == "auto" else modality
     return preset(name, laterality=laterality)
+
+
+def borrowing(settings: AugmentSettings, names: Sequence[Borrowed]) -> AugmentSettings:
+    """Settings by which scans borrow from each other, too, what is named.
+
+    Examples
+    --------
+    >>> borrowing(STILL, ["style"]).style, borrowing(VIEWS, []) == VIEWS
+    (1.0, True)
+    """
+    shares = {name: BORROWED[name] for name in names}
+    return replace(settings, fourier=shares.get("fourier", 0.0), style=shares.get("style", 0.0))

@@ -37,6 +37,8 @@ class AugmentSettings:
         coarse: largest factor by which resolution is lost; cutout: largest side of a black box, as
         a fraction of the image's. Each befalls an image with the chance `sometimes`.
     mixup: a of the Beta(a, a) that a scan's share in a mixture of two is drawn from, 0 for none.
+    fourier, style: largest share of another scan's amplitudes, and of its grey levels, in the
+        place of a scan's own (see `augment_borrow`).
     """
 
     rotation: float = 8.0
@@ -63,6 +65,8 @@ class AugmentSettings:
     cutout: float = 0.0
     sometimes: float = 0.3
     mixup: float = 0.0
+    fourier: float = 0.0
+    style: float = 0.0
 
 
 GEOMETRIC = AugmentSettings()

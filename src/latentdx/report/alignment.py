@@ -1,4 +1,4 @@
-"""What is said of domains that were aligned while the autoencoder learned."""
+"""What is said of how sites were overlooked while the autoencoder learned: alignment, looks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from latentdx.report.card import count, markdown
+
+_LENT = {"fourier": "amplitudes", "style": "grey levels"}
 
 
 def alignment_words(told: Mapping[str, Any]) -> str:
@@ -32,4 +34,31 @@ def alignment_section(metrics: Mapping[str, Any]) -> str:
         "## Aligned while the autoencoder learned\n\n"
         f"{markdown(alignment_words(told))}. The encoder was asked not to tell these apart. Where "
         "they differ in how many are ill, it may have lost some of that, too."
+    )
+
+
+def looks_words(told: Mapping[Any, float]) -> str:
+    """What scans borrowed from each other, as ``views`` of the metrics has it.
+
+    Examples
+    --------
+    >>> looks_words({"fourier": 0.5, "style": 1.0})
+    'amplitudes (fourier, up to 50 %), grey levels (style, up to 100 %)'
+    """
+    return ", ".join(
+        f"{_LENT.get(name, name)} ({name}, up to {float(share):.0%})".replace("%", " %")
+        for name, share in told.items()
+    )
+
+
+def looks_section(metrics: Mapping[str, Any]) -> str:
+    """A section of the card, from ``views`` of the metrics; ``""`` without any."""
+    told = metrics.get("views")
+    if not told:
+        return ""
+    return (
+        "## Looks that were borrowed while the autoencoder learned\n\n"
+        f"Scans were shown with a share of another scan's {markdown(looks_words(told))}, so that "
+        "the encoder overlooks how a site's scans look. Whether it helped tells only a run without "
+        "it."
     )

@@ -35,6 +35,7 @@ class Encoder:
     `seen_all`: whether nothing else was seen, by what it began from either. `sha256`: of its
     weights (hex). `ancestry`: what it began from, a record each, the latest first. `learned_from`:
     public sets, in words. `alignment`: by what domains were aligned, nothing where none were.
+    `looks`: what scans borrowed from each other, as alignment.
     """
 
     network: Autoencoder
@@ -45,6 +46,7 @@ class Encoder:
     ancestry: tuple[Mapping[str, Any], ...] = ()
     learned_from: tuple[str, ...] = ()
     alignment: Mapping[str, Any] = field(default_factory=dict)
+    looks: Mapping[str, Any] = field(default_factory=dict)
 
     def require_unseen(self, table: CollectionTable, split: Split) -> None:
         """Raise `LeakageError` ``E_SEEN`` where it has seen a held-out picture or patient."""
@@ -91,7 +93,7 @@ def save_encoder(
 ) -> None:
     """Write the folder; the description last, so that a folder without one is not finished.
 
-    `told`: what else is told of its training: ``privacy``, ``alignment``.
+    `told`: what else is told of its training: ``privacy``, ``alignment``, ``views``.
     """
     path.mkdir(parents=True, exist_ok=True)
     weights = encoder_bytes(network)
@@ -134,7 +136,8 @@ def load_encoder(path: Path, autoencoder: nn.Module | None = None) -> Encoder:
         if not (isinstance(seen_all, bool) and all(isinstance(each, dict) for each in ancestry)):
             raise TypeError
         more = (told["sha256"], tuple(ancestry), tuple(map(str, told.get("learned_from", []))))
-        return Encoder(network, seen, path, seen_all, *more, dict(told.get("alignment", {})))
+        how = dict(told.get("alignment", {})), dict(told.get("views", {}))
+        return Encoder(network, seen, path, seen_all, *more, *how)
     except StopError as error:
         if error.code in _ASKED:
             raise StopError(error.code, error.found, fix=error.fix, path=path) from None

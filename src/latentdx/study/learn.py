@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -24,8 +24,6 @@ from latentdx.autoencoder.engine.watch import Watch
 from latentdx.autoencoder.low_rank import low_rank
 from latentdx.autoencoder.transfer import kept
 from latentdx.bundle.save import encoder_bytes
-from latentdx.collection.augment import GEOMETRIC, AugmentSettings
-from latentdx.collection.augment_presets import views_for
 from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.tasks import TaskName
 from latentdx.core.hashing import hash_bytes, hash_json
@@ -52,6 +50,7 @@ from latentdx.study.domains import alignment_told, hashes_of, pool_of
 from latentdx.study.encoder import Descent
 from latentdx.study.fine_tuning import fine_tuned
 from latentdx.study.folder import RunFolder
+from latentdx.study.looks import augmentation_of, looks_told, views_of
 from latentdx.study.places import timed
 from latentdx.study.prepare import Prepared
 from latentdx.study.private import budget_of, privacy_of
@@ -68,7 +67,8 @@ class Pretrained:
     """The encoder, how it came to be, on how many scans; `module`: a user's own, as given.
 
     `descent`: what it has from the weights that it began from. `spent`: what its training
-    guarantees a patient, where it was private. `alignment`: see `alignment_told`.
+    guarantees a patient, where it was private. `alignment`: see `alignment_told`. `looks`: see
+    `looks_told`.
     """
 
     network: Autoencoder
@@ -78,12 +78,14 @@ class Pretrained:
     descent: Descent = Descent()  # noqa: RUF009 - frozen
     spent: Spent | None = None
     alignment: Mapping[str, Any] = field(default_factory=dict)
+    looks: Mapping[Any, float] = field(default_factory=dict)
 
     @property
     def told(self) -> dict[str, Any]:
         """For the metrics."""
-        aligned = {"alignment": self.alignment} if self.alignment else {}
-        return aligned if self.spent is None else {"privacy": self.spent.as_json(), **aligned}
+        found = {"alignment": self.alignment, "views": self.looks}
+        spent = {} if self.spent is None else {"privacy": self.spent.as_json()}
+        return {**spent, **{name: value for name, value in found.items() if value}}
 
 
 def head_settings(settings: RunSettings, task: TaskName = "classes") -> HeadSettings:
@@ -122,7 +124,7 @@ def pretrain_step(
         clock.note(sentence)
     spent = budget_of(pool, fit_settings(settings), begun.network, clock)
     history = _trained(begun, pool, prepared, settings, folder, clock)
-    told = (begun.descent, spent, alignment_told(pool.domains, settings))
+    told = (begun.descent, spent, alignment_told(pool.domains, settings), looks_told(settings))
     return Pretrained(begun.network, history, len(pool.train), autoencoder, *told)
 
 
@@ -193,8 +195,8 @@ def fit_settings(settings: RunSettings, modalities: Iterable[str] = ()) -> FitSe
         schedule=settings.schedule,
         ema=settings.ema,
         objectives=settings.objectives,
-        views=views_for(settings.modality, modalities, laterality=not settings.flip),
-        augment=_augmentation(settings),
+        views=views_of(settings, modalities),
+        augment=augmentation_of(settings),
         deterministic=settings.deterministic,
         sharding=settings.sharding,
         weight_decay=decay,
@@ -203,13 +205,6 @@ def fit_settings(settings: RunSettings, modalities: Iterable[str] = ()) -> FitSe
         precision=settings.precision,
         privacy=privacy_of(settings),
     )
-
-
-def _augmentation(settings: RunSettings) -> AugmentSettings | None:
-    """What every batch goes through before the loss, where it is asked for: mild moves."""
-    if not settings.augment:
-        return None
-    return GEOMETRIC if settings.flip else replace(GEOMETRIC, flip=0.0)
 
 
 def fit_step(

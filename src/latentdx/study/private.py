@@ -35,6 +35,9 @@ def check_private(settings: RunSettings) -> None:
         name = "--from" if settings.start is not None else "--focus"
         found = f"{name} does not go with --epsilon"
         raise StopError("E_OPTION", found, fix="leave one of them out")
+    if settings.views:
+        found = "--views does not go with --epsilon: scans would borrow from each other"
+        raise StopError("E_OPTION", found, fix="leave one of them out")
     if settings.autoencoder != _MEMBER:
         found = f"--epsilon learns from each scan by itself; {settings.autoencoder} joins scans"
         raise StopError("E_OPTION", found, fix=f"add --autoencoder {_MEMBER}")

@@ -23,7 +23,7 @@ from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.core.version import VERSION
 from latentdx.diagnosis.calibrations import name_of as calibration_name
 from latentdx.diagnosis.model import DiagnosticModel
-from latentdx.report.alignment import alignment_words
+from latentdx.report.alignment import alignment_words, looks_words
 from latentdx.report.alike import alike_paths
 from latentdx.report.checklist_text import checklists_of
 from latentdx.report.content import Examples, ReportContent
@@ -160,7 +160,7 @@ def _part_counts(prepared: Prepared) -> dict[str, dict[str, tuple[int, int]]]:
 def provenance_of(prepared: Prepared, pretrained: Pretrained) -> dict[str, str]:
     """Versions, processor, and what the encoder was made from."""
     device, begun, spent = best_device(), pretrained.descent.ancestry, pretrained.spent
-    aligned = pretrained.alignment
+    aligned, looks = pretrained.alignment, pretrained.looks
     name = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
     return {
         "latentdx": VERSION,
@@ -174,6 +174,7 @@ def provenance_of(prepared: Prepared, pretrained: Pretrained) -> dict[str, str]:
         **({"began from": begun[0]["sha256"]} if begun else {}),
         **({"differential privacy": spent.words} if spent else {}),
         **({"domain alignment": alignment_words(aligned)} if aligned else {}),
+        **({"views borrow": looks_words(looks)} if looks else {}),
     }
 
 

@@ -23,6 +23,7 @@ from latentdx.study.domains_check import check_domains
 from latentdx.study.folder import FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS, RunFolder
 from latentdx.study.key import study_key
 from latentdx.study.learn import pretrain_step
+from latentdx.study.looks import check_views
 from latentdx.study.prepare import Prepared, prepare
 from latentdx.study.private import check_private
 from latentdx.study.reporter import Clock, Reporter, Silent
@@ -80,6 +81,7 @@ def run_study(
     check_pool(settings)  # before the scans are read: it takes none to know
     check_private(settings)
     check_asked(settings)
+    check_views(settings)
     folder.check(settings)
     prepared = prepare(settings, folder, clock, partial(_check, autoencoder))
     prepared = with_ancestor(prepared, settings, folder, autoencoder)

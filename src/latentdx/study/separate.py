@@ -14,7 +14,7 @@ from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split import Split
 from latentdx.collection.store import Collection
 from latentdx.core.errors import StopError
-from latentdx.report.alignment import alignment_words
+from latentdx.report.alignment import alignment_words, looks_words
 from latentdx.report.ancestry import ancestry_sentences
 from latentdx.report.card import markdown
 from latentdx.study.ancestor import begun
@@ -23,6 +23,7 @@ from latentdx.study.domains import check_asked
 from latentdx.study.encoder import load_encoder, save_encoder
 from latentdx.study.folder import RunFolder
 from latentdx.study.learn import pretrain_step
+from latentdx.study.looks import check_views
 from latentdx.study.prepare import Prepared, open_prepared
 from latentdx.study.private import check_private
 from latentdx.study.reporter import Clock, Reporter
@@ -71,6 +72,7 @@ def pretrain_collection(
     settings = begun(settings, autoencoder)
     check_private(settings)
     check_asked(settings)
+    check_views(settings)
     prepared = _prepared(collection, settings)
     folder, clock = RunFolder(to), Clock(reporter)
     done = pretrain_step(prepared, settings, folder, clock, autoencoder=autoencoder)
@@ -109,6 +111,8 @@ def fit_collection(
     begun_from = ancestry_sentences(found.ancestry)
     if found.alignment:
         begun_from.append(f"Domains aligned by {alignment_words(found.alignment)}.")
+    if found.looks:
+        begun_from.append(f"Views borrowed {looks_words(found.looks)}.")
     for sentence in begun_from:
         clock.note(sentence)
     model = work.fit(prepared, found.network, settings, clock)

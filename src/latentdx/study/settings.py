@@ -14,7 +14,7 @@ from latentdx.autoencoder.engine.settings import Precision, Schedule, Sharding
 from latentdx.autoencoder.engine.tracking import Tracker
 from latentdx.autoencoder.family import AnyName
 from latentdx.autoencoder.losses.focus import Focus
-from latentdx.collection.augment_presets import ModalityChoice
+from latentdx.collection.augment_presets import Borrowed, ModalityChoice
 from latentdx.collection.cases import DecideBy, Pool
 from latentdx.collection.csv_text import column_name
 from latentdx.collection.tasks import TaskChoice
@@ -94,6 +94,7 @@ class RunSettings(BaseModel):
     domain: str | None = None
     augment: bool = False
     modality: ModalityChoice = "auto"
+    views: tuple[Borrowed, ...] = ()
     start: str | None = None
     freeze: int = Field(default=0, ge=0)
     low_rank: int | None = Field(default=None, ge=1)
@@ -149,6 +150,11 @@ class RunSettings(BaseModel):
     def _covariates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         # As columns are read from tables.
         return tuple(dict.fromkeys(column_name(name) for name in value))
+
+    @field_validator("views")
+    @classmethod
+    def _views(cls, value: tuple[Borrowed, ...]) -> tuple[Borrowed, ...]:
+        return tuple(sorted(set(value)))
 
     @field_validator("leave_out", "domain")
     @classmethod

@@ -17,6 +17,7 @@ from latentdx.autoencoder.objectives.domain_adversarial import DomainAdversarial
 from latentdx.autoencoder.objectives.domains import DomainObjective
 from latentdx.autoencoder.objectives.latent_prediction import LatentPrediction
 from latentdx.autoencoder.objectives.local_vicreg import LocalVicReg
+from latentdx.autoencoder.objectives.mmd import MeanDiscrepancy
 from latentdx.autoencoder.objectives.perceptual import Perceptual
 from latentdx.autoencoder.objectives.position import Position
 from latentdx.autoencoder.objectives.rotation import Rotation
@@ -49,11 +50,15 @@ OBJECTIVES: dict[ObjectiveName, type[Objective]] = {
 }
 assert set(OBJECTIVES) == set(get_args(ObjectiveName))
 
-DomainObjectiveName = Literal["domain-adversarial", "deep-coral"]
+VIEWED: tuple[ObjectiveName, ...] = ("vicreg", "local-vicreg", "barlow", "contrastive")
+"""They learn from two views of every scan."""
+
+DomainObjectiveName = Literal["domain-adversarial", "deep-coral", "mmd"]
 
 DOMAIN_OBJECTIVES: dict[DomainObjectiveName, type[DomainObjective]] = {
     "domain-adversarial": DomainAdversarial,
     "deep-coral": DeepCoral,
+    "mmd": MeanDiscrepancy,
 }
 """They need to know which place each scan is from."""
 assert set(DOMAIN_OBJECTIVES) == set(get_args(DomainObjectiveName))
