@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate", description=__doc__)
     parser.add_argument("--sets", nargs="*", choices=SETS, default=list(SETS))
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--own", action="store_true", help="no encoders of all sets")
     parser.add_argument("--quick", action="store_true", help="short trainings: does it work?")
     asked = parser.parse_args(arguments)
     sets = {name: found for name in CASES if (found := load(name, CACHE))}
@@ -75,8 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     facts["chosen_on"] = CHOSEN_ON
     parts = [(data, fold) for data in asked.sets for fold in _folds(sets[data], asked)]
     for name, fold in parts:
-        for encoder_name, found in measured(sets, name, fold, quick=asked.quick):
-            results.setdefault(name, {}).setdefault(f"fold {fold}", {})[encoder_name] = found
+        of_fold = results.setdefault(name, {})[f"fold {fold}"] = {}
+        for encoder_name, found in measured(sets, name, fold, quick=asked.quick, own=asked.own):
+            of_fold[encoder_name] = found
             _show(f"{name} fold {fold}, {encoder_name}", found)
             write(out, {"quick": asked.quick, **provenance(), **facts, "results": results})
     return 0
@@ -88,7 +90,7 @@ def _folds(scans: Scans, asked: argparse.Namespace) -> range:
 
 
 def measured(
-    sets: dict[str, Scans], name: str, fold: int, *, quick: bool
+    sets: dict[str, Scans], name: str, fold: int, *, quick: bool, own: bool = False
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """For each encoder the shares, in percent, of right scans and of every kind that it stops."""
     scans, size = sets[name], CASES[name].size
@@ -99,6 +101,8 @@ def measured(
     draws = [_calibrate_rows(scans, fold, number) for number in range(DRAWS)]
     alone = _trained_alone(scans, fold, draws[0], 64 if quick else SEEN[size])
     yield "encoder of this set", _of_encoder(alone, scans, fold, kinds, draws[:1])
+    if own:
+        return
     pool = [item for item in POOLS[size] if item in sets]
     shared = encoder(sets, pool, VARIANTS["default"], fold, trained=True)
     yield "encoder of all sets", _of_encoder(shared, scans, fold, kinds, draws)

@@ -90,7 +90,7 @@ def model_of(recipe: Recipe) -> DiagnosticModel:
 
     chosen = HeadSettings(classifier=recipe.classifier, rows=100, components=8)
     head = train_head(train, calibrate, extract, chosen, seed=0)
-    gate = fit_gate(network, train, calibrate, headers=Headers(("CR",), (0.5, 1.5)))
+    gate = fit_gate(network, train, calibrate, headers=Headers(("CR",), (0.5, 1.5)), rate=0.01)
     every = SetRule("marginal", (0.0,))
     model = DiagnosticModel(network, head, train.classes, recipe.kind, True, every, gate)
     scores = score_pixels(head, tune.pixels, extract, flip=True)

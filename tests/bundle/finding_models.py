@@ -57,7 +57,7 @@ def findings_model() -> FindingsModel:
     network.fit_normalisation(torch.from_numpy(train.scans.pixels))
     extract = partial(embed, network, kind="pooled")
     heads = train_heads(train, calibrate, extract, QUICK, seed=0)
-    gate = fit_gate(network, train.scans, calibrate.scans)
+    gate = fit_gate(network, train.scans, calibrate.scans, rate=0.01)
     seen = Viewed.of(tune.scans, extract, flip=True)
     models = []
     for number, head in enumerate(heads):

@@ -48,7 +48,7 @@ def model_of(name: RegressorName) -> RegressionModel:
         "gaussian-process" if name == "gaussian-process" else "svm", rows=100, components=8
     )
     head = train_regression_head(ValuedScans(train, values), extract, name, settings, seed=0)
-    gate = fit_gate(network, train, calibrate, headers=Headers(("CR",), (0.5, 1.5)))
+    gate = fit_gate(network, train, calibrate, headers=Headers(("CR",), (0.5, 1.5)), rate=0.01)
     return RegressionModel(network, head, "pooled", True, IntervalRule(7.5, 0.9, 40), gate, "bars")
 
 
@@ -181,7 +181,7 @@ def test_a_model_of_grades_comes_back(tmp_path: Path) -> None:
     head = train_head(
         train, calibrate, lambda pixels: embed(network, pixels, "pooled"), settings, seed=0
     )
-    gate, sets = fit_gate(network, train, calibrate), SetRule("marginal", (0.1,))
+    gate, sets = fit_gate(network, train, calibrate, rate=0.01), SetRule("marginal", (0.1,))
     model = DiagnosticModel(network, head, train.classes, "pooled", True, sets, gate)
     saved(model, tmp_path / "b")
     again = load_bundle(tmp_path / "b")

@@ -25,30 +25,36 @@ WEIGHTS: Mapping[Measure, float] = {
 LEAST_RATE, GREATEST_RATE = 0.02, 0.05
 
 _FOLDS = 5
+_DECIDING = 5
+_CONTRADICTED = 0.01
 _LEAST_UNIT = 0.05
 
 
 @dataclass(frozen=True)
 class AnomalyGate:
-    """Five measures of strangeness, joined, and the joint values of the ``calibrate`` part.
+    """Five measures of strangeness, joined, and the joint values of ordinary scans.
 
     Each measure is a distance to the training part's scans (`Density`). Its unit is what lies
     between the median and the 95 % quantile of training scans, each measured by densities of the
     other ones (five folds by patient). The joint value is the root of the sum of squares of what
     lies above the medians, weighted, so that weak signs of several measures add up.
 
-    The joint value becomes one conformal p-value against the ``calibrate`` part: the share of
-    its scans that are at least as strange, the scan itself counted. Of scans that are exchangeable
-    with those at most `rate` have a p-value <= `rate`, whatever the measures are (Bates et al.,
-    "Testing for outliers with conformal p-values", Annals of Statistics 51, 2023). One p-value of
-    a joint measure needs no correction for having asked five times, and 1 / rate - 1 scans instead
-    of five times as many. With fewer the p-value is continued beyond the strangest scan by an
-    exponential tail: the rate is then an estimate (`is_exact`).
+    The joint value becomes one conformal p-value: the share of ordinary scans that are at least as
+    strange, the scan itself counted. Ordinary scans are those of ``calibrate``, and those of
+    training by the densities of the other ones (cross-conformal: Vovk, Annals of Mathematics and
+    Artificial Intelligence 74, 2015): a few dozen alone leave the limit to chance. Where
+    ``calibrate`` contradicts (more of its scans lie beyond the limit than chance would put there,
+    p < .01: an encoder that knows its training scans by heart), it stands alone. Of scans that are
+    exchangeable with those about `rate` are stopped; with ``calibrate`` alone at most `rate` in the
+    mean (Bates et al., "Testing for outliers with conformal p-values", Annals of Statistics 51,
+    2023). One p-value of a joint measure needs no correction for having asked five times. With
+    fewer than 1 / rate - 1 scans the p-value is continued beyond the strangest by an exponential
+    tail (`is_continued`).
 
     Attributes
     ----------
     densities: by measure. medians, units: (5,), in the order of `MEASURES`.
-    reference: (M,) joint values of the ``calibrate`` part, sorted.
+    reference: (M,) joint values of ordinary scans, sorted.
     rate: of ordinary scans stopped. headers: what training scans' headers said.
     """
 
@@ -71,21 +77,35 @@ class AnomalyGate:
         seed: int = 0,
     ) -> AnomalyGate:
         """Densities and units from `train`, whose scans are of `patients` (N,); p-values' reference
-        from `calibrate`, which densities must not have seen. `rate`: None for `default_rate`.
+        from both, `calibrate` being scans that no density has seen. `rate`: None for
+        `default_rate`.
         """
         held_out = _held_out(train, patients, seed)
         medians = np.median(held_out, axis=0)
         units = np.maximum(np.quantile(held_out, 0.95, axis=0) - medians, _LEAST_UNIT)
         told = Headers() if headers is None else headers
         gate = cls(_densities(train), medians, units, np.zeros(0), headers=told)
-        reference = np.sort(joined(gate.measured(calibrate)))
+        apart = np.sort(joined(gate.measured(calibrate)))
+        together = np.sort(np.append(apart, joined((held_out - medians) / units)))
+        found, alone = (gate._with(reference, rate) for reference in (together, apart))
+        one_patient = len(np.unique(patients)) < 2
+        return alone if one_patient or found._is_contradicted(apart) else found
+
+    def _with(self, reference: Doubles, rate: float | None) -> AnomalyGate:
         chosen = default_rate(len(reference)) if rate is None else rate
-        return replace(gate, reference=reference, rate=chosen)
+        return replace(self, reference=reference, rate=chosen)
+
+    def _is_contradicted(self, joint: Doubles) -> bool:
+        """Whether more of such scans lie beyond the limit than chance puts there."""
+        from scipy.stats import binom
+
+        stopped = int((self._shares(joint) <= self.rate).sum())
+        return bool(binom.sf(stopped - 1, len(joint), self.rate) < _CONTRADICTED)
 
     @property
-    def is_exact(self) -> bool:
-        """Whether the ``calibrate`` part is large enough for the rate to hold by construction."""
-        return 1 / (len(self.reference) + 1) <= self.rate
+    def is_continued(self) -> bool:
+        """Whether there are too few ordinary scans for the rate, and the tail has a say."""
+        return 1 / (len(self.reference) + 1) > self.rate
 
     def measured(self, evidence: Evidence) -> Doubles:
         """(N, 5): how far each measure lies above its median, in its unit."""
@@ -94,14 +114,14 @@ class AnomalyGate:
         return found
 
     def p_values(self, evidence: Evidence) -> Doubles:
-        """Conformal p-values (N,), continued by a tail beyond the strangest calibration scan."""
+        """Conformal p-values (N,), continued by a tail beyond the strangest ordinary scan."""
         joint = joined(self.measured(evidence))
         beyond = np.maximum(joint - self.reference[-1], 0)
         found: Doubles = self._shares(joint) * np.exp(-beyond / self._tail())
         return found
 
     def scores(self, evidence: Evidence) -> Doubles:
-        """Anomaly scores (N,) in 0..1: the share of calibration scans that are less strange.
+        """Anomaly scores (N,) in 0..1: the share of ordinary scans that are less strange.
 
         One minus the conformal p-value: of scans like those at most 5 % score above 0.95.
         """
@@ -111,7 +131,7 @@ class AnomalyGate:
     def is_foreign(self, evidence: Evidence) -> NDArray[np.bool_]:
         """(N,) True where so strange a scan occurs at most at the `rate` among ordinary ones."""
         p_values = self.p_values(evidence)
-        if self.is_exact:  # the tail has no say
+        if not self.is_continued:
             p_values = self._shares(joined(self.measured(evidence)))
         found: NDArray[np.bool_] = p_values <= self.rate * (1 + 1e-9)
         return found
@@ -149,13 +169,13 @@ class AnomalyGate:
         return cls(densities, medians, units, reference, rate, headers)
 
     def _shares(self, joint: Doubles) -> Doubles:
-        """(1 + number of calibration scans at least as strange) / (M + 1)."""
+        """(1 + number of ordinary scans at least as strange) / (M + 1)."""
         at_least = len(self.reference) - np.searchsorted(self.reference, joint, "left")
         found: Doubles = (1 + at_least) / (len(self.reference) + 1)
         return found
 
     def _tail(self) -> float:
-        """The mean excess of calibration scans over their median: the scale of the tail.
+        """The mean excess of ordinary scans over their median: the scale of the tail.
 
         At least a half: a few scans that happen to be alike say little of how far others lie.
         """
@@ -164,18 +184,18 @@ class AnomalyGate:
         return max(0.5, float((upper - middle).mean()))
 
 
-def default_rate(n_calibrate: int) -> float:
+def default_rate(n_ordinary: int) -> float:
     """Share of ordinary scans that may be stopped, unless another is asked for.
 
-    2 %; with fewer than 99 calibration scans as much as puts the limit at the second strangest of
-    them, so that no odd one decides alone, but at most 5 %.
+    2 %; with fewer than 249 scans as much as puts the limit at the fifth strangest of them, so that
+    no few odd ones decide, but at most 5 %.
 
     Examples
     --------
-    >>> [round(default_rate(count), 3) for count in (10, 39, 49, 99, 1000)]
-    [0.05, 0.05, 0.04, 0.02, 0.02]
+    >>> [round(default_rate(count), 3) for count in (40, 99, 149, 249, 1000)]
+    [0.05, 0.05, 0.033, 0.02, 0.02]
     """
-    return min(GREATEST_RATE, max(LEAST_RATE, 2 / (n_calibrate + 1)))
+    return min(GREATEST_RATE, max(LEAST_RATE, _DECIDING / (n_ordinary + 1)))
 
 
 def joined(measured: Doubles) -> Doubles:
