@@ -177,6 +177,11 @@ def test_what_an_encoder_began_from_is_said_in_chinese() -> None:
     told = ancestry_sentences([first, {**first, "from": "another"}])
     told += ancestry_sentences([{**first, "seen_all": False}])
     assert [text for text in told if looked_up(text, "zh") is None] == []
+    federated = {"site": "a", "rounds": 3, "epochs": 1, "proximal": 0.1, "began_known": True,
+                 "sites": {"a": {"scans": 1200}, "b": {"scans": 9}}}  # fmt: skip
+    told += ancestry_sentences([{**first, "seen_all": False, "federated": federated}])
+    assert [text for text in told if looked_up(text, "zh") is None] == []
+    assert looked_up(finding(Ancestor("e", "", {}, federated=federated)).text, "zh")
     whole = " ".join(told)
     for part in ("one.weight", "two.weight", "another (SHA-256 aaaaaaaaaaaa)", "nih (667 scans)"):
         assert part in whole

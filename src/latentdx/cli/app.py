@@ -15,6 +15,7 @@ from latentdx.cli import (
     diff,
     doctor,
     evaluate,
+    federate,
     fit,
     forget,
     ingest,
@@ -38,7 +39,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-BEFORE, STUDY = (demo, run_command, doctor, deidentify, ingest), (audit, pretrain, fit, evaluate)
+BEFORE = (demo, run_command, doctor, deidentify, ingest)
+STUDY = (audit, pretrain, federate, fit, evaluate)
 for command in (*BEFORE, *STUDY, diff, suggest, search, compare, predict, sample, forget, privacy):
     command.register(app)
 

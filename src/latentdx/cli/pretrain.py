@@ -143,14 +143,9 @@ def _train(
     from latentdx.cli.console import ConsoleReporter
     from latentdx.study.reporter import Silent
     from latentdx.study.separate import pretrain_collection
-    from latentdx.study.settings import read_toml, settings_from
+    from latentdx.study.settings import settings_with
 
-    named = {name: value for name, value in given.items() if value is not None}
-    before = read_toml(config) if config else {}
-    values = {**before, **named, "source": str(collection)}
-    if "network" in named:  # one setting of it does not undo the others
-        values["network"] = {**before.get("network", {}), **named["network"]}
-    settings = settings_from(values, config)
+    settings = settings_with(config, {**given, "source": str(collection)})
     if not is_first():
         pretrain_collection(collection, to, settings, Silent(), resume=resume)
         return

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latentdx.report.card import count, field_of, markdown
+from latentdx.report.federated import federated_sentences
 
 _SHOWN = 12  # of a SHA-256
 
@@ -40,7 +41,10 @@ def ancestry_sentences(ancestry: Sequence[Mapping[str, Any]]) -> list[str]:
         found.append("No weight was trained further: its statistics alone are of these scans.")
     if first["learned_from"]:
         found.append(f"They learned from public sets: {', '.join(first['learned_from'])}.")
-    found += [f"Those had begun from the weights of {_called(each)}." for each in before]
+    found += federated_sentences(first.get("federated", {}))
+    for each in before:
+        found.append(f"Those had begun from the weights of {_called(each)}.")
+        found += federated_sentences(each.get("federated", {}))
     return [*found, _seen(first)]
 
 
@@ -49,6 +53,11 @@ def _called(record: Mapping[str, Any]) -> str:
 
 
 def _seen(record: Mapping[str, Any]) -> str:
+    if record.get("federated", {}).get("began_known"):
+        return (
+            f"The record of their own site names {count(record['seen'])} pictures or patients: no "
+            "held-out scan is among them, as far as equal pictures and the same pseudonyms tell."
+        )
     if not record["seen_all"]:
         return (
             "It is not recorded which scans these weights learned from: if some of the test part "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class Ancestor:
     seen: pictures and patients as hashes; `seen_all`: whether that is all that it has learned from.
     ancestry: what it began from itself, the latest first.
     learned_from: public sets, in words, where it tells them.
+    federated: the sites that it learned at, where they were several.
     """
 
     told: str
@@ -61,6 +62,7 @@ class Ancestor:
     ancestry: tuple[Mapping[str, Any], ...] = ()
     learned_from: tuple[str, ...] = ()
     path: Path | None = None
+    federated: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def channels(self) -> int | None:
@@ -115,6 +117,7 @@ def _of_encoder(encoder: Encoder, told: str) -> Ancestor:
         ancestry=encoder.ancestry,
         learned_from=encoder.learned_from,
         path=encoder.path,
+        federated=encoder.federated,
     )
 
 

@@ -50,6 +50,14 @@ def with_ancestor(
 
 def finding(ancestor: Ancestor) -> Finding:
     """What the audit says of weights to begin from, once `check_ancestor` has let them pass."""
+    if ancestor.federated.get("began_known"):
+        names = ", ".join(ancestor.federated["sites"])
+        text = (
+            f"the encoder begins from {ancestor.told}, which learned at several sites ({names}): a "
+            "patient of the test part who was at another of them is not recognised, and the scores "
+            "may be too good by that"
+        )
+        return Finding(UNKNOWN, "warning", 1, text)
     if not ancestor.seen_all:
         text = (
             f"the encoder begins from {ancestor.told}, of which it is not recorded what it learned "

@@ -97,4 +97,5 @@ def _record(ancestor: Ancestor, taken: Taken, settings: RunSettings) -> dict[str
         "seen": len(ancestor.seen),
         "seen_all": ancestor.seen_all,
         "learned_from": list(ancestor.learned_from),
+        **({"federated": dict(ancestor.federated)} if ancestor.federated else {}),
     }

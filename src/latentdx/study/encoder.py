@@ -36,6 +36,7 @@ class Encoder:
     weights (hex). `ancestry`: what it began from, a record each, the latest first. `learned_from`:
     public sets, in words. `alignment`: by what domains were aligned, nothing where none were.
     `looks`: what scans borrowed from each other, as alignment.
+    `federated`: the sites that it learned at, nothing where it learned at one.
     """
 
     network: Autoencoder
@@ -47,6 +48,7 @@ class Encoder:
     learned_from: tuple[str, ...] = ()
     alignment: Mapping[str, Any] = field(default_factory=dict)
     looks: Mapping[str, Any] = field(default_factory=dict)
+    federated: Mapping[str, Any] = field(default_factory=dict)
 
     def require_unseen(self, table: CollectionTable, split: Split) -> None:
         """Raise `LeakageError` ``E_SEEN`` where it has seen a held-out picture or patient."""
@@ -93,7 +95,8 @@ def save_encoder(
 ) -> None:
     """Write the folder; the description last, so that a folder without one is not finished.
 
-    `told`: what else is told of its training: ``privacy``, ``alignment``, ``views``.
+    `told`: what else is told of its training: ``privacy``, ``alignment``, ``views``,
+    ``federated``.
     """
     path.mkdir(parents=True, exist_ok=True)
     weights = encoder_bytes(network)
@@ -136,8 +139,8 @@ def load_encoder(path: Path, autoencoder: nn.Module | None = None) -> Encoder:
         if not (isinstance(seen_all, bool) and all(isinstance(each, dict) for each in ancestry)):
             raise TypeError
         more = (told["sha256"], tuple(ancestry), tuple(map(str, told.get("learned_from", []))))
-        how = dict(told.get("alignment", {})), dict(told.get("views", {}))
-        return Encoder(network, seen, path, seen_all, *more, *how)
+        told_of = (dict(told.get(name, {})) for name in ("alignment", "views", "federated"))
+        return Encoder(network, seen, path, seen_all, *more, *told_of)
     except StopError as error:
         if error.code in _ASKED:
             raise StopError(error.code, error.found, fix=error.fix, path=path) from None

@@ -17,6 +17,7 @@ from latentdx.core.errors import StopError
 from latentdx.report.alignment import alignment_words, looks_words
 from latentdx.report.ancestry import ancestry_sentences
 from latentdx.report.card import markdown
+from latentdx.report.federated import federated_sentences
 from latentdx.study.ancestor import begun
 from latentdx.study.by_task import WORK
 from latentdx.study.domains import check_asked
@@ -73,7 +74,7 @@ def pretrain_collection(
     check_private(settings)
     check_asked(settings)
     check_views(settings)
-    prepared = _prepared(collection, settings)
+    prepared = open_for_training(collection, settings)
     folder, clock = RunFolder(to), Clock(reporter)
     done = pretrain_step(prepared, settings, folder, clock, autoencoder=autoencoder)
     if is_first():
@@ -99,7 +100,7 @@ def fit_collection(
     `StopError` ``E_SIZE`` where it was made for scans of another size.
     """
     found = load_encoder(encoder, autoencoder)
-    prepared = open_prepared(collection, settings)
+    prepared = open_for_training(collection, settings)
     found.require_unseen(prepared.table, prepared.split)
     if found.network.shape != prepared.collection.shape:
         text = f"the encoder reads scans of shape {found.network.shape}, the collection "
@@ -109,6 +110,7 @@ def fit_collection(
     work.check(prepared, settings)
     clock = Clock(reporter)
     begun_from = ancestry_sentences(found.ancestry)
+    begun_from += federated_sentences(found.federated)
     if found.alignment:
         begun_from.append(f"Domains aligned by {alignment_words(found.alignment)}.")
     if found.looks:
@@ -127,7 +129,7 @@ def fit_collection(
     )
 
 
-def _prepared(path: Path, settings: RunSettings) -> Prepared:
+def open_for_training(path: Path, settings: RunSettings) -> Prepared:
     """Split by patient where there are labels; else every scan is for pretraining."""
     collection = Collection.open(path)
     table = collection.metadata()

@@ -211,6 +211,19 @@ class RunSettings(BaseModel):
         )
 
 
+def settings_with(config: Path | None, given: dict[str, Any]) -> RunSettings:
+    """Settings of a TOML, where there is one, and those `given` over them; None: not given.
+
+    Raises `StopError` ``E_CONFIG``.
+    """
+    named = {name: value for name, value in given.items() if value is not None}
+    before = read_toml(config) if config else {}
+    values = {**before, **named}
+    if "network" in named:  # one setting of it does not undo the others
+        values["network"] = {**before.get("network", {}), **named["network"]}
+    return settings_from(values, config)
+
+
 def settings_from(values: dict[str, Any], path: Path | None = None) -> RunSettings:
     """Settings from plain values. Raises `StopError` ``E_CONFIG`` naming the first wrong one."""
     try:

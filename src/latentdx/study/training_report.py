@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,11 +37,17 @@ class TrainingMade:
     pretrained: Pretrained
 
 
-def write_training_report(to: Path, made: TrainingMade, seconds: Mapping[str, float]) -> None:
-    """Write ``report.html`` into the encoder's folder `to`; `seconds` by step."""
+def write_training_report(
+    to: Path, made: TrainingMade, seconds: Mapping[str, float], told: Sequence[str] = ()
+) -> None:
+    """Write ``report.html`` into the encoder's folder `to`; `seconds` by step.
+
+    `told`: sentences on how it was trained.
+    """
     from latentdx.report.training_page import training_page  # drawing takes a second to import
 
-    write_atomic(to / PAGE, training_page(content_of(made, seconds.get("pretrain"))))
+    content = content_of(made, seconds.get("pretrain"))
+    write_atomic(to / PAGE, training_page(replace(content, begun=[*content.begun, *told])))
 
 
 def content_of(made: TrainingMade, seconds: float | None) -> TrainingContent:

@@ -70,6 +70,7 @@ def require_private(network: Autoencoder, settings: FitSettings, n_processes: in
         "--ema": settings.ema is not None,
         "--minutes": settings.minutes is not None,
         "--processes": n_processes > 1,
+        "--proximal": settings.proximal > 0,
         "--schedule schedule-free": settings.schedule == "schedule-free",
     }
     for name, is_asked in asked.items():
@@ -81,7 +82,9 @@ def require_private(network: Autoencoder, settings: FitSettings, n_processes: in
 def plan_privacy(settings: FitSettings, units: NDArray[np.int64], shape: tuple[int, ...]) -> Spent:
     """How a training spends its budget.
 
-    units: (N,), the patient of each scan, 0..P-1; shape: (C, *spatial) of a scan. Raises
+    units: (N,), the patient of each scan, 0..P-1; shape: (C, *spatial) of a scan. Of several rounds
+    (`FitSettings.round_of`) it is the budget of all, each of which takes an equal share of the
+    steps. Raises
     `StopError` ``E_EXTRA`` (no Opacus), ``E_TOO_FEW``.
     """
     asked = settings.privacy
@@ -92,6 +95,7 @@ def plan_privacy(settings: FitSettings, units: NDArray[np.int64], shape: tuple[i
         raise StopError("E_TOO_FEW", found, fix="add scans, or leave --epsilon out")
     rate = min(max(settings.batch_size, _LEAST_BATCH), n_units // 4) / n_units
     steps = choose_epochs(settings, len(units), math.prod(shape[1:])) * math.ceil(1 / rate)
+    steps *= settings.round_of[1]
     delta = asked.delta or min(1e-5, 0.1 / n_units)
     return Spent(asked.epsilon, delta, _noise(asked, delta, rate, steps), rate, steps, n_units)
 

@@ -24,6 +24,7 @@ from latentdx.autoencoder.engine.model import TrainingModel
 from latentdx.autoencoder.engine.optimizer import averaged, build_optimizer, rate_at
 from latentdx.autoencoder.engine.plan import Plan, make_plan
 from latentdx.autoencoder.engine.processes import Processes, whole
+from latentdx.autoencoder.engine.proximal import Proximal
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.snapshot import restore, snapshot
 from latentdx.autoencoder.engine.watch import Progress, Watch
@@ -63,6 +64,7 @@ class Training:
         self.wrapped: nn.Module = processes.wrap(self.model, settings.sharding)
         self.rate = settings.learning_rate or network.learning_rate
         self.optimizer = build_optimizer(self.model, settings, self.rate)
+        self.proximal = Proximal(self.network, settings.proximal)
         self.average = None if settings.ema is None else WeightAverage(self.network, settings.ema)
         self.history: list[Epoch] = []
         self.best: Tensors = self._weights()
@@ -104,7 +106,8 @@ class Training:
 
     def step(self, pixels: Tensor, step: int, domains: Tensor | None = None) -> Tensor:
         """One step of the optimizer; returns each term's mean, stacked."""
-        self.network.progress = step / max(1, self.plan.steps)
+        number, count = self.settings.round_of
+        self.network.progress = (number + step / max(1, self.plan.steps)) / count
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * rate_at(step, self.plan.steps, self.settings)
         self.optimizer.zero_grad(set_to_none=True)
@@ -114,6 +117,7 @@ class Training:
             self._backward(part, of, (step, number), len(part) / len(pixels))
             for number, (part, of) in enumerate(zip(parts, codes, strict=True))
         ]
+        self.proximal.pull()
         if self.settings.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
         self.optimizer.step()
@@ -170,13 +174,18 @@ class Training:
         with self._judged():
             epoch = self._judge(terms, speed)
             self._require_sane(epoch, step)
-            if not self.history or epoch.judged < min(entry.judged for entry in self.history):
+            if self._is_kept(epoch):
                 self.best = self._weights()
         self.history.append(epoch)
         self.done, self.sums = 0, {}
         self._save(step)
         if self.processes.is_first:
             self.watch.epoch(len(self.history), epoch)
+
+    def _is_kept(self, epoch: Epoch) -> bool:
+        if self.settings.keep == "last" or not self.history:
+            return True
+        return epoch.judged < min(entry.judged for entry in self.history)
 
     def _judge(self, terms: dict[str, float], speed: float) -> Epoch:
         tune_loss = self.judge.loss(self._terms, self.device)
@@ -222,6 +231,7 @@ class Training:
         waited = len(judged) - 1 - int(np.argmin(judged))
         done = len(judged) >= self.plan.epochs
         bored = waited > max(3, self.settings.patience * self.plan.epochs)
+        bored = bored and self.settings.keep == "best"
         return bool(self.processes.agree(done or bored or self._is_late()))
 
     def _is_late(self) -> bool:

@@ -54,7 +54,12 @@ def averaged(optimizer: torch.optim.Optimizer) -> Iterator[None]:
 
 
 def rate_at(step: int, steps: int, settings: FitSettings) -> float:
-    """Share of the highest learning rate: a linear warm-up, then half a cosine or a constant."""
+    """Share of the highest learning rate: a linear warm-up, then half a cosine or a constant.
+
+    Of the rounds of one whole training (`FitSettings.round_of`) the schedule is that of the whole.
+    """
+    number, count = settings.round_of
+    step, steps = step + number * steps, count * steps
     warm = max(1, int(steps * settings.warmup))
     if step < warm:
         return (step + 1) / warm

@@ -66,14 +66,14 @@ def pretrain_private(
     run.restore(folder)
     per_epoch = math.ceil(1 / spent.rate)
     network.train()
-    while run.step < spent.steps:
+    while run.step < run.steps:
         started, before = time.perf_counter(), run.seen
         losses = []
         for _ in range(per_epoch):
             losses.append(run.take_step())
             speed = (run.seen - before) / (time.perf_counter() - started)
-            left = (spent.steps - run.step) * spent.rate * len(units) / max(speed, 1e-9)
-            watch.progress(Progress(run.step, spent.steps, losses[-1], speed, left))
+            left = (run.steps - run.step) * spent.rate * len(units) / max(speed, 1e-9)
+            watch.progress(Progress(run.step, run.steps, losses[-1], speed, left))
         run.finish_epoch(float(np.nanmean(losses)), speed, folder)
         watch.epoch(len(run.history), run.history[-1])
     network.eval()
@@ -104,6 +104,7 @@ class _Private:
         spent: Spent,
     ) -> None:
         self.network, self.settings, self.spent = network, settings, spent
+        self.steps = spent.steps // settings.round_of[1]
         self.train = scans[0]
         self.order = np.argsort(units, kind="stable")
         self.starts = np.searchsorted(units[self.order], np.arange(spent.n_units + 1))
@@ -119,7 +120,7 @@ class _Private:
     def take_step(self) -> float:
         """One step; returns the mean loss of the scans drawn, NaN of none."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate * rate_at(self.step, self.spent.steps, self.settings)
+            group["lr"] = self.rate * rate_at(self.step, self.steps, self.settings)
         named = dict(self.network.named_parameters())
         total = {name: torch.zeros_like(held) for name, held in named.items()}
         losses: list[Tensor] = []

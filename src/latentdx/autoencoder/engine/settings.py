@@ -13,6 +13,7 @@ from latentdx.collection.augment import VIEWS, AugmentSettings
 Precision = Literal["auto", "fp32", "bf16"]
 Schedule = Literal["cosine", "constant", "schedule-free"]
 Sharding = Literal["none", "full"]
+Keep = Literal["best", "last"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class FitSettings:
     sharding: between processes: ``full`` shards weights, gradients and optimizer (FSDP).
     checkpoint_seconds: a checkpoint is written at least so often, beside one after every epoch.
     privacy: train with differential privacy (see `engine.private`), or None.
+    keep: which epoch's weights: the ``best`` on ``tune``, or the ``last``, without an early end.
+    round_of: the number of this training, from 0, among how many that make one whole: schedules,
+        and what privacy is to cost, go by the whole.
+    proximal: how strongly weights are held near those that the training begins with (see
+        `engine.proximal`), 0 for not at all.
     """
 
     epochs: int | None = None
@@ -73,6 +79,10 @@ class FitSettings:
     sharding: Sharding = "none"
     checkpoint_seconds: float = 60.0
     privacy: Privacy | None = None
+    # Not in the text that keys of checkpoints are made of: those of trainings at one place stay.
+    keep: Keep = field(default="best", repr=False)
+    round_of: tuple[int, int] = field(default=(0, 1), repr=False)
+    proximal: float = field(default=0.0, repr=False)
 
 
 def choose_epochs(settings: FitSettings, n_scans: int, n_pixels: int) -> int:
