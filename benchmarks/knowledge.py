@@ -116,9 +116,14 @@ def x_ray(count: int) -> Cohort:
         before, after = (rng.uniform(0, 0.45, 2) * (height, width) for _ in range(2))
         sides = [(int(a), int(b)) for a, b in zip(before, after, strict=True)]
         shut = np.pad(scans[number].pixels, ((0, 0), *sides))
-        return prepared(replace(scans[number], pixels=shut), policy)
+        drawn = np.pad(np.ones((height, width), bool), sides)
+        return prepared(replace(scans[number], pixels=shut, mask=drawn), policy)
 
-    ways = {"whole": Way(), "field (cxr)": Way(replace(SLICE, region="field"))}
+    ways = {
+        "whole": Way(),
+        "field (cxr)": Way(replace(SLICE, region="field")),
+        "mask of the field": Way(replace(SLICE, region="mask")),
+    }
     labels = [int(row["label"] == "diseased") for row in rows]
     return Cohort([str(scan.patient) for scan in scans], labels, read, ways)
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,17 @@ def killed_when(met: Callable[[str], bool], log: Path, *args: object) -> None:
 
 
 def read_here(
-    sandbox: Sandbox, groups: Iterable[Sequence[str]], request: Request
+    sandbox: Sandbox,
+    groups: Iterable[Sequence[str]],
+    request: Request,
+    masks: Mapping[str, str] | None = None,
 ) -> Iterator[Found]:
     """`Sandbox.read` without its processes, each of which takes most of a second to start."""
     for paths in groups:
         try:
-            scans = open_scans(paths, key=request.key, policy=request.policy)
+            scans = open_scans(
+                paths, key=request.key, policy=request.policy, mask=(masks or {}).get(paths[0])
+            )
             yield tuple(request.deliver(scan) for scan in scans)
         except InputError as error:
             yield error

@@ -33,7 +33,7 @@ ONE_EACH = {"one_scan_per_patient": True}
 
 
 def read_here(
-    sandbox: Sandbox, groups: Iterable[Sequence[str]], request: Request
+    sandbox: Sandbox, groups: Iterable[Sequence[str]], request: Request, masks: Any = None
 ) -> Iterator[Found]:
     """`Sandbox.read` without its processes, each of which takes most of a second to start."""
     for paths in groups:
@@ -75,7 +75,7 @@ def decoded(quick_decoding: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that are decoded from now on."""
     names: list[str] = []
 
-    def watched(sandbox: Sandbox, groups: Any, request: Request) -> Any:
+    def watched(sandbox: Sandbox, groups: Any, request: Request, masks: Any = None) -> Any:
         listed = list(groups)
         names.extend(Path(path).name for paths in listed for path in paths)
         return read_here(sandbox, listed, request)

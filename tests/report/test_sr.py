@@ -16,6 +16,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.uid import ComprehensiveSRStorage
 
+from latentdx.cli.predict import in_words
 from latentdx.collection.terms import Term
 from latentdx.diagnosis.diagnoses import Diagnosis, Reason
 from latentdx.report.sr import NOTICE, report_of
@@ -109,6 +110,13 @@ def test_no_answer_has_no_diagnosis() -> None:
     assert codes(second) == [("Status", "99LATENTDX", "not evaluated: no diagnosis")]
     assert list(numbers(second)) == ["Anomaly score, 0 (ordinary) to 1"]
     assert {"A_RULE: an infant", "A_KIND: no chest"} <= set(texts(found))
+
+
+def test_what_was_read_otherwise_is_told() -> None:
+    whole = replace(CLASSES, warnings=("W_NO_MASK",), missing=("age",))
+    _, found = report(Answered(whole, (source(),)))
+    assert {"read whole: there was no mask to crop it to", "not known: age"} <= set(texts(found))
+    assert "no mask, read whole)" in in_words(whole, 0.9)
 
 
 def test_several_findings_each_present_or_absent() -> None:

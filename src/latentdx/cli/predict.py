@@ -47,7 +47,7 @@ def predict(
         typer.Option(
             "--table",
             help="CSV with the column path (or file) and the covariates that the model reads; what "
-            "it does not say, a DICOM file says itself.",
+            "it does not say, a DICOM file says itself. The column mask has masks of your own.",
         ),
     ] = None,
     sr: Annotated[
@@ -78,10 +78,12 @@ def predict(
     several = isinstance(model, FindingsModel)
     coverage = model.coverage if isinstance(model, FindingsModel) else model.sets.coverage
     paths = files_of(scans)
+    beside = None if table is None else _beside(table, scans)
+    if beside is not None:
+        paths = beside.without_masks(paths)
     if sr is not None:
         require_reports(sr, paths)
     found = []
-    beside = None if table is None else _beside(table, scans)
     answers = Answers(model, abstain=abstain)
     for diagnosis in diagnoses(answers, paths, workers=workers, beside=beside):
         found.append(diagnosis)
@@ -90,6 +92,8 @@ def predict(
             if as_json
             else in_words(diagnosis, coverage, several=several)
         )
+    if n_whole := sum(item.warnings is not None for item in found):
+        typer.echo(f"{n_whole} read whole: the model knows scans cropped to masks", err=True)
     if csv is not None:
         if isinstance(model, RegressionModel):
             write_values(csv, found, model)
@@ -194,7 +198,8 @@ def diagnoses(
     with Sandbox(workers) as sandbox:
         groups = _groups(paths, request, sandbox)
         answers.members = {group[0]: group for group in groups}
-        for group, outcome in zip(groups, sandbox.read(groups, request), strict=True):
+        read = sandbox.read(groups, request, _masks(groups, request, beside))
+        for group, outcome in zip(groups, read, strict=True):
             items = (outcome,) if isinstance(outcome, InputError) else outcome
             if beside is not None:
                 items = tuple(_told(beside, group, item, request.key) for item in items)
@@ -203,6 +208,14 @@ def diagnoses(
                 yield from flush()
     yield from flush()
     yield from answers.rest()
+
+
+def _masks(groups: list[tuple[str, ...]], request: Any, beside: Any) -> dict[str, str]:
+    """Files of masks by the first file of each scan, where scans are cropped to masks."""
+    if beside is None or request.policy.region != "mask":
+        return {}
+    found = {group[0]: beside.mask_of(group) for group in groups}
+    return {path: mask for path, mask in found.items() if mask}
 
 
 def _told(beside: Any, group: tuple[str, ...], item: Any, key: bytes) -> Any:
@@ -246,6 +259,7 @@ def in_words(diagnosis: Any, coverage: float, *, several: bool = False) -> str:
     if diagnosis.reason is not None:
         return f"{path}: {diagnosis.status} ({diagnosis.reason.text})"
     unknown = f"; {', '.join(diagnosis.missing)} not known" if diagnosis.missing else ""
+    unknown += "; no mask, read whole" if diagnosis.warnings else ""
     if diagnosis.units is not None:
         return f"{path}: {_value_in_words(diagnosis, coverage)}{unknown})"
     shown = ", ".join(f"{name} {p:.3f}" for name, p in diagnosis.probabilities.items())

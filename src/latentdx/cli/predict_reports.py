@@ -79,16 +79,15 @@ def write_reports(
 
     usable = [each for each in found if each.status != "quarantined"]
     told = [_about(each, members) for each in usable]
-    of_dicom = [about for about in told if all(map(is_dicom, about.files))]
-    headers = _headers(of_dicom, workers)
+    files = list(dict.fromkeys(file for about in told for file in about.files))
+    headers = _headers([file for file in files if is_dicom(file)], workers)
     author, written = author_of(model), set()
-    for answers in documents(of_dicom, headers, by_case=model.decide_by != "scan"):
+    for answers in documents(told, headers, by_case=model.decide_by != "scan"):
         uid, data = report_of(answers, author)
         write_atomic(folder / f"{uid}.dcm", data)
         written.add(uid)
-    n_others = len({file for about in told for file in about.files}) - len(headers)
     counts = {
-        "inputs that are not DICOM": n_others,
+        "inputs that are not DICOM": len(files) - len(headers),
         "that could not be read": len(found) - len(usable),
     }
     return "; ".join(
@@ -112,15 +111,18 @@ def author_of(model: Any) -> Author:
 
 
 def documents(told: Iterable[About], headers: Headers, *, by_case: bool) -> list[list[Answered]]:
-    """The answers of each report. An image to which nothing can refer takes its report with it."""
+    """The answers of each report, on what of their files is DICOM.
+
+    A series that has an image to which nothing can refer gets no report.
+    """
     found: dict[tuple[str, ...], list[Answered]] = defaultdict(list)
     for number, about in enumerate(told):
-        sources = [headers[file] for file in about.files]
+        sources = [headers[file] for file in about.files if file in headers]
         good = [each for each in sources if not isinstance(each, InputError)]
         if by_case:
             for study, answer in _by_study(about, good):
                 found[str(number), study].append(answer)
-        elif len(good) == len(sources):
+        elif good and len(good) == len(sources):
             found[about.files].append(_answered(about, good))
     return list(found.values())
 
@@ -139,10 +141,9 @@ def _file_of(name: str, members: Members) -> str:
     return name if name in members else name.rpartition("#")[0]
 
 
-def _headers(told: Iterable[About], workers: int | None) -> Headers:
+def _headers(files: Sequence[str], workers: int | None) -> Headers:
     from latentdx.scans.sandbox import Sandbox
 
-    files = list(dict.fromkeys(file for about in told for file in about.files))
     with Sandbox(workers) as sandbox:
         return dict(zip(files, sandbox.headers(files), strict=True))
 

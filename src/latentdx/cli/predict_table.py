@@ -53,7 +53,11 @@ def _further(found: list[Any], model: Any) -> tuple[list[str], list[list[str]]]:
     """Columns of models that read covariates, or decide cases: their names, and cells by row."""
     reads, joins = model.covariates is not None, model.decide_by != "scan"
     weighs = any(item.weights is not None for item in found)
-    told = (("missing_covariates", reads), ("case", joins), ("paths", joins), ("weights", weighs))
+    warns = any(item.warnings is not None for item in found)
+    told = (
+        *(("missing_covariates", reads), ("case", joins), ("paths", joins), ("weights", weighs)),
+        ("warnings", warns),
+    )
     names = [name for name, is_told in told if is_told]
     cells = [
         {
@@ -61,6 +65,7 @@ def _further(found: list[Any], model: Any) -> tuple[list[str], list[list[str]]]:
             "case": item.case or "",
             "paths": ";".join(item.paths or ()),
             "weights": ";".join(map(str, item.weights or ())),
+            "warnings": ";".join(item.warnings or ()),
         }
         for item in found
     ]

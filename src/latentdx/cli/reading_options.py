@@ -20,8 +20,8 @@ RegionOption = Annotated[
     str | None,
     typer.Option(
         "--region",
-        help="Crop images and volumes to the body, lung or brain, or to the exposed field of an "
-        "X-ray image; none (default) leaves them whole.",
+        help="Crop images and volumes to the body, lung or brain, to the exposed field of an X-ray "
+        "image, or to your own mask (column mask of --labels); none (default) leaves them whole.",
     ),
 ]
 BiasFieldOption = Annotated[
@@ -70,7 +70,7 @@ def values(
     if window is not None:
         found = {name: value for name, value in found.items() if not name.startswith("window")}
         found |= windows(window)
-    if options.choice("--region", region, (*REGIONS, "none")) is not None:
+    if options.choice("--region", region, (*REGIONS, "mask", "none")) is not None:
         found["region"] = None if region == "none" else region
     if bias_field is not None:
         found["bias_field"] = bias_field

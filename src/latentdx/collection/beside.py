@@ -21,6 +21,16 @@ class TableBeside:
     rows: Mapping[str, ManifestRow]
     n_astray: int = 0
 
+    def mask_of(self, paths: Sequence[str]) -> str | None:
+        """The mask that is given for the scan of these files."""
+        found = (self.rows[name] for name in _names(paths) if name in self.rows)
+        return next((row.mask for row in found), None)
+
+    def without_masks(self, paths: Iterable[str]) -> list[str]:
+        """The paths but those of files that are masks."""
+        masks = {os.path.realpath(row.mask) for row in self.rows.values() if row.mask}
+        return [path for path in paths if os.path.realpath(path) not in masks]
+
     def told(self, paths: Sequence[str], scan: Scan, key: bytes) -> Scan:
         """The scan of these files with all that the row says; the table wins, as in ingest.
 

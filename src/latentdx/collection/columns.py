@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from latentdx.collection.table import CollectionTable, ScanRow, table_from
+from latentdx.scans.own_mask import unpacked
 
 _LEVELS = 65535
 _TEXTS = ("scan_id", "path", "content_hash", "modality", "orientation", "stamp", "declared",
@@ -30,16 +31,19 @@ _PRESENT = pa.list_(pa.uint32())  # tags of the file's elements: for the proof, 
 
 METADATA_COLUMNS = [*_TEXTS, *_JSON, *_OPTIONAL_TEXTS, *_OTHERS]
 PIXEL_COLUMNS = ["pixels", "pixels_crc"]
+MASK = "mask"
+"""A column that is there only where masks of the user's own were read."""
 
 
-def pixel_schema(n_values: int) -> Any:
-    """The Arrow schema of scans with `n_values` values each."""
+def pixel_schema(n_values: int, *, masks: bool = False) -> Any:
+    """The Arrow schema of scans with `n_values` values each, and with `masks` of a mask each."""
     return pa.schema(
         [
             *(pa.field(name, pa.string(), nullable=False) for name in (*_TEXTS, *_JSON)),
             *(pa.field(name, pa.string()) for name in _OPTIONAL_TEXTS),
             *(pa.field(name, kind) for name, kind in _OTHERS.items()),
             pa.field("present", _PRESENT),
+            *((pa.field(MASK, pa.binary()),) if masks else ()),
             pa.field("pixels", pa.binary(2 * n_values), nullable=False),
             pa.field("pixels_crc", pa.uint32(), nullable=False),
         ]
@@ -55,6 +59,8 @@ def to_arrow(rows: Sequence[ScanRow], schema: Any, shape: tuple[int, ...]) -> An
     }
     for name in _JSON:
         values[name] = [json.dumps(getattr(row, name), sort_keys=True) for row in rows]
+    if MASK in schema.names:
+        values[MASK] = [row.mask for row in rows]
     values["pixels"] = levels
     values["pixels_crc"] = [zlib.crc32(data) for data in levels]
     return pa.Table.from_pydict(values, schema=schema)
@@ -96,6 +102,13 @@ def levels_from(
         if zlib.crc32(data[index * width : (index + 1) * width]) != expected:
             return None
     return np.frombuffer(data, "<u2").reshape(-1, *shape)
+
+
+def masks_from(table: Any, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:
+    """(*spatial) for each row with the column of masks; nowhere True where a scan has none."""
+    nothing = np.zeros(shape, np.bool_)
+    found = (unpacked(data, shape) for data in table.column(MASK).to_pylist())
+    return [nothing if mask is None else mask for mask in found]
 
 
 def to_unit_levels(levels: NDArray[np.uint16]) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from latentdx.collection.forgotten import forgotten_notes
 from latentdx.collection.listing import entry_path, item_of
+from latentdx.collection.masks import keeps_masks, masks_of
 from latentdx.collection.patients import patient_error
 from latentdx.collection.plan import IngestSettings, Plan, Planned
 from latentdx.collection.proof import write_proof
@@ -154,11 +155,12 @@ class IngestJob:
     def _outcomes(self, pending: Sequence[Planned]) -> Iterator[tuple[Planned, Found]]:
         size, channels = self._shape
         request = Request(size, channels, self._settings.secret(), self._settings.policy)
-        reading = Reading(request, self._sandbox)
         for source, group in groupby(pending, key=lambda scan: scan.source):
             scans = list(group)
+            listing = self._plan.listings[source]
+            reading = Reading(request, self._sandbox, masks_of(scans, listing.root))
             paths = (scan.paths for scan in scans)
-            found = read_scans(self._plan.listings[source], paths, reading)
+            found = read_scans(listing, paths, reading)
             yield from zip(scans, found, strict=True)
 
     def _take(self, planned: Planned, outcome: Found) -> None:
@@ -211,9 +213,11 @@ class IngestJob:
         """One version with what has come since the last."""
         self._require_patients(self._rows)
         if self._rows and self._collection is None:
-            size, channels = self._shape
             self._collection = Collection.create(
-                self._destination, size, channels, dims=self._settings.policy.dims, complete=False
+                *(self._destination, *self._shape),
+                dims=self._settings.policy.dims,
+                complete=False,
+                masks=keeps_masks(self._plan.listings, self._settings.policy),
             )
         if self._rows and self._collection is not None:
             # What is read again takes its old place in the same version: all or nothing.

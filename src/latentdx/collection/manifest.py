@@ -19,6 +19,7 @@ _ALIASES = {
     "study_id": ("study_id",),
     "site": ("site",),
     "part": ("part",),
+    "mask": ("mask",),
 }
 # A column close to one of these but not equal is a slip that would leak or lose something.
 _GUARDED = ("path", "label", "patient_id")
@@ -31,7 +32,10 @@ _IDENTIFYING = {
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """One scan of the table; `number` is the line in the file, blank cells are None."""
+    """One scan of the table; `number` is the line in the file, blank cells are None.
+
+    `mask` is the path of its mask, found from the source or the table's own folder.
+    """
 
     number: int
     path: str
@@ -41,6 +45,7 @@ class ManifestRow:
     site: str | None
     part: str | None
     covariates: Mapping[str, str]
+    mask: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ def read_manifest(
     """Read the table of a source.
 
     Columns: ``path`` (or ``file``, ``filename``, ``image``), relative to `source_root`; optionally
-    ``label``, ``patient_id``, ``study_id``, ``site``, ``part``; every other one is a covariate,
+    ``label``, ``patient_id``, ``study_id``, ``site``, ``part``, and ``mask``, the path of a mask of
+    the scan, relative to `source_root` or to the table; every other one is a covariate,
     but columns that name a person are left out. `exists` says whether a relative path is a scan
     (default: whether the file exists).
 
@@ -82,7 +88,8 @@ def read_manifest(
     for number, cells in zip(table.numbers, table.rows, strict=True):
         row = _row(number, cells, places, csv_path)
         try:
-            found.append(replace(row, path=_located(row, source_root, is_there)))
+            path = _located(row, source_root, is_there)
+            found.append(replace(row, path=path, mask=_mask_of(row, source_root, csv_path)))
         except InputError as error:
             text = f"{error.found} ({csv_path.name}, line {number})"
             errors[number] = InputError(error.code, text, fix=error.fix, path=row.path)
@@ -160,6 +167,7 @@ def _row(
         study=_stripped(values.get("study_id")),
         site=_stripped(values.get("site")),
         part=None if part is None else PART_NAMES[part.strip().casefold()],
+        mask=_stripped(values.get("mask")),
         covariates={
             name.removeprefix("covariate:"): value.strip()
             for name, value in values.items()
@@ -187,6 +195,15 @@ def _located(row: ManifestRow, root: Path, is_there: Callable[[str], bool]) -> s
         "the file is not there" if row.path else "the row names no file",
         fix="write paths relative to the source",
     )
+
+
+def _mask_of(row: ManifestRow, root: Path, csv_path: Path) -> str | None:
+    """Where the row's mask lies; what is not there is told when the scan is read."""
+    if row.mask is None or "\0" in row.mask:
+        return row.mask
+    written = (row.mask, row.mask.replace("\\", "/"))
+    places = [folder / name for folder in (root, csv_path.parent) for name in written]
+    return str(next((place for place in places if place.is_file()), places[0]))
 
 
 def _unique(rows: list[ManifestRow], csv_path: Path) -> tuple[dict[str, ManifestRow], list[str]]:

@@ -13,6 +13,7 @@ from latentdx.collection.join import label_of, read_manifests, row_errors, row_o
 from latentdx.collection.labels import check_labels, check_spelling
 from latentdx.collection.listing import Entry, SourceListing
 from latentdx.collection.manifest import Manifest
+from latentdx.collection.masks import mask_notes, require_masks, with_masks, without_masks
 from latentdx.collection.patients import (
     PatientRule,
     compile_pattern,
@@ -80,7 +81,10 @@ _NOTHING: Mapping[str, str] = {}  # one for all: a plan may be of a million file
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One entry to be read. `patient` is a pseudonym, or None where only the file may tell."""
+    """One entry to be read. `patient` is a pseudonym, or None where only the file may tell.
+
+    `mask` is the file of its mask, where masks are read.
+    """
 
     source: int
     path: str
@@ -93,6 +97,7 @@ class Planned:
     covariates: Mapping[str, str] = field(default_factory=dict)
     stamp: str = ""
     members: tuple[str, ...] = ()
+    mask: str | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -130,13 +135,15 @@ def make_plan(sources: Sequence[Path], settings: IngestSettings, sandbox: Sandbo
 
     Raises `StopError`: those of `list_source`, `read_manifest`, `resolve_task`, `check_labels`,
     `check_findings`;
-    ``E_PATTERN``; ``E_PATIENT`` where labelled scans have no patient and no file to tell it.
+    ``E_PATTERN``; ``E_MASK`` where scans are to be cropped to masks and none has one;
+    ``E_PATIENT`` where labelled scans have no patient and no file to tell it.
     """
     rule = PatientRule(
         settings.secret(), compile_pattern(settings.patient_pattern), settings.one_scan_per_patient
     )
     labelled = [_listing(source, settings, sandbox) for source in sources]
     manifests = read_manifests(labelled, settings.labels)
+    labelled = without_masks(labelled, manifests)
     listings = [
         *(
             with_rows(listing, manifest)
@@ -148,14 +155,19 @@ def make_plan(sources: Sequence[Path], settings: IngestSettings, sandbox: Sandbo
     for number, listing in enumerate(listings):
         manifest = manifests[number] if number < len(manifests) else None
         is_labelled = number < len(labelled)
-        scans += _planned(number, listing, rule, manifest=manifest, is_labelled=is_labelled)
+        made = _planned(number, listing, rule, manifest=manifest, is_labelled=is_labelled)
+        scans += with_masks(made, manifest, settings.policy)
     scans = _with_labels(scans, settings)
     _check_patients(scans, listings, settings)
+    require_masks(scans, listings, settings.policy)
     return Plan(
         tuple(replace(listing, entries=()) for listing in listings),
         tuple(scans),
         (*row_errors(manifests), *(error for listing in listings for error in listing.errors)),
-        tuple(dict.fromkeys(_notes(listings, manifests, settings))),
+        (
+            *dict.fromkeys(_notes(listings, manifests, settings)),
+            *mask_notes(scans, settings.policy),
+        ),
     )
 
 

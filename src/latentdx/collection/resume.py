@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from latentdx.collection.listing import entry_path
+from latentdx.collection.masks import MARK
 from latentdx.collection.plan import IngestSettings, Plan, Planned
 from latentdx.collection.store import Collection, StoredRow
 from latentdx.core.errors import StopError
@@ -129,13 +130,14 @@ def _twins(
     """Entries whose one file has the bytes of a stored one; hashed only where the size is equal."""
     by_hash: dict[str, list[StoredRow]] = {}
     for rows in stored.values():
-        if rows[0].file_hash:
+        if rows[0].file_hash and MARK not in rows[0].stamp:
             by_hash.setdefault(rows[0].file_hash, list(rows))
     sizes = {rows[0].stamp.partition("-")[0] for rows in by_hash.values()}
     found: dict[Place, Rows] = {}
     for place, scan in planned.items():
         listing = plan.listings[scan.source]
         is_new = place not in stored and listing.kind == "folder" and not scan.members
+        is_new = is_new and not scan.mask  # the same file under another mask is another scan
         if is_new and scan.stamp.partition("-")[0] in sizes:
             rows = by_hash.get(_hash_of(listing.root / scan.path), [])
             if rows:

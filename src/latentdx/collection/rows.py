@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from latentdx.collection.plan import Planned
 from latentdx.collection.table import ScanRow
+from latentdx.scans.own_mask import packed
 from latentdx.scans.scan import Scan
 
 DECLARED = (
@@ -57,5 +58,6 @@ def make_row(identity: str, planned: Planned, scan: Scan) -> ScanRow:
         stamp=planned.stamp,
         file_hash=scan.file_hash,
         present=scan.present,
+        mask=packed(scan.mask),
     )
     return declare(row, planned)

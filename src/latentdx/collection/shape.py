@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from latentdx.collection.masks import masks_of
 from latentdx.collection.plan import IngestSettings, Plan
 from latentdx.collection.sources import Reading, read_scans
 from latentdx.core.errors import InputError
@@ -63,8 +64,9 @@ def _drawn_scans(plan: Plan, settings: IngestSettings, sandbox: Sandbox) -> list
     n_drawn = _DRAWN if settings.policy.dims == 2 else _DRAWN_VOLUMES
     drawn = np.linspace(0, len(planned) - 1, min(n_drawn, len(planned))).astype(int)
     request = Request(key=settings.secret(), policy=settings.policy)
-    reading = Reading(request, sandbox)
-    outcomes = read_scans(listing, [planned[index].paths for index in drawn], reading)
+    chosen = [planned[index] for index in drawn]
+    reading = Reading(request, sandbox, masks_of(chosen, listing.root))
+    outcomes = read_scans(listing, [scan.paths for scan in chosen], reading)
     return [
         item
         for found in outcomes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +23,12 @@ from latentdx.scans.scan import Scan
 
 @dataclass(frozen=True)
 class Reading:
-    """How scans are read: the shape wanted, and the processes that decode files."""
+    """How scans are read: the shape wanted, the processes that decode files, and files of masks by
+    the first file of a scan."""
 
     request: Request
     sandbox: Sandbox
+    masks: Mapping[str, str] = field(default_factory=dict)
 
 
 def list_source(source: Path, dims: int = 2) -> SourceListing:
@@ -94,7 +96,7 @@ def read_scans(
             yield (scan,)
     else:
         files = ([str(listing.root / path) for path in paths] for paths in groups)
-        yield from reading.sandbox.read(files, reading.request)
+        yield from reading.sandbox.read(files, reading.request, reading.masks)
 
 
 def _list_collection(source: Path, dims: int) -> SourceListing:
@@ -132,7 +134,8 @@ def _read_collection(root: Path, paths: Sequence[str], request: Request) -> Iter
     rows = {path: index for index, path in enumerate(_collection_paths(collection))}
     indices = np.array([rows[path] for path in paths], np.int64)
     pixels = (image for batch in collection.batches(indices) for image in batch)
-    for index, image in zip(indices.tolist(), pixels, strict=True):
+    masks = collection.masks(indices) if collection.has_masks else [None] * len(indices)
+    for index, image, mask in zip(indices.tolist(), pixels, masks, strict=True):
         spacing = table.spacing_mm[index]
         scan = Scan(
             image,
@@ -150,5 +153,6 @@ def _read_collection(root: Path, paths: Sequence[str], request: Request) -> Iter
             warnings=table.warnings[index],
             file_hash=str(table.file_hash[index]),
             content_hash=str(table.content_hash[index]),
+            mask=mask if mask is not None and mask.any() else None,
         )
         yield request.fit(scan)

@@ -15,12 +15,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from latentdx.collection.columns import (
+    MASK,
     METADATA_COLUMNS,
     PIXEL_COLUMNS,
     as_told,
     count_tags,
     from_arrow,
     levels_from,
+    masks_from,
     pixel_schema,
     to_arrow,
     to_unit_levels,
@@ -79,12 +81,19 @@ class Collection:
 
     @classmethod
     def create(
-        cls, path: str | Path, size: int, channels: int, *, dims: int = 2, complete: bool = True
+        cls,
+        path: str | Path,
+        size: int,
+        channels: int,
+        *,
+        dims: int = 2,
+        complete: bool = True,
+        masks: bool = False,
     ) -> Collection:
-        """A new, empty collection of images (or, with `dims` 3, of cubes).
+        """A new, empty collection of images (or, with `dims` 3, of cubes), with `masks` of theirs.
 
-        What lies at `path` as a collection already is replaced.
-        `complete=False` keeps `open` from taking it before `mark_complete` is called.
+        A collection that lies at `path` is replaced. `complete=False` keeps `open` from taking it
+        before `mark_complete` is called.
         Raises `StopError` ``E_IO`` where it cannot be written.
         """
         import lance  # half a second that a prediction need not wait for
@@ -92,7 +101,7 @@ class Collection:
         path = Path(path)
         head = {"version": SCHEMA_VERSION, "size": size, "channels": channels, "dims": dims}
         text = json.dumps({**head, "complete": complete, "info": {}})
-        schema = pixel_schema(channels * size**dims).with_metadata({_KEY: text})
+        schema = pixel_schema(channels * size**dims, masks=masks).with_metadata({_KEY: text})
         mode = "overwrite" if (path / "_versions").is_dir() else "create"
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,6 +132,11 @@ class Collection:
     def shape(self) -> tuple[int, ...]:
         """(C, size, size) or (C, size, size, size) of each scan."""
         return (self.channels, *(self.size,) * self.dims)
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether masks are kept with the scans."""
+        return MASK in self._dataset.schema.names
 
     def __len__(self) -> int:
         return int(self._dataset.count_rows())
@@ -178,13 +192,19 @@ class Collection:
         table = self.metadata()
         places = {name: index for index, name in enumerate(table.scan_id.tolist())}
         indices = np.array([places[name] for name in scan_ids], np.int64)
+        names = [*METADATA_COLUMNS, "present", *[MASK][: self.has_masks]]
         with reading(self.path):
-            columns = self._dataset.take(indices, columns=[*METADATA_COLUMNS, "present"])
+            columns = self._dataset.take(indices, columns=names)
         pixels = self.pixels(indices)
         return [
             ScanRow(pixels=image, **told)
             for image, told in zip(pixels, as_told(columns), strict=True)
         ]
+
+    def masks(self, indices: NDArray[Any]) -> list[NDArray[np.bool_]]:
+        """(*spatial) of each row at `indices`, of a collection that has masks: where they lie."""
+        with reading(self.path):
+            return masks_from(self._dataset.take(indices, columns=[MASK]), self.shape[1:])
 
     def tags_present(self) -> Counter[int]:
         """In how many scans' DICOM files each element was, by tag (group << 16 | element)."""
@@ -212,9 +232,8 @@ class Collection:
         """Every version that is kept: its number and when it was written, oldest first."""
         with reading(self.path):
             found = self._dataset.versions()
-        return [
-            {"version": item["version"], "time": item["timestamp"].isoformat()} for item in found
-        ]
+        told = ((item["version"], item["timestamp"].isoformat()) for item in found)
+        return [{"version": version, "time": time} for version, time in told]
 
     def pixels(self, indices: Sequence[int] | NDArray[Any] | None = None) -> NDArray[np.float32]:
         """float32 (N, C, *spatial) in 0..1 of all rows, or of those at `indices` in that order.

@@ -32,6 +32,7 @@ class ScanRow:
     spacing_mm, native_shape, orientation, acquired, warnings, file_hash, present: as in `Scan`.
     stamp: tells whether the file has changed since it was read.
     declared: what was said of it outside its file, as JSON (see `Planned.declared`).
+    mask: the user's own, in the size of the pixels, as bits; None where there is none.
     """
 
     scan_id: str
@@ -58,6 +59,7 @@ class ScanRow:
     declared: str = "{}"
     file_hash: str = ""
     present: tuple[int, ...] = ()
+    mask: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ def _decided(model: Answering, scans: Sequence[Glance], *, abstain: bool) -> Dia
         reason=next((one.reason for one in told if one.reason is not None), None),
         anomaly_score=max(one.anomaly_score or 0.0 for one in told),
         missing=None if told[0].missing is None else tuple(sorted(missing)),
+        warnings=next((one.warnings for one in told if one.warnings is not None), None),
         case=shown_case(scans[0].case, model.decide_by),
         paths=tuple(scan.begun.path for scan in used),
         left_out=tuple(scan.begun.path for scan in scans if scan.begun.status != "ok"),

@@ -17,6 +17,7 @@ from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.gate_words import why_not_evaluated
 from latentdx.diagnosis.rules import Rule, why_stopped
 from latentdx.features.covariates import Covariates
+from latentdx.scans.own_mask import NO_MASK
 from latentdx.scans.policy import Policy
 from latentdx.scans.request import Request
 from latentdx.scans.scan import Scan
@@ -55,6 +56,8 @@ class Diagnosis:
     missing: of a model that reads covariates, the names of those that were not known.
     case, paths, left_out: of a model that decides by study or patient, which of them (a pseudonym),
         the scans it was decided by, and those that are of another kind. `path` is the first.
+    warnings: ``W_NO_MASK`` where the model knows scans cropped to masks and this one has none, or
+        None.
     weights: how much each scan of `paths` counts, in all 1, of a model that weighs them.
     value, interval: of a model that predicts numbers, the value and what holds it at the bundle's
         coverage (None where it has no end), in `units`; there is no label then.
@@ -75,6 +78,7 @@ class Diagnosis:
     paths: tuple[str, ...] | None = None
     left_out: tuple[str, ...] | None = None
     weights: tuple[float, ...] | None = None
+    warnings: tuple[str, ...] | None = None
     value: float | None = None
     interval: tuple[float, float] | None = None
     units: str | None = None
@@ -85,7 +89,7 @@ class Diagnosis:
         if self.units is None:
             value = {name: each for name, each in value.items() if name not in _OF_NUMBERS}
         value["missing_covariates"] = value.pop("missing")
-        optional = ("missing_covariates", "case", "paths", "left_out", "weights")
+        optional = ("missing_covariates", "case", "paths", "left_out", "weights", "warnings")
         value = {
             name: told for name, told in value.items() if not (told is None and name in optional)
         }
@@ -175,6 +179,7 @@ def begun(model: Gated, path: str, scan: Scan, seen: Seen, row: int) -> Diagnosi
         anomaly_score=round(float(seen.anomaly[row]), 6),
         bundle=model.bundle,
         missing=None if model.covariates is None else model.covariates.missing_in(scan),
+        warnings=(NO_MASK,) if NO_MASK in scan.warnings else None,
     )
     measure = str(seen.strangest[row]) if seen.foreign[row] else None
     reason = why_foreign(scan, model.gate, measure)

@@ -99,6 +99,8 @@ def group_of_answer(
         group[0].ContentSequence.append(comment(f"{found.reason.code}: {found.reason.text}"))
     if found.missing:
         group[0].ContentSequence.append(comment(f"not known: {', '.join(found.missing)}"))
+    if found.warnings:
+        group[0].ContentSequence.append(comment("read whole: there was no mask to crop it to"))
     return group
 
 

@@ -29,7 +29,9 @@ _LINK = 0o120000
 _ENCRYPTED = 0x1
 
 
-def read_npy(data: bytes, limits: Limits, policy: Policy) -> Iterator[Scan]:
+def read_npy(
+    data: bytes, limits: Limits, policy: Policy, mask: NDArray[np.bool_] | None = None
+) -> Iterator[Scan]:
     """One image from ``.npy``: (H, W), (H, W, 1 or 3) or (1 or 3, H, W).
 
     Where volumes are read, (X, Y, Z), (1, X, Y, Z) and (X, Y, Z, 1) are one: its axes are taken to
@@ -56,7 +58,7 @@ def read_npy(data: bytes, limits: Limits, policy: Policy) -> Iterator[Scan]:
     space, done = finite(space, policy)
     window = _window(space)
     volume = Volume(space, np.eye(4), window=window, has_spacing=False, conversions=done)
-    yield from scans_of(volume, policy)
+    yield from scans_of(volume, policy, mask)
 
 
 def open_npz_arrays(path: str | Path, limits: Limits | None = None) -> dict[str, NDArray[Any]]:

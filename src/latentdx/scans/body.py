@@ -39,6 +39,7 @@ def crop_to_body(volume: Volume) -> Volume:
         volume,
         values=volume.values[box],
         valid=None if volume.valid is None else volume.valid[box],
+        mask=None if volume.mask is None else volume.mask[box],
         affine=affine,
         conversions=(*volume.conversions, f"cropped to the body: {text}"),
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
+from latentdx.scans.own_mask import stacked, unstacked
 from latentdx.scans.resample import Pixels, resample_axes
 from latentdx.scans.scan import Scan
 
@@ -30,7 +29,7 @@ def fit_cube(scan: Scan, size: int, *, keep_spacing: bool) -> Scan:
     native = scan.pixels.shape[1:]
     inner = native if keep_spacing else _inner_shape(native, scan.spacing_mm, size)
     steps = tuple(old / new for old, new in zip(native, inner, strict=True))
-    pixels, done = scan.pixels, []
+    pixels, done = stacked(scan), []
     if inner != native:
         resampled = [resample_axes(channel, inner, steps) for channel in pixels]
         pixels = np.stack(resampled).clip(0, 1)
@@ -41,9 +40,9 @@ def fit_cube(scan: Scan, size: int, *, keep_spacing: bool) -> Scan:
     if not done:
         return scan
     spacing = scan.spacing_mm
-    return replace(
+    return unstacked(
         scan,
-        pixels=pixels,
+        pixels,
         spacing_mm=spacing and tuple(mm * step for mm, step in zip(spacing, steps, strict=True)),
         conversions=(*scan.conversions, *done),
     )

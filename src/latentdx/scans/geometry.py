@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from latentdx.scans.own_mask import stacked, unstacked
 from latentdx.scans.scan import Scan
 
 Pixels = NDArray[np.float32]
@@ -45,9 +44,9 @@ def fit_scan(scan: Scan, size: int) -> Scan:
         done.append(f"resized {native[0]}x{native[1]} to {height}x{width}")
     if height != width:
         done.append(f"padded to {size}x{size}")
-    return replace(
+    return unstacked(
         scan,
-        pixels=fit_square(scan.pixels, size),
+        fit_square(stacked(scan), size),
         spacing_mm=_scaled(scan.spacing_mm, native[0] / height, native[1] / width),
         conversions=(*scan.conversions, *done),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from latentdx.scans.policy import RegionName
+from latentdx.scans.policy import FoundRegion
 from latentdx.scans.regions import region_mask
 from latentdx.scans.resample import resample_axes
 from latentdx.scans.scan import Scan
@@ -27,8 +27,12 @@ _TURNS = (0.0, np.pi / 4, np.pi / 2, 3 * np.pi / 4)
 _DIGITS = 6
 
 
-def measures_of(scan: Scan, region: RegionName = "body") -> dict[str, str]:
+def measures_of(
+    scan: Scan, region: FoundRegion = "body", own: Mask | None = None
+) -> dict[str, str]:
     """Columns by name of a scan's region: ``picture_mean`` and so on, as text.
+
+    `own` is a mask of the user's own (*spatial), which takes the region's place where it holds any.
 
     Of the grey levels in 0..1 mean, deviation, skewness, kurtosis, entropy (bits) and three
     quantiles; of the region its share of the picture, the share of its box that it fills, and how
@@ -49,6 +53,8 @@ def measures_of(scan: Scan, region: RegionName = "body") -> dict[str, str]:
     """
     grey = _resampled(scan.pixels.mean(axis=0))
     inside = region_mask(grey, region)
+    if own is not None and (drawn := _resampled(own.astype(np.float32)) >= 0.5).any():
+        inside = drawn
     core = _within(inside)
     found = {
         **_first_order(grey[core]),

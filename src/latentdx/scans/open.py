@@ -17,6 +17,7 @@ from latentdx.scans.deidentify import user_key
 from latentdx.scans.dicom import peek_dicom, read_dicom
 from latentdx.scans.file_hash import hash_files
 from latentdx.scans.limits import Limits
+from latentdx.scans.own_mask import Mask, read_mask, require_fit
 from latentdx.scans.policy import Policy
 from latentdx.scans.prepared import prepared
 from latentdx.scans.raster import read_raster
@@ -68,25 +69,31 @@ def open_scans(
     key: bytes | None = None,
     limits: Limits | None = None,
     policy: Policy | None = None,
+    mask: str | Path | None = None,
 ) -> Iterator[Scan]:
     """Read what one file holds (every frame, page or slice that `policy` asks for), one by one.
 
     Several `paths` are the DICOM files of one series, which become one volume (or its slices).
     Raises what `open_scan` raises, with the first path, and ``E_SERIES`` where files do not make a
-    volume.
+    volume. `mask` is the file of a mask of the user's own (see `read_mask`) for all that is read:
+    ``E_MASK`` where it cannot be used.
     """
     limits, policy = limits or Limits(), policy or Policy()
     key = user_key() if key is None else key
     with refusals(paths[0]):
         data = [read_bytes(Path(path), limits) for path in paths]
         file_hash = hash_files(data)
-        scans = iter(_decode(data, key, limits, policy))
+        own = None if mask is None else read_mask(mask, limits)
+        scans = iter(_decode(data, key, limits, policy, own))
     while True:
         with refusals(paths[0]):
             scan = next(scans, None)
             if scan is None:
                 return
             if not scan.frame.startswith("slice/") and scan.dims == 2:
+                if own is not None:
+                    require_fit(own, scan.pixels.shape[1:])
+                    scan = replace(scan, mask=own)
                 scan = prepared(scan, policy)  # volumes, and so their slices, are already
             scan = replace(scan, content_hash=hash_array(scan.pixels), file_hash=file_hash)
         yield scan
@@ -140,25 +147,29 @@ def read_bytes(path: Path, limits: Limits) -> bytes:
             raise InputError("E_IO", f"cannot be read: {error.strerror}") from None
 
 
-def _decode(files: list[bytes], key: bytes, limits: Limits, policy: Policy) -> Iterator[Scan]:
+def _decode(
+    files: list[bytes], key: bytes, limits: Limits, policy: Policy, mask: Mask | None
+) -> Iterator[Scan]:
     data = files[0]
     kind = sniff(data[:HEAD_BYTES])
     if kind == "dicom":
         if policy.takes_volumes and policy.several == "volume":
-            return _dicom_volume(files, key, limits, policy)
+            return _dicom_volume(files, key, limits, policy, mask)
         return read_dicom(data, limits, key=key, policy=policy)
     if kind in _VOLUMES:
-        return _volume(data, kind, limits, policy)
+        return _volume(data, kind, limits, policy, mask)
     if kind == "zip":
         raise InputError(
             "E_FORMAT", "an archive, not one scan", fix="give an .npz as a source of its own"
         )
     if kind == "npy":
-        return read_npy(data, limits, policy)
+        return read_npy(data, limits, policy, mask)
     return read_raster(data, kind, limits, policy)
 
 
-def _volume(data: bytes, kind: str, limits: Limits, policy: Policy) -> Iterator[Scan]:
+def _volume(
+    data: bytes, kind: str, limits: Limits, policy: Policy, mask: Mask | None
+) -> Iterator[Scan]:
     """Volumes need nibabel, SimpleITK or scipy: images need not wait for them."""
     if not policy.takes_volumes:
         raise InputError(
@@ -171,15 +182,17 @@ def _volume(data: bytes, kind: str, limits: Limits, policy: Policy) -> Iterator[
     if kind == "nifti":
         from latentdx.scans.nifti import read_nifti
 
-        return scans_of(read_nifti(data, limits, policy), policy)
+        return scans_of(read_nifti(data, limits, policy), policy, mask)
     from latentdx.scans.itk import read_itk
 
     return scans_of(
-        read_itk(data, "nrrd" if kind == "nrrd" else "metaimage", limits, policy), policy
+        read_itk(data, "nrrd" if kind == "nrrd" else "metaimage", limits, policy), policy, mask
     )
 
 
-def _dicom_volume(files: list[bytes], key: bytes, limits: Limits, policy: Policy) -> Iterator[Scan]:
+def _dicom_volume(
+    files: list[bytes], key: bytes, limits: Limits, policy: Policy, mask: Mask | None
+) -> Iterator[Scan]:
     from latentdx.scans.dicom_frames import read_frames
     from latentdx.scans.series import assemble
     from latentdx.scans.volume_scans import scans_of
@@ -187,4 +200,4 @@ def _dicom_volume(files: list[bytes], key: bytes, limits: Limits, policy: Policy
     if policy.dims == 2 and len(files) == 1 and peek_dicom(files[0], limits, key=key)[1] == 1:
         return read_dicom(files[0], limits, key=key, policy=policy)  # one image is no volume
     frames = [read_frames(data, limits, key=key, policy=policy) for data in files]
-    return scans_of(assemble(frames, policy), policy)
+    return scans_of(assemble(frames, policy), policy, mask)

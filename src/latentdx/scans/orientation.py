@@ -79,6 +79,7 @@ def to_ras(volume: Volume) -> Volume:
         volume,
         values=turned(volume.values),
         valid=None if volume.valid is None else turned(volume.valid),
+        mask=None if volume.mask is None else turned(volume.mask),
         affine=volume.affine @ turns.inv_ornt_aff(turn, volume.values.shape),
         conversions=(*volume.conversions, f"reoriented {letters} to RAS"),
     )

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 Scale = Literal["file", "body"]
-RegionName = Literal["field", "body", "lung", "brain"]
+FoundRegion = Literal["field", "body", "lung", "brain"]
+RegionName = Literal["field", "body", "lung", "brain", "mask"]
 FramesPolicy = Literal["refuse", "each", "volume"]
 BurnedIn = Literal["quarantine", "mask", "keep"]
 
@@ -40,7 +41,8 @@ class Policy:
     nan: what NaN and infinite values become: ``refuse``, or ``impute`` (the lowest finite value).
     spacing_mm: volumes are resampled to voxels of this side; None keeps the file's.
     crop: volumes are cropped to the body.
-    region: images and volumes are cropped to this part (see `region_box`); None leaves them whole.
+    region: images and volumes are cropped to this part (see `region_box`), or to the mask that is
+        given with each; None leaves them whole.
     bias_field: the slow change of brightness across an MR image is divided out (N4).
     scale: ``body`` lays 0..1 over three deviations to both sides of the mean within the body;
         ``file`` leaves grey levels as windows or percentiles make them.

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection, wait
 
@@ -39,10 +39,11 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Job:
-    """A file, or the files of a series, and its place in the order."""
+    """A file, or the files of a series, the mask that goes with it, and its place in the order."""
 
     index: int
     paths: tuple[str, ...]
+    mask: str | None = None
 
     @property
     def path(self) -> str:
@@ -88,7 +89,7 @@ class Worker:
         if order is not self.order:
             send_json(self.connection, order_message(*order))
             self.order = order
-        send_json(self.connection, job.paths)
+        send_json(self.connection, (job.paths, job.mask))
         if not self.jobs:
             self.since = time.monotonic()
         self.jobs.append(job)
@@ -117,12 +118,20 @@ class Pool:
         self._ahead_bytes = self._next = self._given = 0
 
     def run(
-        self, task: Task, request: Request, groups: Iterable[Sequence[str]]
+        self,
+        task: Task,
+        request: Request,
+        groups: Iterable[Sequence[str]],
+        masks: Mapping[str, str] | None = None,
     ) -> Iterator[tuple[int, Outcome]]:
-        """Outcomes in the order of the groups; one run must end before the next begins."""
+        """Outcomes in the order of the groups; one run must end before the next begins.
+
+        `masks` are files of masks by the first path of the group that they belong to.
+        """
+        masks = masks or {}
         self._order = (task, request)
         self._ahead_bytes = self._next = self._given = 0
-        jobs = (Job(index, tuple(paths)) for index, paths in enumerate(groups))
+        jobs = (Job(index, tuple(paths), masks.get(paths[0])) for index, paths in enumerate(groups))
         while True:
             self._fill(jobs)
             if self._next in self._results:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from latentdx.scans.own_mask import LEFT_WHOLE, NO_MASK, mask_box
 from latentdx.scans.policy import Policy
 from latentdx.scans.scan import Scan
 
@@ -47,15 +48,22 @@ def prepared(scan: Scan, policy: Policy) -> Scan:
 def _measured(scan: Scan, policy: Policy) -> Scan:
     from latentdx.scans.measures import measures_of
 
-    region = "body" if policy.region is None or policy.region == "field" else policy.region
-    return replace(scan, covariates={**scan.covariates, **measures_of(scan, region)})
+    named = policy.region
+    region = "body" if named is None or named == "field" or named == "mask" else named
+    return replace(scan, covariates={**scan.covariates, **measures_of(scan, region, scan.mask)})
 
 
 def _cropped(scan: Scan, policy: Policy) -> Scan:
     from latentdx.scans.regions import region_box
 
-    assert policy.region is not None
-    box = region_box(scan.pixels.mean(axis=0), policy.region)
+    if policy.region == "mask":
+        if scan.mask is None or not scan.mask.any():
+            done, marks = (*scan.conversions, LEFT_WHOLE), (*scan.warnings, NO_MASK)
+            return replace(scan, mask=None, conversions=done, warnings=marks)
+        box = mask_box(scan.mask)
+    else:
+        assert policy.region is not None
+        box = region_box(scan.pixels.mean(axis=0), policy.region)
     sides = scan.pixels.shape[1:]
     if all(part == slice(0, side) for part, side in zip(box, sides, strict=True)):
         return scan
@@ -65,6 +73,7 @@ def _cropped(scan: Scan, policy: Policy) -> Scan:
     return replace(
         scan,
         pixels=np.ascontiguousarray(scan.pixels[(slice(None), *box)]),
+        mask=None if scan.mask is None else scan.mask[box],
         conversions=(*scan.conversions, f"cropped to the {policy.region}: {text}"),
     )
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.scans.body import otsu
-from latentdx.scans.policy import RegionName
+from latentdx.scans.policy import FoundRegion
 from latentdx.scans.resample import resample_axes
 
-REGIONS: tuple[RegionName, ...] = ("field", "body", "lung", "brain")
+REGIONS: tuple[FoundRegion, ...] = ("field", "body", "lung", "brain")
 
 Mask = NDArray[np.bool_]
 Box = tuple[slice, ...]
@@ -30,7 +30,7 @@ _LEAST_LUNG, _SECOND_LUNG = 0.03, 0.3  # of the body; of the larger lung
 _RIND = 1 / 12  # of a head's width: skin, fat and skull
 
 
-def region_mask(image: NDArray[Any], region: RegionName) -> Mask:
+def region_mask(image: NDArray[Any], region: FoundRegion) -> Mask:
     """Where `region` lies in an image (H, W) or volume (X, Y, Z); all of it where none is found.
 
     ``field``: what is not as dark as the shutters of an X-ray image. ``body``: the largest bright
@@ -57,7 +57,7 @@ def region_mask(image: NDArray[Any], region: RegionName) -> Mask:
     return np.asarray(found[np.ix_(*index)])
 
 
-def region_box(image: NDArray[Any], region: RegionName) -> Box:
+def region_box(image: NDArray[Any], region: FoundRegion) -> Box:
     """Slices that hold the region and a margin of 1/32 of the longest side.
 
     Examples

@@ -104,6 +104,7 @@ def to_spacing(volume: Volume, spacing_mm: float, limits: Limits | None = None) 
         volume,
         values=resample_axes(without_padding(volume), shape, steps),
         valid=None if volume.valid is None else _resampled_mask(volume.valid, shape, steps),
+        mask=None if volume.mask is None else _resampled_mask(volume.mask, shape, steps),
         affine=affine,
         conversions=(*volume.conversions, done),
     )

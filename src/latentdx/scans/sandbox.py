@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from latentdx.core.errors import InputError
@@ -54,14 +54,20 @@ class Sandbox:
         """Start the processes now; else they start with the first file."""
         self._pool.warm()
 
-    def read(self, groups: Iterable[Sequence[str]], request: Request) -> Iterator[Found]:
+    def read(
+        self,
+        groups: Iterable[Sequence[str]],
+        request: Request,
+        masks: Mapping[str, str] | None = None,
+    ) -> Iterator[Found]:
         """All scans of each group of paths, in order.
 
         A group is one file, or the files of a series. `groups` is read as needed and results are
         made only a little ahead of the consumer: memory stays bounded for any number of files.
-        Errors carry the group's first path. One call must be read to its end before the next.
+        Errors carry the group's first path; `masks` are files of masks by that path. One call must
+        be read to its end before the next.
         """
-        for _, outcome in self._pool.run("read", request, groups):
+        for _, outcome in self._pool.run("read", request, groups, masks):
             assert not isinstance(outcome, Peek | CleanFile | SourceHeader)
             yield outcome
 

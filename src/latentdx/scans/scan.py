@@ -40,6 +40,7 @@ class Scan:
     has_face: the header says that a person can be recognised in the picture.
     present: tags of all elements of a DICOM file, group << 16 | element: for the proof of what was
         removed.
+    mask: (*spatial), True where the user says that it matters; None where no mask was given.
     sealed_identity: identifiers that only the key opens, for the identity map where one is asked
         for, else ``""``; never stored with the scan.
     """
@@ -64,6 +65,7 @@ class Scan:
     has_face: bool = False
     present: tuple[int, ...] = ()
     sealed_identity: str = ""
+    mask: NDArray[np.bool_] | None = None
 
     @property
     def dims(self) -> int:

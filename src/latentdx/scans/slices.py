@@ -37,9 +37,11 @@ def slices_of(volume: Scan, every: int) -> Iterator[Scan]:
     spacing = volume.spacing_mm
     for index in range(first_slice(count, every), count, every):
         plane = np.take(volume.pixels, index, axis + 1)[:, ::-1, ::-1]
+        mask = None if volume.mask is None else np.take(volume.mask, index, axis)[::-1, ::-1].T
         yield replace(
             volume,
             pixels=np.ascontiguousarray(plane.transpose(0, 2, 1)),
+            mask=mask,
             native_shape=(volume.native_shape[rows], volume.native_shape[columns]),
             spacing_mm=None if spacing is None else (spacing[rows], spacing[columns]),
             orientation="",

@@ -18,6 +18,7 @@ class Volume:
     values: (X, Y, Z) in the file's own axes until `to_ras` has turned them.
     affine: (4, 4) float64, voxel index to mm in RAS+ (nibabel's convention).
     valid: bool (X, Y, Z), False where a value is padding; None where none is.
+    mask: bool (X, Y, Z), where the user says that it matters; None where no mask was given.
     window: (low, high) in the units of `values` that become 0 and 1; None for percentiles.
     windows: several of them, a channel each; empty for one.
     has_spacing: False where the affine is only assumed: spacing is then not told.
@@ -28,6 +29,7 @@ class Volume:
     values: NDArray[Any]
     affine: NDArray[np.float64]
     valid: NDArray[np.bool_] | None = None
+    mask: NDArray[np.bool_] | None = None
     window: tuple[float, float] | None = None
     windows: tuple[tuple[float, float], ...] = ()
     has_spacing: bool = True

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentdx.core.errors import InputError
 from latentdx.scans.body import crop_to_body
 from latentdx.scans.intensity import Pixels, levels, require_finite, to_unit
 from latentdx.scans.memory_order import memory_axes, slabs
 from latentdx.scans.orientation import to_ras, voxel_sizes
+from latentdx.scans.own_mask import require_fit
 from latentdx.scans.policy import Policy
 from latentdx.scans.prepared import prepared
 from latentdx.scans.resample import to_spacing
@@ -24,16 +26,18 @@ _ONE = Policy(dims=3)
 """Of a volume with a window of its own."""
 
 
-def scans_of(volume: Volume, policy: Policy) -> Iterator[Scan]:
+def scans_of(
+    volume: Volume, policy: Policy, mask: NDArray[np.bool_] | None = None
+) -> Iterator[Scan]:
     """One scan (1, X, Y, Z) in RAS+, or with `policy.dims` 2 every N-th of its slices.
 
     In this order, each step recorded: axes turned to RAS+ (flips and swaps only), cropped to the
     body and resampled where `policy` asks for it, brought to 0..1 by the volume's window (the
     policy's, where the volume has none) or else by percentiles of the whole volume, padding to 0,
-    and what `prepared` does.
+    and what `prepared` does. `mask` (X, Y, Z) in RAS+ is the user's own, and goes the same way.
 
-    Raises `InputError` ``E_AFFINE``, ``E_NAN``, ``E_SIZE``, and ``E_NDIM`` where `policy` takes no
-    volumes.
+    Raises `InputError` ``E_AFFINE``, ``E_NAN``, ``E_SIZE``, ``E_MASK`` (a mask of another shape),
+    and ``E_NDIM`` where `policy` takes no volumes.
 
     Examples
     --------
@@ -48,6 +52,9 @@ def scans_of(volume: Volume, policy: Policy) -> Iterator[Scan]:
         )
     turned = to_ras(volume)
     native_shape = turned.values.shape
+    if mask is not None:
+        require_fit(mask, native_shape)
+        turned = replace(turned, mask=mask)
     if policy.crop:
         turned = crop_to_body(turned)
     if policy.spacing_mm is not None:
@@ -59,6 +66,7 @@ def scans_of(volume: Volume, policy: Policy) -> Iterator[Scan]:
         "orientation": "RAS",
         "conversions": (*turned.conversions, *done),
         "warnings": turned.warnings,
+        "mask": turned.mask,
     }
     # What one file said of its own slice gives way to what the volume says.
     scan = prepared(Scan(pixels, **{**turned.identity, **told}), policy)

@@ -11,6 +11,7 @@ import numpy as np
 
 from latentdx.core.errors import InputError
 from latentdx.scans.clean import CleanFile
+from latentdx.scans.own_mask import as_text, from_text
 from latentdx.scans.peek import Peek
 from latentdx.scans.policy import Policy
 from latentdx.scans.profile_options import ProfileOptions
@@ -23,7 +24,7 @@ Outcome = tuple[Scan | InputError, ...] | Peek | CleanFile | SourceHeader | Inpu
 
 _HEADER_BYTES = 1 << 20
 _MOST_BYTES = 1 << 30  # one scan; more would be a worker that is not ours any more
-_SCAN_FIELDS = tuple(field.name for field in fields(Scan) if field.name != "pixels")
+_SCAN_FIELDS = tuple(item.name for item in fields(Scan) if item.name not in ("pixels", "mask"))
 _TUPLES = ("native_shape", "spacing_mm", "conversions", "warnings", "present")
 
 
@@ -80,6 +81,7 @@ def _item_bytes(item: Scan | InputError, n_items: int) -> bytes:
     if isinstance(item, InputError):
         return json.dumps({"n_items": n_items, "item_error": _error_json(item)}).encode() + b"\n"
     told = {name: getattr(item, name) for name in _SCAN_FIELDS}
+    told["mask"] = as_text(item.mask)
     head = json.dumps({"n_items": n_items, "shape": item.pixels.shape, **told}).encode()
     return b"".join((head, b"\n", np.ascontiguousarray(item.pixels, "<f4").data.cast("B")))
 
@@ -121,4 +123,5 @@ def _item(message: bytes, path: str) -> Scan | InputError:
     pixels = np.frombuffer(message, "<f4", offset=end + 1).reshape(shape).copy()  # and aligned
     for name in _TUPLES:
         told[name] = None if told[name] is None else tuple(told[name])
-    return Scan(pixels=pixels, **told)
+    mask = from_text(told.pop("mask"))
+    return Scan(pixels=pixels, mask=mask, **told)

@@ -44,13 +44,16 @@ def main(descriptor: int) -> None:
             if isinstance(message, dict):
                 task, request = read_order(message)
                 continue
-            _limit_seconds(limits, len(message))
-            send_outcome(connection, _outcome(task, message, request, limits))
+            paths, mask = message
+            _limit_seconds(limits, len(paths))
+            send_outcome(connection, _outcome(task, paths, mask, request, limits))
     except (EOFError, OSError):
         return
 
 
-def _outcome(task: Task, paths: list[str], request: Request, limits: Limits) -> Outcome:
+def _outcome(
+    task: Task, paths: list[str], mask: str | None, request: Request, limits: Limits
+) -> Outcome:
     try:
         if task == "peek":
             return peek(paths[0], key=request.key, limits=limits)
@@ -58,7 +61,7 @@ def _outcome(task: Task, paths: list[str], request: Request, limits: Limits) -> 
             return read_source_header(paths[0], limits)
         if task == "clean":
             return clean_file(paths[0], request, limits)
-        scans = open_scans(paths, key=request.key, limits=limits, policy=request.policy)
+        scans = open_scans(paths, key=request.key, limits=limits, policy=request.policy, mask=mask)
         found = tuple(request.deliver(scan) for scan in scans)
         return found[0] if len(found) == 1 and isinstance(found[0], InputError) else found
     except InputError as error:
