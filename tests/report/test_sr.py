@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import io
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from pydicom.uid import ComprehensiveSRStorage
 from latentdx.cli.predict import in_words
 from latentdx.collection.terms import Term
 from latentdx.diagnosis.diagnoses import Diagnosis, Reason
+from latentdx.report import sr_codes
 from latentdx.report.sr import NOTICE, report_of
 from latentdx.report.sr_codes import code_of
 from latentdx.report.sr_content import Answered, Author
@@ -32,6 +34,10 @@ CLASSES = Diagnosis(
     "a.dcm", "1f", "ok", "lobar", {"healthy": 0.125, "lobar": 0.875}, ("lobar",), 0.25,
     bundle=BUNDLE,
 )  # fmt: skip
+
+
+def test_examples() -> None:
+    assert doctest.testmod(sr_codes).failed == 0
 
 
 def source(name: str = "CT_small.dcm") -> SourceHeader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from latentdx.core.errors import InputError
+from latentdx.scans import own_mask
 from latentdx.scans.limits import Limits
 from latentdx.scans.open import open_scans
 from latentdx.scans.own_mask import LEFT_WHOLE, NO_MASK, packed, read_mask, unpacked
@@ -22,6 +24,11 @@ from latentdx.scans.wire import _item, _item_bytes
 
 BY_MASK = Policy(region="mask")
 INSIDE = (slice(10, 30), slice(24, 40))
+
+
+def test_examples() -> None:
+    found = doctest.testmod(own_mask)
+    assert (found.failed, found.attempted > 3) == (0, True)
 
 
 def a_mask(shape: tuple[int, ...] = (48, 64)) -> np.ndarray:

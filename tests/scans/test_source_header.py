@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from dicom_files import NAME, dicom_bytes, pydicom_file
 
 from latentdx.core.errors import InputError
+from latentdx.scans import source_header
 from latentdx.scans.limits import Limits
 from latentdx.scans.sandbox import Sandbox
 from latentdx.scans.source_header import SourceHeader, read_source_header
@@ -19,6 +21,10 @@ from latentdx.scans.source_header import SourceHeader, read_source_header
 UIDS = {
     "SOPInstanceUID": "1.2.3.4", "StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.4",
 }  # fmt: skip
+
+
+def test_examples() -> None:
+    assert doctest.testmod(source_header).failed == 0
 
 
 @pytest.fixture

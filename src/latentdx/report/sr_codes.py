@@ -51,7 +51,7 @@ def local(value: str, meaning: str) -> CodedConcept:
     Examples
     --------
     >>> local("a label of more than sixteen characters", "so long").value
-    'H5fe5fb6d2ee5c36'
+    'He869d0ef1c97bb6'
     """
     if not _is_code(value):
         value = "H" + hashlib.sha256(value.encode()).hexdigest()[: _LONGEST_CODE - 1]
