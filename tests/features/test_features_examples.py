@@ -5,8 +5,10 @@ import pytest
 
 MODULES = (
     "latentdx.features.adapt",
+    "latentdx.features.adapt_batch_norm",
     "latentdx.features.adapt_combat",
     "latentdx.features.adapt_coral",
+    "latentdx.features.adapt_histogram",
     "latentdx.features.adapt_standardise",
     "latentdx.features.adapt_subspace",
     "latentdx.features.adapt_transport",

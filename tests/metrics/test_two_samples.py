@@ -6,10 +6,18 @@ import doctest
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 from scipy.stats import chi2_contingency
+from sklearn.metrics.pairwise import rbf_kernel
 
 from latentdx.metrics import two_samples
-from latentdx.metrics.two_samples import discrepancy_p, shares_p, told_apart, total_variation
+from latentdx.metrics.two_samples import (
+    discrepancy,
+    discrepancy_p,
+    shares_p,
+    told_apart,
+    total_variation,
+)
 
 
 @pytest.fixture
@@ -58,6 +66,30 @@ def test_total_variation_is_the_share_that_would_have_to_change() -> None:
     a = np.array(["f"] * 8 + ["m"] * 2)
     assert total_variation(a, a) == 0
     assert total_variation(a, np.array(["f"] * 5 + ["m"] * 5)) == pytest.approx(0.3)
+
+
+def test_a_discrepancy_is_0_on_average_where_nothing_differs_and_grows_with_the_gap() -> None:
+    generator = np.random.default_rng(4)
+    own = generator.normal(size=(80, 4))
+    alike = [discrepancy(own, generator.normal(size=(60, 4)), generator) for _ in range(30)]
+    values = [each.value for each in alike if each is not None]
+    assert abs(np.mean(values)) < 0.01
+    assert min(values) < 0 < max(values)
+    assert np.mean([each.p < 0.1 for each in alike if each is not None]) < 0.35
+    moved = [discrepancy(own, own + gap, generator) for gap in (0.5, 1.0, 2.0, 50.0)]
+    found = [each.value for each in moved if each is not None]
+    assert found == sorted(found)
+    assert 0.5 < found[-1] <= 2, "two at most: nothing in common"
+    # the same kernel whatever it is compared with
+    kernel = rbf_kernel((own - own.mean(axis=0)) / own.std(axis=0), gamma=1 / median_square(own))
+    expected = (kernel.sum() - 80) / (80 * 79)
+    assert found[-1] == pytest.approx(2 * expected, abs=1e-3)
+    assert discrepancy(own, own[:1], generator) is None
+
+
+def median_square(points: np.ndarray) -> float:
+    scaled = (points - points.mean(axis=0)) / points.std(axis=0)
+    return float(np.median(pdist(scaled, "sqeuclidean")))
 
 
 def test_the_examples_of_two_samples_run() -> None:

@@ -26,10 +26,12 @@ def write_collection(
     blank: tuple[str, ...] = (),
     site: Callable[[int], str | None] = lambda number: None,
     prefix: str = "",
+    change: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels,
 ) -> Path:
     """Scans of all parts, two a patient; those of the parts named `blank` are all alike.
 
     `site`: of the patient of this number in a part. `prefix`: another one makes other patients.
+    `change`: of every scan's pixels.
     """
     collection = Collection.create(path, SIDE, 1)
     rows = []
@@ -45,7 +47,7 @@ def write_collection(
                 ScanRow(
                     digest[:16],
                     f"{name}.png",
-                    pixels,
+                    change(pixels),
                     digest,
                     patient=f"{prefix}{part or 'more'}-{number // 2}",
                     label=label,

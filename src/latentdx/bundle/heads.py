@@ -98,7 +98,8 @@ def head_parts(head: Head) -> dict[str, dict[str, NDArray[Any]]]:
     if head.attention is not None:
         found["attention"] = to_arrays(head.attention)
     if head.source is not None:
-        found["source"] = to_arrays(head.source)
+        kept = to_arrays(head.source)
+        found["source"] = {name: each for name, each in kept.items() if each.dtype != object}
     return found if head.scales is None else {**found, "scales": {"both": head.scales}}
 
 

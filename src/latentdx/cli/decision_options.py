@@ -98,14 +98,17 @@ LeaveOutOption = Annotated[
         "Takes about one run more for each. Classes and grades.",
     ),
 ]
-ADAPTED_BY = ("standardise", "combat", "coral", "transport", "subspace")
+ADAPTED_BY = (
+    *("standardise", "combat", "coral", "transport", "subspace"),
+    *("histogram", "batch-norm"),
+)
 AdaptOption = Annotated[
     str | None,
     typer.Option(
         "--adapt",
         help="With --leave-out: also adapt the model to the scans of the place left out, without "
-        f"their labels, and tell whether it helped: {', '.join(ADAPTED_BY)}; or auto (what helps "
-        "between the other places, if anything). METHOD:COLUMN leaves COLUMN out.",
+        f"their labels, and tell whether it helped: {', '.join(ADAPTED_BY)}; or auto (which of "
+        "the first five helps between the other places, if any). METHOD:COLUMN leaves COLUMN out.",
     ),
 ]
 AdaptToOption = Annotated[

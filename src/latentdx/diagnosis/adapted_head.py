@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,14 @@ from numpy.typing import NDArray
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.model import DiagnosticModel
-from latentdx.features.adapt import FEWEST, Adaptation, adapted
+from latentdx.features.adapt import FEWEST, Adaptation, LookAdaptation, adapted
+from latentdx.features.adapt_batch_norm import renormalised
+from latentdx.features.adapt_histogram import histogram, levels_of
 from latentdx.features.extract import embed
 
 Floats = NDArray[np.float32]
+
+_ANEW = "make it again with this version, without --covariates and --measures"
 
 
 def adapted_head(head: Head, name: Adaptation, target: Floats) -> Head:
@@ -25,17 +30,70 @@ def adapted_head(head: Head, name: Adaptation, target: Floats) -> Head:
     """
     if head.source is None:
         found = "the model does not know what its own scans are like"
-        fix = "make it again with this version, without --covariates and --measures"
-        raise StopError("E_ADAPT", found, fix=fix)
-    if len(target) < FEWEST:
-        found = f"{len(target)} scans do not tell what a site is like"
-        raise StopError("E_ADAPT", found, fix=f"give at least {FEWEST}")
+        raise StopError("E_ADAPT", found, fix=_ANEW)
+    _require_enough(len(target))
     scaling = head.standardiser, head.components
     standardiser, moved = adapted(name, head.source, scaling, target[:, : head.width])
     return replace(head, standardiser=standardiser, moved=moved)
 
 
-def adapted_model(model: DiagnosticModel, name: Adaptation, pixels: Floats) -> DiagnosticModel:
-    """The model for the site that scans with `pixels` (N, C, *spatial) are of."""
+def knowing_levels(head: Head, pixels: Floats) -> Head:
+    """A head that keeps what grey levels its own scans (N, C, *spatial) have, if it keeps any."""
+    if head.source is None:
+        return head
+    return replace(head, source=replace(head.source, levels=levels_of(pixels)))
+
+
+class Adapted(NamedTuple):
+    """A model for the scans of another site, and their pixels (N, C, *spatial) as it reads them."""
+
+    model: DiagnosticModel
+    pixels: Floats
+
+
+def adapted_model(
+    model: DiagnosticModel, name: Adaptation | LookAdaptation, pixels: Floats
+) -> Adapted:
+    """The model for the site that scans with `pixels` (N, C, *spatial) are of.
+
+    Raises `StopError` ``E_ADAPT`` as `adapted_head` does, where no grey levels of its own scans
+    are kept, and where no layer of the encoder normalises by statistics.
+    """
+    if name == "histogram":
+        _require_enough(len(pixels))
+        return Adapted(model, histogram(_levels_in(model.head), pixels))
+    if name == "batch-norm":
+        _require_enough(len(pixels))
+        return Adapted(_renormalised(model, pixels), pixels)
     target = embed(model.encoder, pixels, model.kind)
-    return replace(model, head=adapted_head(model.head, name, target))
+    return Adapted(replace(model, head=adapted_head(model.head, name, target)), pixels)
+
+
+def _levels_in(head: Head) -> Floats:
+    if head.source is None or head.source.levels is None:
+        raise StopError("E_ADAPT", "the model keeps no grey levels of its own scans", fix=_ANEW)
+    return head.source.levels
+
+
+def _renormalised(model: DiagnosticModel, pixels: Floats) -> DiagnosticModel:
+    """With a copy of the encoder, and of the one that was trained on labels."""
+    encoder = renormalised(model.encoder, pixels, model.kind)
+    if encoder is None:
+        raise without_statistics()
+    tuned = model.tuned
+    if tuned is not None:
+        copied = renormalised(tuned.encoder, pixels, "pooled")
+        tuned = replace(tuned, encoder=copied or tuned.encoder)
+    return replace(model, encoder=encoder, tuned=tuned)
+
+
+def without_statistics() -> StopError:
+    """An encoder that ``batch-norm`` would leave as it is."""
+    found = "no layer of the encoder keeps statistics of its scans for batch-norm to change"
+    return StopError("E_ADAPT", found, fix="use another method, such as standardise")
+
+
+def _require_enough(n_scans: int) -> None:
+    if n_scans < FEWEST:
+        found = f"{n_scans} scans do not tell what a site is like"
+        raise StopError("E_ADAPT", found, fix=f"give at least {FEWEST}")

@@ -18,8 +18,11 @@ from latentdx.features.table import FeatureTable
 from latentdx.features.whiten import PrincipalComponents, Standardiser
 
 Adaptation = Literal["standardise", "combat", "coral", "transport", "subspace"]
-AdaptChoice = Literal["none", "auto", Adaptation]
-"""``auto``: by what helps between the sites that a model is made from; see `chosen_adaptation`."""
+"""Of features that there are."""
+LookAdaptation = Literal["histogram", "batch-norm"]
+"""Of how scans look to the encoder: features are made anew."""
+AdaptChoice = Literal["none", "auto", Adaptation, LookAdaptation]
+"""``auto``: which of `METHODS` helps between the sites that a model is made from, if any."""
 
 OF_FEATURES: Mapping[str, Callable[[Spread, Floats], Columns]] = {
     "standardise": standardise,
@@ -31,6 +34,7 @@ OF_COMPONENTS: Mapping[str, Callable[[Moments, Floats], Affine]] = {
     "subspace": subspace,
 }
 METHODS: tuple[Adaptation, ...] = get_args(Adaptation)
+OF_LOOKS: tuple[LookAdaptation, ...] = get_args(LookAdaptation)
 FEWEST = 10
 """Scans of a site that tell what it is like."""
 
@@ -43,11 +47,13 @@ class Source:
     ----------
     mean, deviation: (D,), of their features.
     covariance: (M, M), of their components.
+    levels: (11,), what grey levels the scans have (see `levels_of`); None in older bundles.
     """
 
     mean: Floats
     deviation: Floats
     covariance: Floats
+    levels: Floats | None = None
 
     @classmethod
     def of(

@@ -51,8 +51,40 @@ def _verdict(methods: Sequence[str], gain: Estimate, words: str) -> str:
     return f"{found}: {'it harms' if gain.high < 0 else 'it is not sure that it helps'}."
 
 
-def adaptation_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, Any, Any]]:
-    """Of each place that was adapted to: its name, the method, AUROC and gain as estimates."""
+def distance_sentences(told: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """How far the site's scans lie from the model's own, before and after, in words.
+
+    Examples
+    --------
+    >>> distance_sentences({"before": {"value": 0.31, "p": 0.0005},
+    ...                     "after": {"value": 0.002, "p": 0.4}})
+    ("By the features that the classifier reads most, they lay 0.310 from scans of the model's \
+own that it held out (squared maximum mean discrepancy, p 0.0005), and once adapted 0.002 \
+(p 0.4000). Lying closer does not say that answers are better.",)
+    """
+    before, after = ((told or {}).get(name) for name in ("before", "after"))
+    if not before or not after:
+        return ()
+    return (
+        "By the features that the classifier reads most, they lay "
+        f"{before['value']:.3f} from scans of the model's own that it held out (squared maximum "
+        f"mean discrepancy, p {before['p']:.4f}), and once adapted {after['value']:.3f} "
+        f"(p {after['p']:.4f}). Lying closer does not say that answers are better.",
+    )
+
+
+def _moved(told: Mapping[str, Any]) -> str:
+    """``before > after``; ``""`` where distances are not known."""
+    distance = told.get("distance") or {}
+    ends = [distance[name] for name in ("before", "after") if distance.get(name)]
+    return " > ".join(f"{end['value']:.3f}" for end in ends) if len(ends) == 2 else ""
+
+
+def adaptation_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, Any, Any, str]]:
+    """Of each place that was adapted to: its name, the method, AUROC and gain as estimates.
+
+    Last its squared discrepancy from scans of the model's own that it held out, before and after.
+    """
     told = (metrics.get("left_out") or {}).get("each") or []
     return [
         (
@@ -60,6 +92,7 @@ def adaptation_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, Any, Any
             str(one["adaptation"]["method"]),
             one["adapted"]["metrics"].get("auroc"),
             one["adapted"]["gain"],
+            _moved(one["adaptation"]),
         )
         for one in told
         if "adapted" in one

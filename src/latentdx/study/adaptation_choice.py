@@ -24,7 +24,8 @@ from latentdx.metrics.bootstrap import Statistic, bootstrap
 from latentdx.metrics.discrimination import auroc
 from latentdx.metrics.folds import folded
 from latentdx.report.fold import ADAPTED, Fold
-from latentdx.study.adaptation import adapt_to
+from latentdx.study.adaptation import adapt_to, apart_from_own
+from latentdx.study.drift import with_reference
 from latentdx.study.learn import head_settings
 from latentdx.study.prepare import Prepared
 from latentdx.study.settings import RunSettings
@@ -62,6 +63,9 @@ def with_adaptation(
         facts |= {"method": name, "gains": choice.gains, "n_sites": choice.n_sites}
     adapted = adapt_to(model, prepared, name)
     told = fold.predictions if adapted is None else adapted.result.predictions
+    if adapted is not None:
+        own = with_reference(model, prepared, settings.seed)
+        facts |= apart_from_own(own, adapted, prepared.load("test"), settings.seed)
     return replace(
         fold,
         rivals={**fold.rivals, ADAPTED: told},

@@ -14,6 +14,8 @@ from latentdx.autoencoder.engine.data import Source
 from latentdx.autoencoder.family import network_for
 from latentdx.autoencoder.transfer import Taken, take_over
 from latentdx.core.seeds import derive_seed, numpy_generator
+from latentdx.diagnosis.adapted_head import without_statistics
+from latentdx.features.adapt_batch_norm import has_statistics
 from latentdx.report.baselines import settle_statistics
 from latentdx.study.ancestor import Ancestor, load_ancestor
 from latentdx.study.encoder import Descent
@@ -39,7 +41,8 @@ def first_network(
 
     Where it is to learn privately, usual ones in their place: theirs would tell of patients.
     Its weights are drawn, or taken from what the settings say to begin from as far as they fit. See
-    `load_ancestor`, `network_for` and `take_over` for what is refused.
+    `load_ancestor`, `network_for` and `take_over` for what is refused; besides `StopError`
+    ``E_ADAPT`` of one that could not be adapted as asked.
     """
     ancestor = None if settings.start is None else load_ancestor(settings.start, autoencoder)
     network = network_for(
@@ -47,6 +50,8 @@ def first_network(
         network_settings(settings, scans.shape, ancestor if autoencoder is None else None),
         seed=settings.seed,
     )
+    if settings.adapt == "batch-norm" and not has_statistics(network):
+        raise without_statistics()  # now, and not after it has learned
     if settings.epsilon is not None:
         set_usual_normalisation(network)
     elif len(scans):
