@@ -7,7 +7,9 @@ X-rays (Kermany and NIH), both ways, at 64 px. By default with the encoder of `b
 of the source (at most 1000); every scan of the target is tested, of Kermany the given test part.
 Adaptation sees the tested scans, not their labels. ``in-domain``: a classifier of the target
 itself, in three folds by patient (of Kermany its training part).
-AUROCs are means over the target's folds; intervals resample patients, paired.
+AUROCs are means over the target's folds; intervals resample patients, paired. ``--ways looks``:
+what changes how scans look to the encoder (grey levels, batch normalisation) instead of features,
+written to a file of its own.
 """
 
 from __future__ import annotations
@@ -37,14 +39,19 @@ from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.store import Collection
 from latentdx.core.hashing import hash_json
 from latentdx.diagnosis.adapted_head import adapted_head
+from latentdx.diagnosis.drift_reference import N_COMPONENTS, one_each
 from latentdx.diagnosis.head import Head, HeadSettings, fit_head
 from latentdx.diagnosis.views import Viewed
-from latentdx.features.adapt import METHODS, Source
+from latentdx.features.adapt import METHODS, OF_LOOKS, Source
+from latentdx.features.adapt_batch_norm import renormalised, statistics_of
+from latentdx.features.adapt_histogram import histogram, levels_of
 from latentdx.features.extract import embed
+from latentdx.features.kinds import DEFAULT
 from latentdx.features.table import Extract, FeatureTable, augmented, extract_table
 from latentdx.metrics.bootstrap import bootstrap
 from latentdx.metrics.discrimination import auroc
 from latentdx.metrics.folds import folded
+from latentdx.metrics.two_samples import discrepancy
 from latentdx.study.adaptation_choice import best_between
 
 MOST = 1000
@@ -76,29 +83,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--encoders", choices=("shared", "own"), default="shared")
     parser.add_argument("--sets", nargs="*", choices=("phantoms", "hospitals"),
                         default=("phantoms", "hospitals"))  # fmt: skip
+    parser.add_argument("--ways", choices=("features", "looks"), default="features")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of encoders of their own")
     parser.add_argument("--quick", action="store_true", help="one pair, one epoch: does it work?")
     asked = parser.parse_args(arguments)
     sets = {name: found for name in POOLS[64] if (found := load(name, CACHE))}
     own = asked.encoders == "own"
-    name = "domain-own-encoders.json" if own else "domain.json"
+    looks = asked.ways == "looks"
+    name = f"domain{'-looks' if looks else ''}{'-own-encoders' if own else ''}.json"
     out = asked.out or (TRIALS if asked.quick else RESULTS) / name
     epochs = 1 if asked.quick else asked.epochs
     seen: dict[tuple[str, str], Seen] = {}
     results: dict[str, Any] = {}
 
+    def network_of(domain: Domain) -> Autoencoder:
+        return own_encoder(domain, epochs) if own else shared_encoder(sets)
+
     def see(domain: Domain, by: Domain) -> Seen:
         key = (domain.name, by.name if own else "")
         if key not in seen:
-            network = own_encoder(by, epochs) if own else shared_encoder(sets)
+            network = network_of(by)
             seen[key] = Seen.of(domain, partial(embed, network))
         return seen[key]
 
     for source, target in pairs_of(sets, asked.sets, quick=asked.quick):
         began = time.monotonic()
-        views = see(source, source), see(target, source), see(target, target)
+        views = see(source, source), see(target, source)
         told = f"{source.name} > {target.name}"
-        results[told] = compared(source, target, *views)
+        if looks:
+            results[told] = compared_by_looks(source, target, *views, network_of(source))
+        else:
+            results[told] = compared(source, target, *views, see(target, target))
         _show(told, results[told], time.monotonic() - began)
         made = {"quick": asked.quick, **provenance(), "encoders": asked.encoders}
         write(out, {**made, "epochs": epochs, "results": results})
@@ -224,6 +239,43 @@ def compared(source: Domain, target: Domain, here: Seen, there: Seen, own: Seen)
     return {**told, "chosen": choice.name, "gains between sites": gains}
 
 
+def compared_by_looks(
+    source: Domain, target: Domain, here: Seen, there: Seen, network: Autoencoder
+) -> dict[str, Any]:
+    """AUROC of each way of `OF_LOOKS` at the target, each minus that without adaptation.
+
+    And how far the target's patients lie from the source's: ``distance``, see `discrepancy`.
+    """
+    head, tested, pixels = head_of(here.tables), target.tested, target.tested.pixels
+    levels = levels_of(source.learned.pixels)
+    statistics = statistics_of(network, source.learned.pixels, DEFAULT)
+    assert statistics is not None
+    other = renormalised(network, statistics, pixels, DEFAULT)
+    graded = replace(tested, pixels=histogram(levels, pixels))
+    seen = {
+        "none": there.tested,
+        "histogram": Viewed.of(graded, partial(embed, network), flip=True),
+        "batch-norm": Viewed.of(tested, partial(embed, other), flip=True),
+    }
+    assert set(seen) == {"none", *OF_LOOKS}
+    told = estimated(target, {name: each.scores(head)[:, 0] for name, each in seen.items()})
+    rows, others = (
+        one_each(scans.patients, MOST, np.random.default_rng(0))
+        for scans in (source.learned, tested)
+    )
+    reduced = {name: head.reduced(each.views[0][others]) for name, each in seen.items()}
+    for way in METHODS:
+        moved = adapted_head(head, way, there.tested.views[0])
+        reduced[way] = moved.reduced(there.tested.views[0][others])
+    own = head.reduced(here.tables[0].embeddings[rows])[:, :N_COMPONENTS].astype(np.float64)
+    apart = {
+        name: discrepancy(own, each[:, :N_COMPONENTS].astype(np.float64), np.random.default_rng(0))
+        for name, each in reduced.items()
+    }
+    gaps = {name: each._asdict() for name, each in apart.items() if each is not None}
+    return {**told, "chosen": None, "distance": gaps}
+
+
 def estimated(target: Domain, scores: dict[str, Floats]) -> dict[str, Any]:
     """Values with intervals, and differences to ``none``, over the same resamples."""
     ways = [folded(auroc, target.tested.labels, each, target.folds) for each in scores.values()]
@@ -247,6 +299,8 @@ def estimated(target: Domain, scores: dict[str, Floats]) -> dict[str, Any]:
 
 def _show(name: str, told: dict[str, Any], seconds: float) -> None:
     print(f"\n{name}  {told['n_scans']} scans, {seconds:.0f} s, auto: {told['chosen']}")
+    for name, gap in told.get("distance", {}).items():
+        print(f"  distance, {name:<14}{gap['value']:+.3f} (p {gap['p']:.4f})")
     for way, each in told.items():
         if isinstance(each, dict) and "value" in each:
             print(f"  {way:<24}{each['value']:+.3f} ({each['low']:+.3f} to {each['high']:+.3f})")

@@ -11,9 +11,15 @@ import torch
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.family import build
 from latentdx.features.adapt import OF_LOOKS
-from latentdx.features.adapt_batch_norm import PRIOR, renormalised
+from latentdx.features.adapt_batch_norm import (
+    PRIOR,
+    has_statistics,
+    renormalised,
+    statistics_of,
+)
 from latentdx.features.adapt_histogram import histogram, levels_of
 from latentdx.features.extract import embed
+from latentdx.features.kinds import FeatureKind
 
 Pixels = np.ndarray
 
@@ -57,56 +63,81 @@ def encoder(size: int = 24) -> Autoencoder:
     return network.eval()
 
 
+def adapted(network: Autoencoder, here: Pixels, there: Pixels) -> Autoencoder:
+    source = statistics_of(network, here, "pooled")
+    assert source is not None
+    return renormalised(network, source, there, "pooled")
+
+
 def test_features_of_a_site_lie_where_the_sources_lie() -> None:
     network = encoder()
     before = copy.deepcopy(network.state_dict())
     here, there = scans(200, 24, 24, seed=2), 0.5 * scans(200, 24, 24, seed=3) + 0.2
-    found = renormalised(network, there, "pooled")
-    assert found is not None
-    own, plain, adapted = (
+    found = adapted(network, here, there)
+    own, plain, moved = (
         embed(made, pixels, "pooled").mean(axis=0)
         for made, pixels in ((network, here), (network, there), (found, there))
     )
-    assert np.abs(adapted - own).mean() < 0.25 * np.abs(plain - own).mean()
+    assert np.abs(moved - own).mean() < 0.25 * np.abs(plain - own).mean()
     after = network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before), "the given one stays"
     told = found.state_dict()
-    changed = {name for name in before if not torch.equal(before[name], told[name])}
-    assert {name.rpartition(".")[2] for name in changed} <= {
-        *("running_mean", "running_var", "num_batches_tracked")
-    }
-    still = [name for name in changed if name.startswith(("up.", "projection."))]
-    assert [name for name in still if "num_batches" not in name] == [], "of what features need"
+    changed = [name for name in before if not torch.equal(before[name], told[name])]
+    assert {name.rpartition(".")[2] for name in changed} == {"running_mean", "running_var"}
+    assert not [name for name in changed if name.startswith(("up.", "projection."))]
     assert not found.training
+    assert not [part for part in network.modules() if part._forward_pre_hooks]
 
 
-def test_few_scans_count_little_and_statistics_are_means() -> None:
+def test_the_sources_own_scans_change_nothing() -> None:
     network = encoder()
-    there = 0.5 * scans(400, 24, 24, seed=3) + 0.2
+    network.train()
+    with torch.no_grad():  # as what it remembers is of other views
+        for _ in range(30):
+            network.encode(torch.from_numpy(scans(64, 24, 24) ** 2))
+    network.eval()
+    here = scans(100, 24, 24, seed=2)
+    found = adapted(network, here, here)
+    ours, theirs = (embed(made, here, "pooled") for made in (network, found))
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_few_scans_count_little() -> None:
+    network = encoder()
+    here, there = scans(100, 24, 24, seed=2), 0.5 * scans(200, 24, 24, seed=3) + 0.2
     name = next(name for name in network.state_dict() if name.endswith("running_mean"))
-
-    def mean(count: int) -> np.ndarray:
-        found = renormalised(network, there[:count], "pooled")
-        assert found is not None
-        return np.asarray(found.state_dict()[name])
-
-    source = np.asarray(network.state_dict()[name])
     first = dict(network.named_modules())[name.rpartition(".")[0]]
     seen: list[np.ndarray] = []
     hook = first.register_forward_pre_hook(lambda _, given: seen.append(given[0].numpy()))
+    embed(network, here, "pooled")
     embed(network, there[:30], "pooled")
     hook.remove()
-    own = seen[0].mean(axis=(0, 2, 3))
-    np.testing.assert_allclose(
-        mean(30), (30 * own + PRIOR * source) / (30 + PRIOR), rtol=1e-3, atol=1e-4
-    )
-    gaps = [np.abs(mean(count) - source).mean() for count in (2, 30, 400)]
-    assert gaps == sorted(gaps)
+    gap = np.subtract(*(maps.mean(axis=(0, 2, 3)) for maps in seen[::-1]))
+    source = np.asarray(network.state_dict()[name])
+    moved = {
+        count: np.asarray(adapted(network, here, there[:count]).state_dict()[name]) - source
+        for count in (2, 30, 200)
+    }
+    np.testing.assert_allclose(moved[30], 30 / (30 + PRIOR) * gap, rtol=1e-3, atol=1e-5)
+    sizes = [np.abs(each).mean() for each in moved.values()]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("kind", ["fine-grid", "multi-scale", "latent"])
+def test_layers_that_the_features_come_from_are_counted(kind: FeatureKind) -> None:
+    network = encoder()
+    found = statistics_of(network, scans(20, 24, 24), kind)
+    assert found is not None
+    assert found.shape[0] == 2
+    assert found[1].min() > 0
+    with pytest.raises(ValueError, match="channels"):
+        renormalised(network, found[:, :-1], scans(20, 24, 24), kind)
 
 
 def test_an_encoder_without_statistics_is_not_adapted() -> None:
     network = build("masked-vit", {"channels": 1, "size": 16})
-    assert renormalised(network, scans(20, 16, 16), "pooled") is None
+    assert not has_statistics(network)
+    assert statistics_of(network, scans(20, 16, 16), "pooled") is None
 
 
 def test_the_names_are_those_that_are_made() -> None:

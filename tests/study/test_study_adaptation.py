@@ -121,12 +121,16 @@ def test_a_bundle_that_keeps_no_grey_levels_says_so(bundle: Path, tmp_path: Path
     model = load_bundle(bundle)
     assert model.head.source is not None
     assert model.head.source.levels is not None
-    older = replace(model, head=replace(model.head, source=replace(model.head.source, levels=None)))
+    older = replace(
+        model, head=replace(model.head, source=replace(model.head.source, levels=None, norms=None))
+    )
     saved = tmp_path / "older"
     save_bundle(older, saved, card="", split_hash="", counts={}, seed=0)
-    wanted = Wanted(adapt="histogram")
-    with pytest.raises(StopError, match=r"E_ADAPT.*no grey levels"):
-        evaluate_bundle(saved, other_site(tmp_path / "c"), tmp_path / "o", Silent(), wanted=wanted)
+    site = other_site(tmp_path / "c")
+    for method, kept in (("histogram", "grey levels"), ("batch-norm", "statistics")):
+        wanted = Wanted(adapt=method)  # type: ignore[arg-type]
+        with pytest.raises(StopError, match=f"E_ADAPT.*no {kept}"):
+            evaluate_bundle(saved, site, tmp_path / "o", Silent(), wanted=wanted)
     few = load_bundle(bundle)
     for name in OF_LOOKS:
         with pytest.raises(StopError, match=r"E_ADAPT.*9 scans"):

@@ -8,13 +8,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from latentdx.autoencoder.base import Autoencoder
 from latentdx.core.errors import StopError
 from latentdx.diagnosis.head import Head
 from latentdx.diagnosis.model import DiagnosticModel
 from latentdx.features.adapt import FEWEST, Adaptation, LookAdaptation, adapted
-from latentdx.features.adapt_batch_norm import renormalised
+from latentdx.features.adapt_batch_norm import has_statistics, renormalised, statistics_of
 from latentdx.features.adapt_histogram import histogram, levels_of
 from latentdx.features.extract import embed
+from latentdx.features.kinds import FeatureKind
 
 Floats = NDArray[np.float32]
 
@@ -37,11 +39,15 @@ def adapted_head(head: Head, name: Adaptation, target: Floats) -> Head:
     return replace(head, standardiser=standardiser, moved=moved)
 
 
-def knowing_levels(head: Head, pixels: Floats) -> Head:
-    """A head that keeps what grey levels its own scans (N, C, *spatial) have, if it keeps any."""
+def knowing_looks(head: Head, encoder: Autoencoder, kind: FeatureKind, pixels: Floats) -> Head:
+    """A head that keeps how its own scans (N, C, *spatial) look, if it keeps anything of them.
+
+    That is: their grey levels, and statistics before the encoder's normalisation.
+    """
     if head.source is None:
         return head
-    return replace(head, source=replace(head.source, levels=levels_of(pixels)))
+    levels, norms = levels_of(pixels), statistics_of(encoder, pixels, kind)
+    return replace(head, source=replace(head.source, levels=levels, norms=norms))
 
 
 class Adapted(NamedTuple):
@@ -76,15 +82,13 @@ def _levels_in(head: Head) -> Floats:
 
 
 def _renormalised(model: DiagnosticModel, pixels: Floats) -> DiagnosticModel:
-    """With a copy of the encoder, and of the one that was trained on labels."""
-    encoder = renormalised(model.encoder, pixels, model.kind)
-    if encoder is None:
+    """With a copy of the encoder; one that was trained on labels stays as it is."""
+    if not has_statistics(model.encoder):
         raise without_statistics()
-    tuned = model.tuned
-    if tuned is not None:
-        copied = renormalised(tuned.encoder, pixels, "pooled")
-        tuned = replace(tuned, encoder=copied or tuned.encoder)
-    return replace(model, encoder=encoder, tuned=tuned)
+    source = model.head.source
+    if source is None or source.norms is None:
+        raise StopError("E_ADAPT", "the model keeps no statistics of its own scans", fix=_ANEW)
+    return replace(model, encoder=renormalised(model.encoder, source.norms, pixels, model.kind))
 
 
 def without_statistics() -> StopError:

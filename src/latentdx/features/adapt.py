@@ -48,12 +48,14 @@ class Source:
     mean, deviation: (D,), of their features.
     covariance: (M, M), of their components.
     levels: (11,), what grey levels the scans have (see `levels_of`); None in older bundles.
+    norms: (2, W), see `statistics_of`; None there, too, and where there are none.
     """
 
     mean: Floats
     deviation: Floats
     covariance: Floats
     levels: Floats | None = None
+    norms: Floats | None = None
 
     @classmethod
     def of(

@@ -28,7 +28,7 @@ from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.tasks import TaskName
 from latentdx.core.hashing import hash_bytes, hash_json
 from latentdx.core.seeds import derive_seed
-from latentdx.diagnosis.adapted_head import knowing_levels
+from latentdx.diagnosis.adapted_head import knowing_looks
 from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.gate_fit import fit_gate
 from latentdx.diagnosis.gate_header import Headers
@@ -227,6 +227,7 @@ def fit_step(
         kind = settings.features
     extract = partial(embed, network, kind=kind)
     head = fitted_head(prepared, labelled, extract, settings)
+    head = knowing_looks(head, network, kind, labelled.part("train").pixels)
     model = DiagnosticModel(
         network,
         head,
@@ -253,16 +254,14 @@ def fitted_head(
     """A head on features by `extract`: fitted on train and calibrated on calibrate."""
     seed = derive_seed(settings.seed, "head")
     most = MOST if settings.semi_supervised in GUESSING else MOST_FOR_SCALE
-    train = labelled.part("train")
-    head = train_head(
-        train,
+    return train_head(
+        labelled.part("train"),
         labelled.part("calibrate"),
         extract,
         head_settings(settings, prepared.task),
         seed=seed,
         unlabelled=unlabelled_table(prepared, extract, seed=seed, most=most),
     )
-    return knowing_levels(head, train.pixels)
 
 
 def gate_of(
