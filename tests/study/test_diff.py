@@ -284,3 +284,50 @@ def test_a_folder_with_other_things_is_not_written_to(tmp_path, runs):
 
 def test_the_example_in_the_docstring_runs():
     assert doctest.testmod(diff_page).failed == 0
+
+
+def write_left_out(folder, labels, scores, places, *, start=0):
+    rows = [
+        {
+            "scan_id": f"{start + i:016x}", "patient": f"p{i // 2}",
+            "label": CLASSES[labels[i]], "decision": CLASSES[int(scores[i] >= 0.5)],
+            "probability:benign": repr(float(1 - scores[i])),
+            "probability:malignant": repr(float(scores[i])), "left_out": places[i],
+        }
+        for i in range(len(labels))
+    ]  # fmt: skip
+    with (folder / "left-out-predictions.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_places_never_seen_are_compared_each_and_by_their_mean(runs, tmp_path):
+    assert diff_runs(*runs)["left_out"] is None
+    places = np.array(["A", "A", "B", "B", "C", "C"] * 20)
+    both = [told(skill=skill, seed=seed) for skill, seed in ((1.0, 5), (3.0, 6))]
+    for folder, (labels, scores) in zip(runs, both, strict=True):
+        write_left_out(folder, labels, scores, places)
+    found = diff_runs(*runs, tmp_path / "out")
+    areas = found["left_out"]["auroc"]
+    assert list(areas) == ["within places", "A", "B", "C"]
+    assert (found["left_out"]["n_scans"], found["left_out"]["n_patients"]) == (120, 60)
+    for side, (labels, scores) in zip(("first", "second"), both, strict=True):
+        each = [roc_auc_score(labels[places == name], scores[places == name]) for name in "ABC"]
+        assert [areas[name][side]["value"] for name in "ABC"] == pytest.approx(each)
+        assert areas["within places"][side]["value"] == pytest.approx(np.mean(each))
+    mean = areas["within places"]["difference"]
+    assert 0 < mean["low"] < mean["value"] < mean["high"]
+    assert mean["n_patients"] == 60
+    assert "Places never seen" in (tmp_path / "out" / "diff.html").read_text()
+    lines = diff_summary(found).splitlines()
+    start = lines.index("At places that the models had never seen:")
+    assert lines[start + 2].startswith("within places")
+    assert lines[start + 2].rstrip().endswith("*")
+
+
+def test_places_that_differ_are_not_compared(runs):
+    places = np.array(["A", "B"] * 60)
+    for folder, offset in zip(runs, (0, 61), strict=True):
+        write_left_out(folder, *told(), places, start=offset)
+    assert diff_runs(*runs)["left_out"] is None

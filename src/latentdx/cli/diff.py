@@ -53,9 +53,12 @@ def diff(
 def diff_summary(found: Mapping[str, Any]) -> str:
     """The comparison for the terminal."""
     from latentdx.cli.choices import aligned
-    from latentdx.report.diff_page import CAUTION, diff_header, diff_rows, lead
+    from latentdx.report.diff_page import CAUTION, diff_header, diff_rows, lead, place_rows
 
     lines = [lead(found), *found["notes"], *aligned(diff_header(found), diff_rows(found))]
+    if rows := place_rows(found):
+        lines.append("At places that the models had never seen:")
+        lines += aligned(("AUROC at", *diff_header(found)[1:]), rows)
     if found["settings"]:
         lines.append("Settings that differ:")
         lines += [f"  {name}: {one} | {two}" for name, (one, two) in found["settings"].items()]

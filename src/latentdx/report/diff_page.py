@@ -44,6 +44,14 @@ def diff_page(found: Mapping[str, Any]) -> str:
         "Each with its 95 % interval, over the same resamples of patients. A star stands where the "
         "interval of the difference lies clear of 0.",
     )
+    places = Section(
+        "Places never seen",
+        "",
+        ("AUROC at", *diff_header(found)[1:]),
+        place_rows(found),
+        "By models that were made without any scan of the place, on the scans of both runs; first "
+        "the mean over places.",
+    )
     settings = Section(
         "Settings that differ",
         "",
@@ -60,7 +68,8 @@ def diff_page(found: Mapping[str, Any]) -> str:
     )
     title = f"{found['first']} and {found['second']}"
     caution = " ".join([*found["notes"], CAUTION])
-    page = _Page("diff", title, lead(found), caution, [metrics, settings, warnings])
+    sections = [metrics, *([places] if places.rows else []), settings, warnings]
+    page = _Page("diff", title, lead(found), caution, sections)
     text = template("choice.html.j2").render(page=page)
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -88,6 +97,20 @@ def diff_rows(found: Mapping[str, Any]) -> list[Row]:
             "*" if _is_clear(both["difference"]) else "",
         )
         for name, both in found["metrics"].items()
+    ]
+
+
+def place_rows(found: Mapping[str, Any]) -> list[Row]:
+    """One line a place that both runs left out, after their mean; none where they left none out."""
+    told = field_of(found, "left_out", "auroc") or {}
+    return [
+        (
+            name,
+            *(_told(both[side]) for side in ("first", "second")),
+            difference(both["difference"]),
+            "*" if _is_clear(both["difference"]) else "",
+        )
+        for name, both in told.items()
     ]
 
 

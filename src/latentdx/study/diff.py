@@ -9,6 +9,7 @@ from latentdx.core.errors import StopError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.metrics.bootstrap import N_RESAMPLES
 from latentdx.report.diff_page import diff_page
+from latentdx.study.paired_places import differences_at_places
 from latentdx.study.paired_runs import Pair, differences, pair_runs
 from latentdx.study.told_run import ToldRun, read_run
 
@@ -40,6 +41,7 @@ def diff_runs(
         "n_patients": len(set(pair.patients)),
         "notes": _notes(pair),
         "metrics": {name: each.as_json() for name, each in differences(pair, n_resamples).items()},
+        "left_out": differences_at_places(pair.first, pair.second, n_resamples),
         "settings": _settings(pair),
         "warnings": _warnings(pair),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,23 +89,34 @@ def differences(pair: Pair, n_resamples: int) -> dict[str, Difference]:
     """All metrics by name, with 95 % intervals over the same resamples of patients."""
     names, make = _BY_TASK[pair.first.task]
     sides = [make(run, pair) for run in (pair.first, pair.second)]
+    told = names(pair)
+    return estimated(told, sides, pair.patients, pair.first.seed, n_resamples, raised_in(told))
+
+
+def estimated(
+    names: Sequence[str],
+    sides: Sequence[Statistic],
+    patients: Sequence[str],
+    seed: int,
+    n_resamples: int,
+    raised: Sequence[int] = (),
+) -> dict[str, Difference]:
+    """By name what both sides come to, and by how much the second is ahead, paired by patient."""
 
     def statistic(drawn: NDArray[Any]) -> Floats:
         first, second = (of(drawn) for of in sides)
         return np.concatenate([first, second, second - first], axis=1)
 
-    generator = numpy_generator(pair.first.seed, "bootstrap")
-    told = names(pair)
-    count, raised = len(told), raised_in(told)
+    count = len(names)
     found = bootstrap(
         statistic,
-        pair.patients,
-        generator=generator,
+        patients,
+        generator=numpy_generator(seed, "bootstrap"),
         n_resamples=n_resamples,
         raised=(*raised, *(count + place for place in raised)),
     )
     parts = (found[start : start + count] for start in range(0, 3 * count, count))
-    return dict(zip(told, map(Difference, *parts), strict=True))
+    return dict(zip(names, map(Difference, *parts), strict=True))
 
 
 def _names_of_classes(pair: Pair) -> tuple[str, ...]:
@@ -121,7 +132,7 @@ def _of_classes(run: ToldRun, pair: Pair) -> Statistic:
         np.array([places[row[column]] for row in rows], np.int64)
         for column in ("label", "decision")
     )
-    table = _probabilities(rows, classes)
+    table = probabilities(rows, classes)
     base = statistic_of(labels, table, decisions, ordered=run.task == "ordinal")
     further = further_of(labels, table, decisions, _prevalence(pair, labels))
 
@@ -148,7 +159,7 @@ def _of_findings(run: ToldRun, pair: Pair) -> Statistic:
             np.array([name in row[column].split(SEPARATOR) for row in rows], np.int64)
             for column in ("label", "decision")
         )
-        told = _probabilities(rows, (name,))[:, 0]
+        told = probabilities(rows, (name,))[:, 0]
         each.append(statistic_of(labels, np.stack([1 - told, told], axis=1), decisions))
 
     def statistic(drawn: NDArray[Any]) -> Floats:
@@ -174,7 +185,8 @@ def _of_values(run: ToldRun, pair: Pair) -> Statistic:
     return statistic
 
 
-def _probabilities(rows: list[Mapping[str, str]], classes: tuple[str, ...]) -> Floats:
+def probabilities(rows: Sequence[Mapping[str, str]], classes: tuple[str, ...]) -> Floats:
+    """(N, K) of rows of a table of predictions."""
     return np.array([[float(row[f"{PROBABILITY}{name}"]) for name in classes] for row in rows])
 
 

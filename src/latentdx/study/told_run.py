@@ -6,11 +6,12 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from latentdx.core.errors import StopError
+from latentdx.study.folder import LEFT_OUT_PREDICTIONS
 from latentdx.study.settings import RunSettings, read_toml, settings_from
 
 Task = Literal["classes", "ordinal", "multi-label", "regression"]
@@ -30,6 +31,7 @@ class ToldRun:
     classes: of the columns of probabilities, in their order.
     metrics: ``metrics.json``.
     settings: ``config.toml``; None of an evaluation, which has none.
+    left_out: ``left-out-predictions.csv`` by scan id; empty where no place was left out.
     """
 
     name: str
@@ -38,6 +40,7 @@ class ToldRun:
     classes: tuple[str, ...]
     metrics: Mapping[str, Any]
     settings: RunSettings | None
+    left_out: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
@@ -57,9 +60,7 @@ def read_run(folder: Path) -> ToldRun:
         text = (folder / "predictions.csv").read_text("utf-8")
     except (OSError, ValueError):
         raise _unfinished(folder) from None
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    header = reader.fieldnames or []
-    rows = {row["scan_id"]: _plain(row) for row in reader if row.get("scan_id")}
+    header, rows = _table(text)
     if not rows or not isinstance(metrics, dict) or "test" not in metrics:
         raise _unfinished(folder)
     config = folder / "config.toml"
@@ -70,7 +71,23 @@ def read_run(folder: Path) -> ToldRun:
         tuple(name.removeprefix(PROBABILITY) for name in header if name.startswith(PROBABILITY)),
         metrics,
         settings_from(read_toml(config), config) if config.exists() else None,
+        _left_out(folder),
     )
+
+
+def _table(text: str) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """The columns and the rows by scan id."""
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    header = list(reader.fieldnames or [])
+    return header, {row["scan_id"]: _plain(row) for row in reader if row.get("scan_id")}
+
+
+def _left_out(folder: Path) -> dict[str, dict[str, str]]:
+    path = folder / LEFT_OUT_PREDICTIONS
+    try:
+        return _table(path.read_text("utf-8"))[1] if path.exists() else {}
+    except (OSError, ValueError):
+        raise _unfinished(folder) from None
 
 
 def _task(metrics: Mapping[str, Any]) -> Task:
