@@ -59,8 +59,8 @@ def test_each_dicom_file_gets_one_and_stdout_is_as_before(
     ended = here("predict", bundle, some, "--json", "--sr", out)
     assert (ended.code, ended.out) == (plain.code, plain.out)
     said = " ".join(ended.err.split())
-    assert f"{out}: 3 structured reports; none of 1 inputs that are not DICOM" in said
-    assert "none of 1 that could not be read" in said
+    assert f"{out}: 3 structured reports written; 1 inputs left out: not DICOM;" in said
+    assert "1 inputs left out: not readable" in said
     assert not any(value in ended.out + ended.err for value in PLANTED.values())
 
     found = reports(out)
@@ -116,7 +116,7 @@ def test_a_series_gets_one_that_refers_to_all_of_it(study: Study, tmp_path: Path
     ]
     members = {slices[0]: slices, picture: (picture,)}
     told = write_reports(tmp_path, found, members, model, 1)
-    assert told == f"{tmp_path}: 1 structured reports; none of 1 inputs that are not DICOM"
+    assert told == f"{tmp_path}: 1 structured reports written; 1 inputs left out: not DICOM"
     (report,) = reports(tmp_path).values()
     evidence = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
     referred = {each.ReferencedSOPInstanceUID for each in evidence.ReferencedSOPSequence}
@@ -146,5 +146,5 @@ def test_an_image_without_identifiers_is_told(
     scan.save_as(nameless)
     ended = here("predict", study.out / "bundle", nameless, "--sr", tmp_path / "reports")
     assert ended.code == 0
-    assert "0 structured reports; E_SR" in " ".join(ended.err.split())
+    assert "0 structured reports written; E_SR" in " ".join(ended.err.split())
     assert "StudyInstanceUID is missing or invalid" in " ".join(ended.err.split())

@@ -87,13 +87,13 @@ def write_reports(
         write_atomic(folder / f"{uid}.dcm", data)
         written.add(uid)
     counts = {
-        "inputs that are not DICOM": len(files) - len(headers),
-        "that could not be read": len(found) - len(usable),
+        "not DICOM": len(files) - len(headers),
+        "not readable": len(found) - len(usable),
     }
     return "; ".join(
         (
-            f"{folder}: {len(written)} structured reports",
-            *(f"none of {count} {what}" for what, count in counts.items() if count),
+            f"{folder}: {len(written)} structured reports written",
+            *(f"{count} inputs left out: {what}" for what, count in counts.items() if count),
             *_refused(headers),
         )
     )
