@@ -24,6 +24,7 @@ BENCHMARKS = {
     "ingest": "files into a collection, against pydicom and MONAI; peak memory (20 minutes)",
     "batches": "stored pixels read back for training (a few minutes)",
     "privacy": "attacks on planted models, and AUROC by epsilon, on one set (a quarter of an hour)",
+    "federated": "two sites with one encoder, alone and pooled, on phantoms (a quarter of an hour)",
     "figures": "writes the tables of headline and label_curves into READMEs and docs",
 }
 
