@@ -135,7 +135,7 @@ def test_a_preset_travels_from_the_files_to_the_bundle(here: Call, tmp_path: Pat
     [
         (("--preset", "ct"), "ct-chest, ct-lung"),
         (("--window", "lung,bone"), "three different ones"),
-        (("--region", "liver"), "field, body, lung, brain, none"),
+        (("--region", "liver"), "field, body, lung, brain, mask, none"),
         (("--scale", "head"), "file, body"),
     ],
 )
