@@ -7,7 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from latentdx.cli import network_options, options, private_options, transfer_options
+from latentdx.cli import (
+    network_options,
+    options,
+    private_options,
+    training_options,
+    transfer_options,
+)
 
 HELP = """Train an autoencoder on a collection, without labels.
 
@@ -60,27 +66,16 @@ def pretrain(
     ] = False,
     modality: options.ModalityOption = None,
     views: network_options.ViewsOption = None,
-    flip: Annotated[
-        bool | None, typer.Option("--flip/--no-flip", help="Use mirror images (default: yes).")
-    ] = None,
-    augment: Annotated[
-        bool, typer.Option("--augment", help="Move, turn and mirror every scan before the loss.")
-    ] = False,
+    flip: training_options.FlipOption = None,
+    augment: training_options.AugmentFlag = False,
     epochs: transfer_options.PassesOption = None,
     minutes: Annotated[
         float | None,
         typer.Option("--minutes", help="Wall time that may be used; epochs are fitted to it."),
     ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Scans a step (default: 64).", min=8)
-    ] = None,
-    accumulate: Annotated[
-        int | None,
-        typer.Option("--accumulate", help="Parts of a batch, to save memory (default: 1).", min=1),
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option("--learning-rate", help="Default: the autoencoder's own.")
-    ] = None,
+    batch_size: training_options.BatchSizeOption = None,
+    accumulate: training_options.AccumulateOption = None,
+    learning_rate: training_options.LearningRateOption = None,
     schedule: Annotated[
         str | None, typer.Option("--schedule", help="cosine (default), constant, schedule-free.")
     ] = None,
@@ -90,9 +85,7 @@ def pretrain(
     precision: options.PrecisionOption = None,
     epsilon: private_options.EpsilonOption = None,
     delta: private_options.DeltaOption = None,
-    deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Repeat to the bit on a GPU, too; slower.")
-    ] = False,
+    deterministic: training_options.DeterministicFlag = False,
     processes: Annotated[
         int, typer.Option("--processes", help="Train in so many processes (GPUs) here.", min=1)
     ] = 1,
