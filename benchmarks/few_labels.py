@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.worth import CACHE, POOLS, VARIANTS, encoder
-from benchmarks.worth_sets import load
+from benchmarks.worth_sets import load, phantom_scans
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.errors import StopError
@@ -50,19 +50,24 @@ class Features:
         return found
 
 
-def features(names: list[str]) -> dict[str, tuple[Features, Features]]:
-    """Of each set that is there what fold 0 learns from, with copies, and what it tests."""
+def features(names: list[str], *, more_phantoms: int = 0) -> dict[str, tuple[Features, Features]]:
+    """Of each set that is there what fold 0 learns from, with copies, and what it tests.
+
+    With `more_phantoms` a cohort of so many other patients is what is tested of phantoms.
+    """
     sets = {name: found for name in POOLS[SIZE] if (found := load(name, CACHE))}
     network = encoder(sets, list(sets), VARIANTS["default"], 0, trained=True)
+    tested = {name: sets[name].scans(sets[name].tested(0)) for name in names if name in sets}
+    if more_phantoms and "phantoms" in tested:
+        tested["phantoms"] = phantom_scans(more_phantoms, CACHE)
     return {
         name: (
             features_of(
                 network, sets[name].scans(sets[name].learned(0)), HeadSettings().most_copies
             ),
-            features_of(network, sets[name].scans(sets[name].tested(0)), 0),
+            features_of(network, scans, 0),
         )
-        for name in names
-        if name in sets
+        for name, scans in tested.items()
     }
 
 
@@ -83,16 +88,19 @@ def fitted(
 ) -> Head | None:
     """The diagnosis' head on the labelled scans at `rows`; None where they lack a class.
 
-    `others`: rows of unlabelled scans, that help by `way`.
+    `others`: rows of unlabelled scans, that help to scale the features, and by `way`.
     """
     settings = HeadSettings()
     table = known.learned(rows, settings)
     options: dict[str, Any] = {"n_scans": len(rows), "seed": seed}
     try:
-        if way == "none" or others is None:
+        if others is None:
             return fit_head(table, settings, **options)
         open_table = known.plain.take(others)
         open_table = replace(open_table, labels=np.full(len(others), -1))
+        options["unlabelled"] = open_table
+        if way == "none":
+            return fit_head(table, settings, **options)
         scores = None
         if way == "pseudo":
             scores = fit_head(table, settings, **options).scores(open_table.embeddings)

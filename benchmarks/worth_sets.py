@@ -102,17 +102,31 @@ def load(name: str, cache: Path) -> Scans | None:
         labels = None if case.labels is None else data_folder() / case.labels
         if case.source == "PHANTOMS":
             labels = source.parent / "labels.csv"
-        settings = IngestSettings(
-            labels=labels,
-            patient_pattern=case.pattern,
-            one_scan_per_patient=case.source != "PHANTOMS" and case.pattern is None,
-            size=case.size,
-            channels=1,
-            policy=Policy(burned_in="keep", gate=True),
-            key=_KEY,
-        )
-        ingest([source], place, settings)
+        _store(source, place, case, labels)
     return _read(name, Collection.open(place), case)
+
+
+def _store(source: Path, place: Path, case: Case, labels: Path | None) -> None:
+    settings = IngestSettings(
+        labels=labels,
+        patient_pattern=case.pattern,
+        one_scan_per_patient=case.source != "PHANTOMS" and case.pattern is None,
+        size=case.size,
+        channels=1,
+        policy=Policy(burned_in="keep", gate=True),
+        key=_KEY,
+    )
+    ingest([source], place, settings)
+
+
+def phantom_scans(patients: int, cache: Path) -> LabelledScans:
+    """A cohort of other phantoms, all labelled, of which no encoder has seen any."""
+    source, place = cache / f"phantoms-{patients}", cache / f"phantoms-{patients}.collection"
+    if not place.exists():
+        write_phantoms(source, PhantomSettings(patients=patients, labelled_fraction=1, seed=1))
+        _store(source / "scans", place, Case("PHANTOMS"), source / "labels.csv")
+    found = _read("phantoms", Collection.open(place), Case("PHANTOMS"))
+    return found.scans(np.full(len(found.labels), True))
 
 
 def _source(case: Case, cache: Path) -> Path:

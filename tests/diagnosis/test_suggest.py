@@ -140,6 +140,19 @@ def test_the_classifier_is_that_of_scikit_learn(n_classes):
     np.testing.assert_allclose(ours, expected, atol=1e-3)
 
 
+def test_rows_are_scaled_as_the_classifier_takes_them():
+    """Half-whitened: what fills nine times as many columns counts for the root of three."""
+    generator = np.random.default_rng(0)
+    often, seldom = generator.normal(size=(2, 3000, 1))
+    rows = np.concatenate([np.repeat(often, 180, 1), np.repeat(seldom, 20, 1)], axis=1)
+    found = scaled((rows + generator.normal(size=rows.shape) * 0.01).astype(np.float32))
+    deviations = found.std(axis=0)
+    assert len(found) == 3000
+    assert deviations[0] / deviations[1] == pytest.approx((180 / 20) ** 0.25, rel=0.05)
+    assert np.sqrt((found**2).sum(axis=1).mean()) == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-5)
+
+
 def test_groups_are_numbered_and_never_empty():
     rows = np.repeat(np.arange(4, dtype=np.float32), 3)[:, None]
     groups = groups_of(rows, 10, seed=0)

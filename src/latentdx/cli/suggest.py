@@ -56,7 +56,7 @@ def suggest(
             help="At most one scan a patient, new patients first (default); or any scan.",
         ),
     ] = True,
-    features: options.FeaturesOption = "pooled",
+    features: options.FeaturesOption = "fine-grid",
     overlap: options.OverlapOption = "stop",
     seed: options.SeedOption = 0,
     as_json: options.JsonFlag = False,

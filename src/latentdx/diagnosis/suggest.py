@@ -19,17 +19,19 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from latentdx.core.seeds import numpy_generator
 from latentdx.diagnosis.softmax import Softmax
 from latentdx.diagnosis.suggest_picks import PICKS, Asked, PickName, Table
 from latentdx.diagnosis.suggest_pool import Chosen, Floats, Mask, Pool, Suggestion
-from latentdx.features.whiten import Standardiser
+from latentdx.features.whiten import PrincipalComponents, Standardiser
 
 StrategyName = Literal["auto", PickName]
 STRATEGIES: tuple[StrategyName, ...] = ("auto", *get_args(PickName))
 
-FEWEST = 10  # labels a class, below which `auto` asks for typical scans
+FEWEST = 5  # labels a class, below which `auto` asks for typical scans
 STRENGTH = 1.0  # C of the classifier, for rows of unit mean square
-_COMPONENTS = 16
+_COMPONENTS, _WHITENING = 64, 0.5
+_FITTED_ON = 1000  # scans: the components of more are the same, and take longer
 _NEED_A_MODEL = ("uncertainty", "diversity")
 
 
@@ -68,22 +70,25 @@ def rank(
 
 
 def scaled(embeddings: Floats) -> Floats:
-    """Principal components (N, M) of standardised embeddings (N, D), M at most 16.
+    """Principal components (N, M) of standardised embeddings (N, D), M at most 64.
 
-    Rows have unit mean square. Not whitened: whitened, noise counts as much as what scans show.
+    Whitened by half, as the diagnosis' classifier takes them; rows have unit mean square. Fitted on
+    at most 1,000 of the rows, drawn by lot.
 
     Examples
     --------
     >>> rows = np.random.default_rng(0).normal(size=(50, 200)).astype(np.float32)
     >>> scaled(rows).shape
-    (50, 16)
+    (50, 49)
     """
-    rows = Standardiser.fit(embeddings)(embeddings).astype(np.float64)
-    rows -= rows.mean(axis=0)
-    _, vectors = np.linalg.eigh(rows.T @ rows)
-    axes = vectors[:, ::-1][:, :_COMPONENTS]
-    largest = np.abs(axes).argmax(axis=0)
-    found = rows @ (axes * np.where(axes[largest, np.arange(axes.shape[1])] < 0, -1, 1))
+    drawn = numpy_generator(0, "scaled").permutation(len(embeddings))[:_FITTED_ON]
+    sample = embeddings[np.sort(drawn)]
+    standardiser = Standardiser.fit(sample)
+    components = PrincipalComponents.fit(standardiser(sample), _COMPONENTS, _WHITENING)
+    # one product instead of a standardised copy of all: the shift of rows changes no distance
+    axes = components.axes / standardiser.scale[:, None]
+    found = (embeddings @ axes).astype(np.float64)
+    found -= found.mean(axis=0)
     found /= max(float(np.sqrt((found**2).sum(axis=1).mean())), 1e-9)
     rows_of_unit: Floats = found.astype(np.float32)
     return rows_of_unit

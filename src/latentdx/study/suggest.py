@@ -19,7 +19,7 @@ from latentdx.core.files import write_atomic
 from latentdx.core.seeds import derive_seed
 from latentdx.diagnosis.suggest import Ranking, StrategyName, rank, scaled
 from latentdx.diagnosis.suggest_pool import Pool
-from latentdx.features.kinds import FeatureKind
+from latentdx.features.kinds import DEFAULT, FeatureKind
 from latentdx.report.suggest_page import Proposal, SuggestContent, suggest_page
 from latentdx.study.embeddings import kept_embeddings
 from latentdx.study.encoder import Encoder, load_encoder
@@ -46,7 +46,7 @@ class SuggestSettings:
     by_patient: bool = True
     seed: int = 0
     overlap: Overlap = "stop"
-    features: FeatureKind = "pooled"
+    features: FeatureKind = DEFAULT
 
 
 def suggest_scans(
