@@ -62,6 +62,51 @@ def test_doctor_does_not_send_to_the_doctor(here: Call, tmp_path: Path) -> None:
     assert "latentdx doctor" not in ended.err
 
 
+def labels_csv(folder: Path, scans: Path, values: list[str]) -> Path:
+    files = sorted(str(path.relative_to(scans)) for path in scans.rglob("*.png"))
+    with (folder / "labels.csv").open("w", newline="") as file:
+        rows = [(path, value, path) for path, value in zip(files, values, strict=True)]
+        csv.writer(file).writerows([("path", "label", "patient_id"), *rows])
+    return folder / "labels.csv"
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        (["no"] * 8, "E_ONE_CLASS"),
+        (["no", "yes", "yes", "yes"] * 2, "E_CLASS_SIZE"),
+        (["no"] * 4 + ["yes"] * 4, ""),
+        ([""] * 8, ""),
+    ],
+)
+def test_doctor_tells_what_run_would_refuse(
+    here: Call, tmp_path: Path, values: list[str], code: str
+) -> None:
+    table = labels_csv(tmp_path, class_folders(tmp_path / "whole", 4), values)
+    notes = here("doctor", tmp_path / "whole", "--labels", table, "--json").json["notes"]
+    assert [note.split(": ")[1].split()[0] for note in notes if "run would" in note] == (
+        [code] if code else []
+    )
+
+
+def test_doctor_looks_at_numbers_where_told_so(here: Call, tmp_path: Path) -> None:
+    scans = class_folders(tmp_path / "ages", 11)
+    table = labels_csv(tmp_path, scans, [str(40 + age) for age in range(22)])
+    refused = here("doctor", scans, "--labels", table)
+    assert (refused.code, "--task regression" in refused.err) == (2, True)
+    assert here("doctor", scans, "--labels", table, "--task", "regression").code == 0
+
+
+def test_doctor_says_what_its_codes_mean(here: Call, tmp_path: Path) -> None:
+    class_folders(tmp_path / "some", 4)
+    mask = Image.new("L", (16, 16))
+    mask.paste(255, (4, 4, 12, 12))
+    mask.save(tmp_path / "some" / "no" / "p900.png")
+    told = here("doctor", tmp_path / "some", *PATIENTS).out
+    assert "W_BINARY: Nearly all pixels are at one of two levels" in told
+    assert "modalities:" in told
+
+
 def test_ingest_stores_and_goes_on(here: Call, tmp_path: Path, scans: Path) -> None:
     call = ("ingest", scans, "--to", tmp_path / "c", *PATIENTS, "--json")
     first, again = here(*call), here(*call)
@@ -172,7 +217,7 @@ def test_what_is_not_there_is_named_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (StopError("E_CSV", "bad", path="t.csv"), 2, "latentdx: E_CSV t.csv: bad\n"),
+        (StopError("E_CSV", "bad", fix="mend", path="t"), 2, "latentdx: E_CSV t: bad; mend\n"),
         (OSError(28, "No space left on device", "out/x"), 2, "E_IO out/x: No space left on"),
         (ValueError("Jane Doe"), 1, "a bug (ValueError); please report it"),
         (OSError("Jane Doe"), 1, "a bug (OSError)"),

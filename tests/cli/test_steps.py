@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from latentdx_command import QUICK, Ended, class_folders, latentdx, metrics, png, table
 from phantom_hospital import Study
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -229,10 +231,37 @@ def test_predict_of_a_folder_tells_what_it_skipped(
     assert "1 other files skipped" in ended.err
 
 
+def test_predict_says_from_where_on_a_scan_is_positive(study: Study, here: Call) -> None:
+    """A label may differ from the likelier class: people are told why, and JSON is left alone."""
+    scan = next(study.cohort.scans.glob("=0*.dcm"))
+    told = here("predict", study.out / "bundle", scan)
+    [line] = [line for line in told.err.splitlines() if "threshold" in line]
+    written = json.loads((study.out / "bundle" / "bundle.json").read_text())["head"]
+    assert f"{written['threshold']:.3f}" in line
+    assert "threshold" not in here("predict", study.out / "bundle", scan, "--json").err
+
+
+def test_predict_advises_nothing_that_it_cannot_do(
+    study: Study, here: Call, tmp_path: Path
+) -> None:
+    pages = [Image.new("L", (32, 32), level) for level in (10, 200)]
+    pages[0].save(tmp_path / "two.tif", save_all=True, append_images=pages[1:])
+    ended = here("predict", study.out / "bundle", tmp_path / "two.tif", "--json")
+    assert ended.code == 2
+    reason = ended.json["reason"]
+    assert reason["code"] == "E_NDIM"
+    assert "convert the file; or, for another model, read each as an image" in reason["text"]
+
+
+def test_predict_reads_a_folder_of_any_names(study: Study, here: Call, tmp_path: Path) -> None:
+    scan = next(study.cohort.scans.glob("=0*.dcm"))
+    (tmp_path / os.fsdecode(b"r\xf6ntgen.dcm")).write_bytes(scan.read_bytes())
+    ended = here("predict", study.out / "bundle", tmp_path, "--json")
+    assert (ended.code, ended.json["status"]) == (0, "ok")
+
+
 def test_predict_on_what_is_no_chest(study: Study, here: Call, tmp_path: Path) -> None:
     """A constant image gets no label; any other picture gets an answer of a known status."""
-    from PIL import Image
-
     Image.new("L", (32, 32), 128).save(tmp_path / "grey.png")
     noise = png(tmp_path / "noise.png", 1)
     ended = here("predict", study.out / "bundle", tmp_path / "grey.png", noise, "--json")

@@ -90,6 +90,13 @@ def test_too_few_classes_or_patients() -> None:
         (["10", "9", "0"], ["0", "9", "10"]),
         (["CXR", "AbdomenCT"], ["AbdomenCT", "CXR"]),
         (["nodule", "mass"], ["mass", "nodule"]),
+        (["COVID", "non-COVID"], ["non-COVID", "COVID"]),
+        (["glaucoma", "notglaucoma"], ["notglaucoma", "glaucoma"]),
+        (["Demented", "NonDemented"], ["NonDemented", "Demented"]),
+        (["Parasitized", "Uninfected"], ["Uninfected", "Parasitized"]),
+        (["恶性", "良性"], ["良性", "恶性"]),
+        (["异常", "正常"], ["正常", "异常"]),
+        (["nan", "1", "0", "inf"], ["0", "1", "inf", "nan"]),
     ],
 )
 def test_negative_first(names: list[str], expected: list[str]) -> None:

@@ -59,6 +59,16 @@ def test_a_plain_table(root: Path) -> None:
         (PLAIN.replace("path", "File", 1).replace("patient_id", " Patient ID ").encode(), ""),
         (PLAIN.replace("a/1", "./a//1").replace("a/2", "a\\2").encode(), ""),
         ((PLAIN + "a/2.png,yes,P2,\n").encode(), "1 repeated rows"),
+        (PLAIN.replace("no,P1", " no ,P1").replace(",yes", ", yes").encode(), "spaces around"),
+        (
+            PLAIN.replace("P2,\n", "P2,NaN\n").replace(",,P3", ",N/A,P3").encode(),
+            "2 cells that say",
+        ),
+        (
+            PLAIN.replace("a/1", "scans/a/1").replace("3.png", "scans/3.png").encode(),
+            "2 paths read",
+        ),
+        (b"sep=;\r\n" + PLAIN.replace(",", ";").encode(), "semicolon"),
     ],
 )
 def test_other_spellings_say_the_same(root: Path, data: bytes, note: str) -> None:
@@ -77,6 +87,51 @@ def test_windows_1252_and_quoted_newline(root: Path) -> None:
     assert manifest.rows["3.png"].covariates == {"remark": "two\nlines"}
     assert (manifest.rows["a/1.png"].label, manifest.rows["a/1.png"].number) == ("Übel", 4)
     assert "Windows-1252" in manifest.notes[0]
+
+
+@pytest.mark.parametrize("label", ["恶性", "肺炎", "未见异常"])
+def test_what_excel_writes_on_chinese_windows(root: Path, label: str) -> None:
+    manifest = read(root, f"file,label\r\n3.png,{label}\r\n".encode("gb18030"))
+    assert manifest.rows["3.png"].label == label
+    assert "GB 18030" in manifest.notes[0]
+
+
+@pytest.mark.parametrize("label", ["bénin", "lésion ôtée", "naïve", "größer", "señal", "£ÀÉ café"])
+def test_western_letters_are_not_taken_for_chinese(root: Path, label: str) -> None:
+    manifest = read(root, f"file,label\n3.png,{label}\n".encode("cp1252"))
+    assert manifest.rows["3.png"].label == label
+
+
+def test_spaces_that_alone_part_two_labels_are_kept_and_stopped_at_later(root: Path) -> None:
+    manifest = read(root, "path,label\n3.png,no \na/1.png,no\n")
+    assert [manifest.rows[name].label for name in ("3.png", "a/1.png")] == ["no ", "no"]
+
+
+def test_a_scan_may_be_called_nan(root: Path) -> None:
+    (root / "NaN").write_bytes(b"any")
+    assert read(root, "path,label\nNaN,no\n").rows["NaN"].label == "no"
+
+
+def test_a_path_from_the_source_wins_over_one_from_the_table(root: Path) -> None:
+    (root / "scans").mkdir()
+    (root / "scans" / "3.png").write_bytes(b"another")
+    assert set(read(root, "path\nscans/3.png\n").rows) == {"scans/3.png"}
+
+
+def test_a_line_is_counted_with_the_one_that_names_the_separator(root: Path) -> None:
+    assert read(root, "sep=,\npath,label\n3.png,no\n").rows["3.png"].number == 3
+
+
+def test_a_table_without_labels_is_told_to_be_so(root: Path) -> None:
+    assert any("no column 'label'" in note for note in read(root, "path,site\n3.png,A\n").notes)
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
+def test_a_workbook_is_no_csv(root: Path, start: bytes) -> None:
+    (root.parent / "labels.csv").write_bytes(start + bytes(range(256)))
+    with pytest.raises(StopError, match="workbook") as caught:
+        read_manifest(root.parent / "labels.csv", root)
+    assert (caught.value.code, "CSV" in caught.value.fix) == ("E_CSV", True)
 
 
 def test_rows_that_lead_nowhere_are_errors_of_their_own(root: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from latentdx.collection.folders import list_folder
 from latentdx.collection.listing import Entry
 from latentdx.collection.public_sets import PUBLIC_SETS
 from latentdx.collection.sources import list_source
@@ -59,6 +60,38 @@ def test_what_is_no_scan_is_counted_and_left_out(tmp_path: Path) -> None:
     listing = list_source(tmp_path)
     assert [entry.path for entry in listing.entries] == ["noext", "scan.dcm"]
     assert (listing.n_skipped, listing.tables) == (7, ("labels.csv",))
+
+
+@pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini"])
+def test_what_windows_leaves_behind_is_no_scan(tmp_path: Path, name: str) -> None:
+    for each in (name, "a.png"):
+        (tmp_path / each).write_bytes(b"any")
+    listing = list_source(tmp_path)
+    assert ([entry.path for entry in listing.entries], listing.n_skipped) == (["a.png"], 1)
+
+
+def test_a_name_that_is_no_text_is_told_and_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"any")
+    (tmp_path / os.fsdecode(b"r\xf6ntgen.png")).write_bytes(b"any")
+    listing = list_source(tmp_path)
+    assert [entry.path for entry in listing.entries] == ["a.png"]
+    assert [(error.code, error.path) for error in listing.errors] == [
+        ("E_PATH", r"r\udcf6ntgen.png")
+    ]
+    assert [entry.path for entry in list_folder(tmp_path, any_name=True).entries] == [
+        "a.png",
+        "r\udcf6ntgen.png",
+    ]
+
+
+@pytest.mark.parametrize("part", ["Training", "testing"])
+def test_folders_of_other_usual_names_are_parts(tmp_path: Path, part: str) -> None:
+    for index in range(3):
+        path = tmp_path / part / "glioma" / f"{index}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"any")
+    found = {(entry.part, entry.label) for entry in list_source(tmp_path).entries}
+    assert found == {(part.casefold().removesuffix("ing"), "glioma")}
 
 
 def test_links_are_followed_once(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.uid import ComprehensiveSRStorage
 
-from latentdx.cli.predict import in_words
+from latentdx.cli.predict_words import in_words
 from latentdx.collection.terms import Term
 from latentdx.diagnosis.diagnoses import Diagnosis, Reason
 from latentdx.report import sr_codes

@@ -152,6 +152,7 @@ def _sizes() -> list[Row]:
         bad("frames-a-million.dcm", made(NumberOfFrames=10**6), "E_SIZE", policy=EACH),
         bad("frames-negative.dcm", made(NumberOfFrames=-3), "E_SIZE"),
         bad("rows-zero.dcm", made(Rows=0), "E_SIZE"),
+        bad("rows-none.dcm", made(Rows=None), "E_SIZE"),
         bad("no-columns.dcm", made(Columns=None), "E_SIZE"),
         bad("no-bits.dcm", _without_bits, "E_SIZE"),
         bad("bits-odd.dcm", made(BitsAllocated=13), "E_SIZE"),

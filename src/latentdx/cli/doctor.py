@@ -50,6 +50,7 @@ def doctor(
     ] = None,
     labels: options.LabelsOption = None,
     label_map: options.LabelMapOption = None,
+    task: options.TaskOption = None,
     patient_pattern: options.PatternOption = None,
     one_scan_per_patient: options.OneScanFlag = False,
     size: options.SizeOption = None,
@@ -99,6 +100,7 @@ def doctor(
     settings = IngestSettings(
         labels=labels,
         label_map=options.label_map(label_map),
+        task=options.choice("--task", task, options.TASKS) or "auto",
         patient_pattern=patient_pattern,
         one_scan_per_patient=one_scan_per_patient,
         size=size,
@@ -145,15 +147,21 @@ def search(folder: Path, names: Path | None, as_json: bool) -> None:
         raise typer.Exit(UNUSABLE)
 
 
+def in_full(text: str) -> str:
+    """A name as it is; the code of a warning with its meaning."""
+    from latentdx.report.doctor_advice import MEANING
+
+    return f"{text}: {MEANING[text]}" if text in MEANING else text
+
+
 def in_words(found: dict[str, Any]) -> str:
     """The same for people."""
     head = f"{found['n_scans']} scans of {found['n_patients']} patients would be read"
     lines = [f"{head}, as {' x '.join([str(found['size'])] * found['dims'])} pixels"]
     for name in ("labels", "modalities", "sizes", "conversions", "warnings"):
         common = sorted(found[name].items(), key=lambda item: -item[1])
-        lines += [f"{name}:"] + [
-            f"  {count:>7}  {text or 'not known'}" for text, count in common[:8]
-        ]
+        lines += [f"{name}:" if common else f"{name}: none"]
+        lines += [f"  {count:>7}  {in_full(text) or 'not known'}" for text, count in common[:8]]
         if len(common) > 8:
             lines.append(f"           and {len(common) - 8} more")
     lines += [f"{item['severity']}: {item['code']}: {item['text']}" for item in found["findings"]]

@@ -71,6 +71,7 @@ def predict(
     from latentdx.bundle.load import load_bundle
     from latentdx.cli.predict_reports import require_reports, write_reports
     from latentdx.cli.predict_table import write_table, write_values
+    from latentdx.cli.predict_words import in_words
     from latentdx.diagnosis.findings_model import FindingsModel
     from latentdx.diagnosis.regression_model import RegressionModel
 
@@ -92,8 +93,7 @@ def predict(
             if as_json
             else in_words(diagnosis, coverage, several=several)
         )
-    if n_whole := sum(item.warnings is not None for item in found):
-        typer.echo(f"{n_whole} read whole: the model knows scans cropped to masks", err=True)
+    tell_more(model, found, as_json=as_json)
     if csv is not None:
         if isinstance(model, RegressionModel):
             write_values(csv, found, model)
@@ -106,6 +106,16 @@ def predict(
         raise typer.Exit(UNUSABLE)
     if n_refused:
         raise typer.Exit(QUARANTINED)
+
+
+def tell_more(model: Any, found: list[Any], *, as_json: bool) -> None:
+    """What concerns all scans, on stderr."""
+    from latentdx.cli.predict_words import decided_from
+
+    if not as_json and (threshold := decided_from(model)) is not None:
+        typer.echo(threshold, err=True)
+    if n_whole := sum(item.warnings is not None for item in found):
+        typer.echo(f"{n_whole} read whole: the model knows scans cropped to masks", err=True)
 
 
 def _beside(table: Path, scans: list[Path]) -> Any:
@@ -129,7 +139,7 @@ def files_of(scans: list[Path]) -> list[str]:
     found: list[str] = []
     for path in scans:
         if path.is_dir():
-            listing = list_folder(path)
+            listing = list_folder(path, any_name=True)
             found += [str(path / entry.path) for entry in listing.entries]
             found += [str(error.path) for error in listing.errors]
             if listing.n_skipped:
@@ -249,36 +259,3 @@ def _path_of(path: str, item: Any) -> str:
     if not frame:
         return getattr(item, "path", None) or path
     return f"{path}#{frame}" if frame else path
-
-
-def in_words(diagnosis: Any, coverage: float, *, several: bool = False) -> str:
-    """One line for people; `coverage` is that of the prediction sets; `several` findings a scan."""
-    path, paths = diagnosis.path, diagnosis.paths or ()
-    if len(paths) > 1:
-        path = f"{path} and {len(paths) - 1} more"
-    if diagnosis.reason is not None:
-        return f"{path}: {diagnosis.status} ({diagnosis.reason.text})"
-    unknown = f"; {', '.join(diagnosis.missing)} not known" if diagnosis.missing else ""
-    unknown += "; no mask, read whole" if diagnosis.warnings else ""
-    if diagnosis.units is not None:
-        return f"{path}: {_value_in_words(diagnosis, coverage)}{unknown})"
-    shown = ", ".join(f"{name} {p:.3f}" for name, p in diagnosis.probabilities.items())
-    possible = f"{100 * coverage:g} % set: {' or '.join(diagnosis.prediction_set)}"
-    if several:
-        left = ", ".join(diagnosis.prediction_set) or "nothing"
-        possible = f"not ruled out at {100 * coverage:g} %: {left}"
-    return (
-        f"{path}: {diagnosis.label} ({shown}; {possible}; "
-        f"anomaly {diagnosis.anomaly_score:.2f}{unknown})"
-    )
-
-
-def _value_in_words(diagnosis: Any, coverage: float) -> str:
-    unit = f" {diagnosis.units}" if diagnosis.units else ""
-    ends = "none is promised"
-    if diagnosis.interval is not None:
-        ends = f"{diagnosis.interval[0]:.4g} to {diagnosis.interval[1]:.4g}"
-    return (
-        f"{diagnosis.value:.4g}{unit} ({100 * coverage:g} % interval: {ends}; "
-        f"anomaly {diagnosis.anomaly_score:.2f}"
-    )

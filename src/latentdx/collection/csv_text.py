@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from latentdx.core.errors import StopError
+from latentdx.core.remedies import REMEDIES
 
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _BOMS = {
@@ -16,6 +18,10 @@ _BOMS = {
     codecs.BOM_UTF16_LE: ("utf-16", "UTF-16"),
     codecs.BOM_UTF16_BE: ("utf-16", "UTF-16"),
 }
+# Characters and marks of GB 2312, both bytes high; of accented letters two seldom stand together.
+_CHINESE = re.compile(rb"(?:[\xa1-\xa9\xb0-\xf7][\xa1-\xfe]|[\x00-\x7f])*")
+_SEPARATOR = re.compile(r"sep=.?[ \t]*(?:\r\n|\r|\n)", re.IGNORECASE)
+_NOT_KNOWN = ("nan", "na", "n/a", "#n/a", "<na>", "null")
 
 
 @dataclass(frozen=True)
@@ -36,14 +42,45 @@ def read_csv_text(path: Path) -> CsvText:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise StopError("E_CSV", f"cannot be read: {error.strerror}", path=path) from None
+        found = f"cannot be read: {error.strerror}"
+        raise StopError("E_CSV", found, fix=REMEDIES["E_IO"], path=path) from None
+    if data.startswith((b"PK\3\4", b"\xd0\xcf\x11\xe0")):
+        found = "not a CSV but a workbook or an archive"
+        raise StopError("E_CSV", found, fix="save the sheet as CSV (UTF-8)", path=path)
     text, notes = _decode(data, path)
+    named = _SEPARATOR.match(text)  # Excel's own first line, sep=;
+    text = text[named.end() :] if named else text
     first_line = next(iter(text.splitlines()), "")
     delimiter = max(_DELIMITERS, key=lambda mark: _count_columns(first_line, mark))
     if delimiter != ",":
         notes.append(f"{path.name}: columns are parted by {_DELIMITERS[delimiter]}")
     rows = _rows(text, delimiter, path)
-    return _without_blanks(rows, notes, path)
+    return _without_blanks(rows, notes, path, skipped=1 if named else 0)
+
+
+def without_words_for_nothing(table: CsvText, name: str, *, keep: int) -> CsvText:
+    """The table with empty cells where they say NaN, NA, N/A or null, and a note where some did.
+
+    Programs that write tables put these words where nothing is known; as a label, a patient or a
+    site they would be taken for one. The column `keep` stays as it is.
+
+    Examples
+    --------
+    >>> table = CsvText(("path", "label"), (("NA", "NA"),), (2,), ())
+    >>> without_words_for_nothing(table, "a.csv", keep=0).rows
+    (('NA', ''),)
+    """
+    rows = tuple(
+        tuple(
+            "" if index != keep and cell.strip().casefold() in _NOT_KNOWN else cell
+            for index, cell in enumerate(row)
+        )
+        for row in table.rows
+    )
+    pairs = zip(table.rows, rows, strict=True)
+    count = sum(a != b for old, new in pairs for a, b in zip(old, new, strict=True))
+    note = f"{name}: {count} cells that say NaN, NA, N/A or null are read as empty"
+    return replace(table, rows=rows, notes=(*table.notes, *([note] if count else [])))
 
 
 def _count_columns(line: str, delimiter: str) -> int:
@@ -58,9 +95,20 @@ def _decode(data: bytes, path: Path) -> tuple[str, list[str]]:
     try:
         return data.decode(encoding), [f"{path.name}: {name} converted"] if name else []
     except UnicodeDecodeError:
-        # What Excel writes on Western Windows.
+        # What Excel writes on Chinese and on Western Windows.
+        if _is_chinese(data):
+            return data.decode("gb18030"), [f"{path.name}: not UTF-8, read as GB 18030"]
         note = f"{path.name}: not UTF-8, read as Windows-1252"
         return data.decode("cp1252", errors="replace"), [note]
+
+
+def _is_chinese(data: bytes) -> bool:
+    """Whether bytes that are not UTF-8 are GB 2312, most characters being of its common ones."""
+    if not _CHINESE.fullmatch(data):
+        return False
+    leads = re.sub(rb"[\x00-\x7f]", b"", data)[::2]
+    rare = sum(0xD8 <= lead <= 0xF7 for lead in leads)  # by strokes, behind those in daily use
+    return 2 * rare < len(leads)
 
 
 def _rows(text: str, delimiter: str, path: Path) -> list[tuple[int, list[str]]]:
@@ -72,8 +120,10 @@ def _rows(text: str, delimiter: str, path: Path) -> list[tuple[int, list[str]]]:
         raise StopError("E_CSV", found, fix="save it again as CSV (UTF-8)", path=path) from None
 
 
-def _without_blanks(rows: list[tuple[int, list[str]]], notes: list[str], path: Path) -> CsvText:
-    filled = [(number, row) for number, row in rows if any(cell.strip() for cell in row)]
+def _without_blanks(
+    rows: list[tuple[int, list[str]]], notes: list[str], path: Path, *, skipped: int
+) -> CsvText:
+    filled = [(number + skipped, row) for number, row in rows if any(cell.strip() for cell in row)]
     if len(filled) < len(rows):
         notes.append(f"{path.name}: {len(rows) - len(filled)} blank rows left out")
     if not filled:

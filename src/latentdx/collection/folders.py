@@ -13,18 +13,20 @@ from latentdx.core.errors import InputError, StopError
 
 _TABLES = (".csv", ".tsv")
 _TEXTS = (*_TABLES, ".txt", ".md", ".json")
+_LITTER = ("thumbs.db", "desktop.ini", "ehthumbs.db")  # Windows leaves them in every folder
 _MOST_CLASSES = 50
 _FEW_FILES = 3
 
 
-def list_folder(root: Path) -> SourceListing:
+def list_folder(root: Path, *, any_name: bool = False) -> SourceListing:
     """Every file below `root` that may be a scan; its content is not looked at yet.
 
     Top folders named as in `PART_NAMES` are given parts; the first folder below (if any) is the
     class. Folders that look like one a patient are no classes: their scans count as unlabelled.
+    A name that is no UTF-8 is an error, as it cannot be stored, unless `any_name`.
     Raises `StopError` ``E_SOURCE`` where nothing is left.
     """
-    walk = _Walk(root)
+    walk = _Walk(root, any_name)
     listing = SourceListing(
         root,
         "folder",
@@ -42,8 +44,8 @@ def list_folder(root: Path) -> SourceListing:
 class _Walk:
     """One walk through a folder; links are followed, each folder is visited once."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, any_name: bool) -> None:
+        self._root, self._any_name = root, any_name
         self._visited: set[tuple[int, int]] = set()
         self.tables: list[str] = []
         self.errors: list[InputError] = []
@@ -65,13 +67,22 @@ class _Walk:
 
     def _file(self, below: str, name: str) -> Iterator[str]:
         path = f"{below}{name}"
-        if name.startswith(".") or not _is_text(name):
+        if name.startswith("."):
             self.n_skipped += 1
+        elif not (self._any_name or _is_text(name)):
+            told = path.encode("utf-8", "backslashreplace").decode()
+            self.errors.append(
+                InputError("E_PATH", "the name is no UTF-8", fix="rename it", path=told)
+            )
         elif (self._root / path / "_versions").is_dir():
             self.n_skipped += 1  # a collection, perhaps the one made from this very folder
         elif (self._root / path).is_dir():
             yield from self.files(f"{path}/")
-        elif name.casefold().endswith(_TEXTS) or not (self._root / path).is_file():
+        elif (
+            name.casefold().endswith(_TEXTS)
+            or name.casefold() in _LITTER
+            or not (self._root / path).is_file()
+        ):
             self.n_skipped += 1
             if name.casefold().endswith(_TABLES):
                 self.tables.append(path)

@@ -19,10 +19,11 @@ def read_manifests(listings: Sequence[SourceListing], labels: Path | None) -> li
     if not any(manifest.rows for manifest in found):
         error = next(iter(found[0].errors.values()), None)
         example = f": {error.path}, say" if error else ""
+        first = next((f", such as {entry.path}" for entry in listings[0].entries), "")
         raise StopError(
             "E_CSV",
             f"no row names a scan of the source{example}",
-            fix=f"write paths relative to {listings[0].root}",
+            fix=f"write paths relative to {listings[0].root}{first}",
             path=labels,
         )
     return list(found)

@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from latentdx.core.errors import StopError
 
@@ -17,8 +17,11 @@ MINIMUM_PATIENTS = 4
 # From surely nothing found to something found that does no harm.
 _NEGATIVE = (
     *("normal", "healthy", "control", "controls", "unaffected", "absent", "no", "none", "0"),
-    *("false", "neg", "negative", "no_", "benign"),
+    *("false", "neg", "negative", "uninfected", "no_", "benign"),
+    *("正常", "健康", "对照", "阴性", "否", "无", "良性"),
 )
+# What makes of a label the one that says it is not there: non-covid, notumor, unaffected.
+_NOT = ("no", "non", "not", "un", "without", "非", "无", "未")
 _LOOKALIKES = str.maketrans("аеорсухіѕјοαν", "aeopcyxisjoav")  # Cyrillic and Greek
 _ALIKE = 0.8
 _RARE_COUNT, _RARE_FRACTION, _MUCH_COMMONER = 3, 0.02, 5
@@ -92,8 +95,9 @@ def map_labels(labels: Sequence[str | None], label_map: Mapping[str, str]) -> li
 def order_classes(names: Iterable[str], positive: str | None = None) -> list[str]:
     """Class names, negative first: of two, the second is the positive one.
 
-    Numbers sort by value; words such as normal, no_finding or benign come first; the rest sorts by
-    name. `positive` puts one class last. Raises `StopError` ``E_POSITIVE`` where it is no class.
+    Numbers sort by value; words such as normal, no_finding or benign come first, then the denial of
+    another name (notumor beside tumor); the rest sorts by name. `positive` puts one class last.
+    Raises `StopError` ``E_POSITIVE`` where it is no class.
 
     Examples
     --------
@@ -102,7 +106,9 @@ def order_classes(names: Iterable[str], positive: str | None = None) -> list[str
     >>> order_classes(["10", "9"])
     ['9', '10']
     """
-    classes = sorted(set(names), key=_rank)
+    found = set(names)
+    words = {_word(name) for name in found}
+    classes = sorted(found, key=lambda name: (*_rank(name), not _denies(name, words), name))
     if positive is None:
         return classes
     if positive not in classes:
@@ -156,11 +162,8 @@ def is_number(name: str) -> bool:
         return False
 
 
-def _rank(name: str) -> tuple[bool, float, int, str]:
-    try:
-        return False, float(name), 0, name
-    except ValueError:
-        return True, 0.0, _negativity(name), name
+def _rank(name: str) -> tuple[bool, float, int]:
+    return (False, float(name), 0) if is_number(name) else (True, 0.0, _negativity(name))
 
 
 def is_negative(name: str) -> bool:
@@ -175,10 +178,23 @@ def is_negative(name: str) -> bool:
 
 
 def _negativity(name: str) -> int:
-    word = re.sub(r"[\s\-]+", "_", name.strip().casefold())
+    word = _word(name)
     if word in _NEGATIVE:
         return _NEGATIVE.index(word)
     return _NEGATIVE.index("no_") if word.startswith("no_") else len(_NEGATIVE)
+
+
+def _word(name: str) -> str:
+    return re.sub(r"[\s\-]+", "_", name.strip().casefold())
+
+
+def _denies(name: str, words: Set[str]) -> bool:
+    """Whether a label is another one with a word before it that denies it."""
+    word = _word(name)
+    denied = (
+        word.removeprefix(denial).removeprefix("_") for denial in _NOT if word.startswith(denial)
+    )
+    return any(other != word and other in words for other in denied)
 
 
 def _check_map(label_map: Mapping[str, str], found: set[str]) -> None:
@@ -204,6 +220,8 @@ def _is_misspelt(name: str, other: str, counts: Counter[str], meant: set[str]) -
 
 def _folded(name: str) -> str:
     text = unicodedata.normalize("NFKC", name).casefold()
+    if is_number(text):
+        return str(float(text))  # 1, 01 and 1.0
     return " ".join(text.translate(_LOOKALIKES).split())
 
 

@@ -13,12 +13,14 @@ SourceKind = Literal["folder", "npz", "collection"]
 
 PART_NAMES = {
     "train": "train",
+    "training": "train",
     "val": "val",
     "valid": "val",
     "validation": "val",
     "tune": "tune",
     "calibrate": "calibrate",
     "test": "test",
+    "testing": "test",
 }
 """Names of folders, arrays and CSV cells, casefolded, and the part that each gives."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from latentdx.collection.csv_text import read_csv_text
+from latentdx.collection.csv_text import read_csv_text, without_words_for_nothing
 from latentdx.collection.listing import PART_NAMES
+from latentdx.collection.row_paths import locate
 from latentdx.core.errors import InputError, StopError
 
 _ALIASES = {
@@ -64,7 +64,8 @@ def read_manifest(
 ) -> Manifest:
     """Read the table of a source.
 
-    Columns: ``path`` (or ``file``, ``filename``, ``image``), relative to `source_root`; optionally
+    Columns: ``path`` (or ``file``, ``filename``, ``image``), relative to `source_root`, or else to
+    the table's own folder; optionally
     ``label``, ``patient_id``, ``study_id``, ``site``, ``part``, and ``mask``, the path of a mask of
     the scan, relative to `source_root` or to the table; every other one is a covariate,
     but columns that name a person are left out. `exists` says whether a relative path is a scan
@@ -82,22 +83,27 @@ def read_manifest(
     """
     table = read_csv_text(csv_path)
     places = _places(table.columns, csv_path)
+    table = without_words_for_nothing(table, csv_path.name, keep=places["path"])
     is_there = exists or (lambda path: (source_root / path).is_file())
     found: list[ManifestRow] = []
     errors: dict[int, InputError] = {}
+    n_beside = 0
     for number, cells in zip(table.numbers, table.rows, strict=True):
         row = _row(number, cells, places, csv_path)
         try:
-            path = _located(row, source_root, is_there)
+            path, is_beside = locate(row.path, source_root, csv_path.parent, is_there)
+            n_beside += is_beside
             found.append(replace(row, path=path, mask=_mask_of(row, source_root, csv_path)))
         except InputError as error:
             text = f"{error.found} ({csv_path.name}, line {number})"
             errors[number] = InputError(error.code, text, fix=error.fix, path=row.path)
+    beside = [f"{csv_path.name}: {n_beside} paths read from its own folder"] if n_beside else []
+    found, bare = _with_bare_labels(found, csv_path)
     rows, repeats = _unique(found, csv_path)
     return Manifest(
         rows,
         errors,
-        (*table.notes, *_dropped(table.columns, csv_path), *repeats),
+        (*table.notes, *_told(table.columns, places, csv_path), *bare, *beside, *repeats),
         has_labels="label" in places,
         has_parts="part" in places,
     )
@@ -146,9 +152,12 @@ def _check_absent(known: str, columns: tuple[str, ...], csv_path: Path) -> None:
     raise StopError("E_CSV", text, fix=advice, path=csv_path)
 
 
-def _dropped(columns: tuple[str, ...], csv_path: Path) -> list[str]:
+def _told(columns: tuple[str, ...], places: Mapping[str, int], csv_path: Path) -> list[str]:
     names = sorted(_IDENTIFYING.intersection(columns))
-    return [f"{csv_path.name}: {', '.join(names)} left out (identifies persons)"] if names else []
+    told = [f"{csv_path.name}: {', '.join(names)} left out (identifies persons)"] if names else []
+    if "label" not in places:
+        told.append(f"{csv_path.name}: no column 'label', so no labels of it")
+    return told
 
 
 def _row(
@@ -180,23 +189,6 @@ def _stripped(value: str | None) -> str | None:
     return None if value is None else value.strip()
 
 
-def _located(row: ManifestRow, root: Path, is_there: Callable[[str], bool]) -> str:
-    """The row's path, posix and relative to the source; `InputError` where it leads nowhere."""
-    for written in (row.path, row.path.replace("\\", "/")):
-        path = os.path.normpath(written) if written else ""
-        if os.path.isabs(path):
-            path = os.path.relpath(path, root.absolute())
-        if path.split("/")[0] == ".." or "\0" in path:
-            raise InputError("E_PATH", "the path leads out of the source")
-        if path and is_there(path):
-            return path
-    raise InputError(
-        "E_MISSING_FILE",
-        "the file is not there" if row.path else "the row names no file",
-        fix="write paths relative to the source",
-    )
-
-
 def _mask_of(row: ManifestRow, root: Path, csv_path: Path) -> str | None:
     """Where the row's mask lies; what is not there is told when the scan is read."""
     if row.mask is None or "\0" in row.mask:
@@ -221,6 +213,19 @@ def _unique(rows: list[ManifestRow], csv_path: Path) -> tuple[dict[str, Manifest
     if conflicts:
         raise _conflict(conflicts, csv_path)
     return unique, [f"{csv_path.name}: {n_repeats} repeated rows dropped"] if n_repeats else []
+
+
+def _with_bare_labels(
+    rows: list[ManifestRow], csv_path: Path
+) -> tuple[list[ManifestRow], list[str]]:
+    """Labels without spaces around them, unless two that are told apart by them would be one."""
+    labels = {row.label for row in rows if row.label is not None}
+    if all(label == label.strip() for label in labels):
+        return rows, []
+    if len({label.strip() for label in labels}) < len(labels):
+        return rows, []
+    bare = [row if row.label is None else replace(row, label=row.label.strip()) for row in rows]
+    return bare, [f"{csv_path.name}: spaces around labels left out"]
 
 
 def _in_order(row: ManifestRow) -> str | None:

@@ -57,7 +57,9 @@ def public_set(source: str | Path, sets: Sets = PUBLIC_SETS) -> tuple[PublicSet,
     side = _DEFAULT_SIZE if not mark else int(size) if size.isdecimal() else None
     if side is None or side not in known.sizes:
         offered = ", ".join(f"@{side}" for side in known.sizes)
-        raise StopError("E_SOURCE", f"{name} is offered as {offered}", path=source)
+        raise StopError(
+            "E_SOURCE", f"{name} is offered as {offered}", fix="choose one of these", path=source
+        )
     return known, side
 
 

@@ -19,7 +19,8 @@ def damaged(path: Path, what: str) -> IntegrityError:
 def reading(path: Path) -> Iterator[None]:
     """Lance's many errors, a panic of its Rust code included, as one of ours."""
     if not (path / "_versions").is_dir():
-        raise IntegrityError("E_COLLECTION", "there is no collection here", path=path)
+        fix = f"make one: latentdx ingest SOURCE --to {path}"
+        raise IntegrityError("E_COLLECTION", "there is no collection here", fix=fix, path=path)
     try:
         yield
     except (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from latentdx.core.errors import StopError
+from latentdx.core.remedies import REMEDIES
 
 CODES: Mapping[str, str] = {"icd10": "ICD-10", "snomed": "SNOMED CT", "radlex": "RadLex"}
 """Systems of codes, by the key in a table of terms."""
@@ -51,7 +52,8 @@ def read_terms(path: Path) -> dict[str, dict[str, Any]]:
     try:
         told = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
-        raise StopError("E_TERMS", f"cannot be read: {error.strerror}", path=path) from None
+        text = f"cannot be read: {error.strerror}"
+        raise StopError("E_TERMS", text, fix=REMEDIES["E_IO"], path=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StopError("E_TERMS", f"not TOML: {error}", fix=_FIX, path=path) from None
     found = {}

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from latentdx.core.remedies import REMEDIES
+
 
 class LatentdxError(Exception):
     """What latentdx refuses, with a stable code and a way out.
@@ -22,7 +24,7 @@ class LatentdxError(Exception):
     ----------
     code: stable identifier such as ``E_TRUNCATED``; tests and scripts may rely on it.
     found: what was found, in plain words.
-    fix: what the user can do about it.
+    fix: what the user can do about it; unless said, what `REMEDIES` says of the code.
     path: the file (or folder) it is about.
 
     Examples
@@ -36,7 +38,7 @@ class LatentdxError(Exception):
     ) -> None:
         self.code = code
         self.found = found
-        self.fix = fix
+        self.fix = fix = fix or REMEDIES.get(code, "")
         self.path = None if path is None else str(path)
         super().__init__(code, found, fix, self.path)
 

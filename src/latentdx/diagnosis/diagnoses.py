@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,6 +27,8 @@ Floats = NDArray[np.float32]
 
 _OF_NUMBERS = ("value", "interval", "units")
 Status = Literal["ok", "abstained", "not_evaluated", "quarantined"]
+
+_READING_OPTION = re.compile(r"--(?:dims|slices|frames|volume-index|nan|size)\b")
 
 
 @dataclass(frozen=True)
@@ -232,7 +235,12 @@ def request_for(encoder: Autoencoder, policy: Policy, key: bytes) -> Request:
 
 def quarantine(path: str, error: InputError, bundle: str) -> Diagnosis:
     """The answer of a bundle to a file that cannot be used."""
-    text = f"{error.found}; {error.fix}" if error.fix else error.found
+    fix = error.fix
+    if _READING_OPTION.search(fix):  # of ingest and run: a bundle has no such choice
+        fix = (
+            f"a model reads scans as it was made to: convert the file; or, for another model, {fix}"
+        )
+    text = f"{error.found}; {fix}" if fix else error.found
     return Diagnosis(path, "", "quarantined", reason=Reason(error.code, text), bundle=bundle)
 
 

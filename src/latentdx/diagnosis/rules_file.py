@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from latentdx.core.errors import StopError
+from latentdx.core.remedies import REMEDIES
 from latentdx.diagnosis.rules import Rule
 
 _FIX = "write [[rule]] with text = '...' and when = { age = '< 1' }; see docs/knowledge.md"
@@ -31,7 +32,8 @@ def read_rules(path: Path) -> list[dict[str, Any]]:
     try:
         told = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
-        raise StopError("E_RULES", f"cannot be read: {error.strerror}", path=path) from None
+        found = f"cannot be read: {error.strerror}"
+        raise StopError("E_RULES", found, fix=REMEDIES["E_IO"], path=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StopError("E_RULES", f"not TOML: {error}", fix=_FIX, path=path) from None
     if strange := sorted(told.keys() - {"rule"}):

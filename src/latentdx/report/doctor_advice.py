@@ -2,33 +2,9 @@
 
 from __future__ import annotations
 
-ADVICE: dict[str, str] = {
-    "E_AFFINE": "Export it again, correct its header, or read it without resampling to mm.",
-    "E_BOMB": "Check where it comes from; raise the limits if it is honest.",
-    "E_BURNED_IN": (
-        "Look at it; mask the text with --burned-in mask, "
-        "or take the scan as it is with --burned-in keep."
-    ),
-    "E_CONSTANT": "Leave it out, or export it again if it should show something.",
-    "E_CRASH": "Look at the file; export it again from its source.",
-    "E_DECODE": "Export it again, uncompressed if need be.",
-    "E_DEPTH": "Check where the file comes from.",
-    "E_EMPTY": "Copy it again.",
-    "E_FORMAT": "Leave it out, convert it, or save header and pixels in one file.",
-    "E_IO": "Check that it exists, its permissions, and the space on the disk.",
-    "E_MEMORY": "Reduce the image, or raise the limit.",
-    "E_MISSING_FILE": "Write paths relative to the source.",
-    "E_NAN": "Replace them before reading, or read them with --nan impute.",
-    "E_NDIM": "Say what is wanted with --dims, --slices, --frames or --volume-index.",
-    "E_PATH": "Write paths relative to the source.",
-    "E_PI": "Export it again as MONOCHROME2 or RGB.",
-    "E_PICKLE": "Save it again as plain numbers.",
-    "E_SERIES": "Give the slices of one series and orientation; copy the series again.",
-    "E_TIMEOUT": "Raise the time, or look at the file.",
-    "E_TINY": "Leave it out, or export the image itself instead of its icon.",
-    "E_TRUNCATED": "Copy it again from its source.",
-    "E_UID": "Check where the file comes from; export it again.",
-}
+from latentdx.core.remedies import REMEDIES
+
+ADVICE: dict[str, str] = {code: f"{text[0].upper()}{text[1:]}." for code, text in REMEDIES.items()}
 
 MEANING: dict[str, str] = {
     "W_AFFINE": "sform and qform of a NIfTI header differ by more than half a voxel.",

@@ -156,7 +156,8 @@ def _header(stream: Any) -> Header:
             fix="save plain numbers",
         )
     if dtype.kind not in "buif" or any(side < 0 for side in shape):
-        raise InputError("E_FORMAT", f"values of type {dtype.kind!r}, shape {shape}")
+        found = f"values of type {dtype.name}, shape {shape}"
+        raise InputError("E_FORMAT", found, fix="save an array of plain integers or real numbers")
     return shape, fortran, dtype
 
 

@@ -139,7 +139,7 @@ def _require_pixels(ds: Any, found: Outline) -> None:
             f"expected at least {expected} bytes, found {there}",
             fix="copy the file again from its source",
         )
-    if not holds or "Rows" not in ds:
+    if not holds:
         named = f" ({kind})" if kind else ""
         raise InputError(
             "N_NOT_IMAGE",

@@ -160,7 +160,9 @@ def _decode(
         return _volume(data, kind, limits, policy, mask)
     if kind == "zip":
         raise InputError(
-            "E_FORMAT", "an archive, not one scan", fix="give an .npz as a source of its own"
+            "E_FORMAT",
+            "an archive, not one scan",
+            fix="unpack it; give an .npz of many scans as a source of its own",
         )
     if kind == "npy":
         return read_npy(data, limits, policy, mask)

@@ -63,7 +63,7 @@ def wanted_volume(count: int, policy: Policy) -> int:
     if index is None:
         found, fix = (
             f"{count} volumes in one file",
-            "say which one is wanted (volume index, from 0)",
+            f"say which one is wanted: --volume-index 0 to {count - 1}",
         )
         raise InputError("E_NDIM", found, fix=fix)
     if not 0 <= index < count:

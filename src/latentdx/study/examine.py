@@ -5,14 +5,19 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from latentdx.collection.finding_labels import check_findings
 from latentdx.collection.ingest import IngestReport, ingest
+from latentdx.collection.labels import check_labels
 from latentdx.collection.plan import IngestSettings
 from latentdx.collection.quality import QualityFinding, review
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
+from latentdx.collection.tasks import resolve_task
+from latentdx.collection.values import check_values
 from latentdx.core.errors import StopError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.report.doctor_content import DoctorContent, Example, evenly_drawn
@@ -42,6 +47,7 @@ def examine(
             # Its advice is to call this very command.
             raise StopError(error.code, error.found, path=source) from None
         collection = Collection.open(report.path)
+        report = replace(report, notes=(*report.notes, *_refusal(collection, settings)))
         return _content(source.name, report, collection, review(collection))
 
 
@@ -55,6 +61,25 @@ def write_examination(found: DoctorContent, folder: Path) -> None:
         write_json(folder / FACTS, found.as_json())
     except OSError as error:
         raise StopError("E_IO", f"cannot be written: {error.strerror}", path=folder) from None
+
+
+def _refusal(collection: Collection, settings: IngestSettings) -> list[str]:
+    """Why no study could be made of these labels; nothing where there are none, or it could."""
+    table = collection.metadata()
+    labels = [label or None for label in table.label.tolist()]
+    patients = table.patient.tolist()
+    try:
+        task = resolve_task(labels, settings.task)
+        if task == "regression":
+            check_values(labels, patients=patients)
+        elif task == "multi-label":
+            check_findings(labels, for_training=True)
+        elif any(labels):
+            meant = {name: name for name in table.classes}
+            check_labels(labels, label_map=meant, patients=patients)
+    except StopError as error:
+        return [f"run would refuse this: {error}"]
+    return []
 
 
 def _content(

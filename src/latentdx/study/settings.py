@@ -20,6 +20,7 @@ from latentdx.collection.csv_text import column_name
 from latentdx.collection.tasks import TaskChoice
 from latentdx.collection.terms import Term
 from latentdx.core.errors import StopError
+from latentdx.core.remedies import REMEDIES
 from latentdx.diagnosis.calibrations import CalibrationChoice
 from latentdx.diagnosis.fine_tune_blocks import FineTuneChoice
 from latentdx.diagnosis.label_losses import ClassWeights, parse_loss
@@ -251,6 +252,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             return tomllib.load(file)
     except OSError as error:
-        raise StopError("E_CONFIG", f"cannot be read: {error.strerror}", path=path) from None
+        found = f"cannot be read: {error.strerror}"
+        raise StopError("E_CONFIG", found, fix=REMEDIES["E_IO"], path=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StopError("E_CONFIG", f"not TOML: {error}", path=path) from None
+        raise StopError(
+            "E_CONFIG", f"not TOML: {error}", fix="correct that line", path=path
+        ) from None
