@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import commits
+
 LATENTDX, CNN = "latentdx", "cnn"
 FROZEN = "without-fine-tuning"
 OTHERS = ("untrained-encoder", "pixels-pca-svm", "hog-svm")
@@ -44,7 +46,7 @@ def short_table(results: Mapping[str, Any], language: str = "en") -> str:
         for point in found["points"]:
             if point["fraction"] == QUOTED:
                 rows.append(_short_row(name, point, found["labels needed"], language))
-    return _lines(rows) + "\n\n" + _NOTES[language].format(commit=results["commit"])
+    return _lines(rows) + "\n\n" + _NOTES[language].format(commit=commits(results))
 
 
 def long_table(results: Mapping[str, Any]) -> str:

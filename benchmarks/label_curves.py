@@ -12,7 +12,8 @@ residual network trained end to end on the labelled scans (`latentdx.diagnosis.s
 patients, paired for differences.
 
 Every score is kept in build/label_curves: an interrupted benchmark goes on where it stopped, the
-most telling points first, and results are written as they come. --written writes those at hand.
+most telling points first, and results are written as they come, beside those of sets not asked for.
+--written writes those at hand.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 from benchmarks.label_draws import FRACTIONS
 from benchmarks.label_summary import MOST_DRAWS, summarised
 from benchmarks.label_ways import CNN, WAYS, Effort, Trials, pool
-from benchmarks.machine import RESULTS, ROOT, TRIALS, provenance, write
+from benchmarks.machine import RESULTS, ROOT, TRIALS, before, provenance, write
 from benchmarks.worth import CACHE, VARIANTS
 from benchmarks.worth_sets import CASES, MULTICLASS, load
 from latentdx.diagnosis.scratch_recipe import Recipe
@@ -68,10 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = asked.out or (TRIALS if asked.quick else RESULTS) / "label-curves.json"
     made = {"quick": asked.quick, **provenance(), "fold": 0, "draws": MOST_DRAWS}
 
+    earlier = before(out, made)
+
     def told(names: Iterable[str]) -> None:
         results.update({name: summarised(trials[name], known) for name in names})
-        found = {name: results[name] for name in trials if results.get(name)}
-        write(out, {**made, "results": found})
+        found = {name: {"commit": made["commit"], **r} for name, r in results.items() if r}
+        both = {**earlier, **found}
+        write(out, {**made, "results": {name: both[name] for name in SETS if name in both}})
 
     told(trials)
     for name, wanted in () if asked.written else _work(quick=asked.quick):

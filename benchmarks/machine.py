@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,22 @@ def write(path: Path, value: dict[str, Any]) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def before(path: Path, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Results by set of an earlier call on this machine; each says of which commit it is."""
+    if not path.exists():
+        return {}
+    told = json.loads(path.read_text(encoding="utf-8"))
+    if any(told.get(name) != made[name] for name in ("quick", "machine")):
+        return {}
+    return {name: {"commit": told["commit"], **each} for name, each in told["results"].items()}
+
+
+def commits(told: Mapping[str, Any]) -> str:
+    """Of which commits results by set are, in words."""
+    found = (each.get("commit", told["commit"]) for each in told["results"].values())
+    return ", ".join(dict.fromkeys(found))
 
 
 def _processor() -> str:

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.label_draws import drawn
-from benchmarks.machine import RESULTS, TRIALS, provenance, write
+from benchmarks.machine import RESULTS, TRIALS, before, provenance, write
 from benchmarks.starter_sets import FOLD, SETS, TESTED
 from benchmarks.starter_training import (
     CACHE,
@@ -81,14 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = asked.out or (TRIALS if asked.quick else RESULTS) / "transfer.json"
     shown = {"starter": SEEN_STARTER, "alone": SEEN_ALONE, "continued": SEEN_CONTINUED}
     made = {"quick": asked.quick, **provenance(), "draws": DRAWS, "scans shown": shown}
-    results: dict[str, Any] = {}
+    results = before(out, made)
     for name in asked.sets:
         scans = load(name, CACHE)
         if scans is None:
             continue
-        results[name] = compared(scans, quick=asked.quick)
+        results[name] = {"commit": made["commit"], **compared(scans, quick=asked.quick)}
         _show(name, results[name])
-        write(out, {**made, "results": results})
+        write(out, {**made, "results": {name: results[name] for name in TESTED if name in results}})
     return 0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.machine import commits
+
 WAYS = ("untrained", "alone", "starter", "continued", "low-rank")
 AGAINST = "alone"
 _SHARES = ("1 %", "10 %")
@@ -36,7 +38,7 @@ def gains_table(results: Mapping[str, Any]) -> str:
     note = (
         f"Tested scans (patients): {counts}. From `benchmarks/results/transfer.json`: "
         f"{machine['processor']}, {machine['cores']} cores, torch {versions['torch']}, "
-        f"commit {results['commit']}."
+        f"commit {commits(results)}."
     )
     return _table(("set, labels", *(f"{way} less {AGAINST}" for way in ways)), rows) + f"\n\n{note}"
 

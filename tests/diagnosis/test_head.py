@@ -11,6 +11,7 @@ from diagnosis_blobs import blobs, disc_scans
 from sklearn.metrics import roc_auc_score
 
 from latentdx.collection.augment import GEOMETRIC
+from latentdx.core.errors import StopError
 from latentdx.diagnosis.classifiers import CHOICES
 from latentdx.diagnosis.head import HeadSettings, fit_head, score_pixels, score_scans, train_head
 from latentdx.diagnosis.machines import ClassifierName
@@ -104,6 +105,15 @@ def test_of_several_classes_the_likeliest_is_decided() -> None:
     decided = head.decide(probabilities)
     np.testing.assert_array_equal(decided, probabilities.argmax(axis=1))
     assert (decided == table.labels).mean() > 0.8
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_labels_of_one_class_are_refused_by_name(which: int) -> None:
+    table = a_table()
+    table = replace(table, labels=np.full(60, which))
+    with pytest.raises(StopError) as caught:
+        fit_head(table, HeadSettings(components=6), n_scans=60, seed=0, unlabelled=a_table(20))
+    assert caught.value.code == "E_ONE_CLASS"
 
 
 def test_probabilities_before_calibration_are_refused() -> None:

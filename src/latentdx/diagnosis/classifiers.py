@@ -151,7 +151,8 @@ def choose(
     rows = tuning_rows(groups, seed)
     values = CHOICES[name]
     labels, groups = labels[rows], groups[rows]
-    parts = patient_folds(labels, groups, FOLDS, seed=seed)
+    several = len(np.unique(labels)) > 1  # `fit_classifier` refuses one class alone
+    parts = patient_folds(labels, groups, FOLDS, seed=seed) if several else []
     if not parts:
         return 0, values[len(values) // 2]
     chosen, losses = 0, np.empty(0)
