@@ -4,8 +4,8 @@ Each step of a preset by itself against the same study without it: an encoder tr
 labels on the scans of half of the patients, its features, and the diagnosis' own classifier (but
 without augmented copies) with all labels of that half, tested on the other half. Phantoms of chest
 CT in HU and of brain MR (see `benchmarks.knowledge_phantoms`), phantoms of chest X-rays with
-shutters of any width, and every second of NIH's chests, where they are there. Differences are
-paired, with 95 % intervals over patients.
+shutters of any width, slices of brain MR and every second of NIH's chests, where they are there.
+Differences are paired, with 95 % intervals over patients.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.family import build
 from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.phantoms import PhantomSettings, write_phantoms
+from latentdx.core.hashing import hash_bytes
 from latentdx.core.seeds import numpy_generator
 from latentdx.diagnosis.head import HeadSettings, fit_head, score_scans
 from latentdx.features.extract import embed
@@ -89,8 +90,32 @@ def mr(count: int) -> Cohort:
         "body": Way(replace(SLICE, region="body")),
         "scale by the body": Way(replace(SLICE, scale="body")),
         "bias field": Way(replace(SLICE, bias_field=True)),
+        "mr: body and scale": Way(replace(SLICE, region="body", scale="body")),
     }
     return _drawn(mr_brain, count, ways)
+
+
+def brain_pictures(_: int) -> Cohort | None:
+    """Slices of brain MR from the web, tumour or none; None where they are not there."""
+    folder = data_folder() / "brain_mri_tumor_yesno"
+    if not folder.is_dir():
+        return None
+    paths = sorted(path for path in folder.rglob("*.*") if path.parent.name in ("yes", "no"))
+    labels = [int(path.parent.name == "yes") for path in paths]
+    copies = [hash_bytes(open_scan(path, policy=SLICE).pixels.tobytes()) for path in paths]
+
+    def read(number: int, policy: Policy) -> Scan:
+        return open_scan(paths[number], policy=policy)
+
+    ways = {
+        "whole": Way(),
+        "body": Way(replace(SLICE, region="body")),
+        "brain": Way(replace(SLICE, region="brain")),
+        "scale by the body": Way(replace(SLICE, scale="body")),
+        "mr: body and scale": Way(replace(SLICE, region="body", scale="body")),
+        "whole, focus on the body": Way(network={"reconstruction": "body:ssim-gradient"}),
+    }
+    return Cohort(copies, labels, read, ways)
 
 
 def _drawn(draw: Callable[[int], Drawn], count: int, ways: dict[str, Way]) -> Cohort:
@@ -153,6 +178,7 @@ def nih(_: int) -> Cohort | None:
 MAKERS: dict[str, Callable[[int], Cohort | None]] = {
     "ct": ct,
     "mr": mr,
+    "brain-mr": brain_pictures,
     "x-ray": x_ray,
     "nih": nih,
 }
