@@ -14,7 +14,7 @@ MODULES = (
     "objectives.mmd",
     *("variational", "adversarial", "vae_gan", "discriminator", "frozen", "gaussian", "spectral"),
     *("attention", "residual", "denoising", "sparse", "contractive"),
-    *("engine.settings", "engine.health"),
+    *("engine.settings", "engine.health", "engine.beside", "losses.focus"),
 )
 
 

@@ -68,9 +68,9 @@ def test_settings_put_it_on_the_member_s_own_loss() -> None:
     assert network_settings(given, (1, 32, 32))["reconstruction"] == weights
 
 
-@pytest.mark.parametrize("name", ["lung:nothing", "heart:mse", ":mse", "body:lung:mse"])
+@pytest.mark.parametrize("name", ["lung:nothing", "heart:mse", ":mse", "body:lung:mse", "mask:"])
 def test_names_that_there_are_not(name: str) -> None:
-    with pytest.raises(StopError, match="body or lung:NAME"):
+    with pytest.raises(StopError, match="body, lung or mask:NAME"):
         reconstruction_loss(name)
 
 

@@ -61,6 +61,40 @@ def test_a_study_cropped_to_masks(here: Call, tmp_path: Path) -> None:
     assert (refused.code, refused.json["reason"]["code"]) == (2, "E_MASK")
 
 
+def test_a_focus_on_masks_from_the_scans_to_the_model(here: Call, tmp_path: Path) -> None:
+    scans, out = with_masks(tmp_path), tmp_path / "out"
+    given = ("--labels", tmp_path / "labels.csv")
+    run = here("run", scans, "--out", out, *given, "--focus", "mask", *QUICK)
+    assert run.code == 3, run.err
+    told = " ".join(run.err.split())
+    assert "47 of 48 scans have a mask" in told
+    counts = metrics(out)["focus"]
+    assert f"focus: {counts['with_mask']} of {counts['scans']} scans have a mask" in told
+    assert 0 < counts["with_mask"] < 48
+    assert [row["code"] for row in table(out / "quarantine.csv")] == ["E_MASK"]
+    one = scans / table(out / "predictions.csv")[0]["path"]
+    alone = here("predict", out / "bundle", one, "--json")
+    assert (alone.code, "warnings" in alone.json) == (0, False), "no mask is needed to predict"
+
+
+def test_a_collection_with_masks_is_asked_what_lies_outside(here: Call, tmp_path: Path) -> None:
+    scans, stored = with_masks(tmp_path), tmp_path / "c"
+    given = ("--labels", tmp_path / "labels.csv", "--size", "16")
+    found = here("doctor", scans, *given, "--masks", "--json").json
+    assert "47 of 48 scans have a mask" in found["notes"]
+    assert not found["warnings"]
+    assert here("ingest", scans, "--to", stored, *given, "--masks").code == 3
+    asked = here("audit", stored, "--json").json["shortcuts"]["pixels"]
+    assert "outside the mask" in {each["name"] for each in asked}
+    trained = here("pretrain", stored, "--to", tmp_path / "e", "--focus", "mask", "--epochs", "1")
+    assert trained.code == 0, trained.err
+    assert "scans have a mask" in " ".join(trained.err.split())
+    plain = tmp_path / "plain"
+    assert here("ingest", scans, "--to", plain, *given).code == 0
+    refused = here("pretrain", plain, "--to", tmp_path / "f", "--focus", "mask")
+    assert (refused.code, "ingest with --masks" in " ".join(refused.err.split())) == (2, True)
+
+
 def test_masks_among_the_scans_are_not_diagnosed(here: Call, tmp_path: Path) -> None:
     scans, out = with_masks(tmp_path), tmp_path / "out"
     given = ("--labels", tmp_path / "labels.csv", "--region", "mask", *QUICK)

@@ -52,7 +52,7 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "s"
 
 
-def stored(source: Path, region: Any = "mask", **options: Any) -> IngestReport:
+def stored(source: Path, region: Any = "mask", *, to: str = "c", **options: Any) -> IngestReport:
     settings = IngestSettings(
         labels=source.parent / "labels.csv",
         size=16,
@@ -62,7 +62,7 @@ def stored(source: Path, region: Any = "mask", **options: Any) -> IngestReport:
         may_update=True,
         key=b"k" * 32,
     )
-    return ingest([source], source.parent / "c", replace(settings, **options))
+    return ingest([source], source.parent / to, replace(settings, **options))
 
 
 def test_scans_are_cropped_to_their_masks_and_masks_are_no_scans(source: Path) -> None:
@@ -89,6 +89,45 @@ def test_without_a_region_masks_are_left_alone(source: Path) -> None:
     report = stored(source, region=None)
     assert (report.n_scans, report.quarantine) == (6, ())
     assert not Collection.open(report.path).has_masks
+
+
+def test_masks_are_kept_though_nothing_is_cropped(source: Path) -> None:
+    report = stored(source, region=None, masks=True)
+    found = Collection.open(report.path)
+    table = found.metadata()
+    assert sorted(table.path.tolist()) == ["p0.png", "p1.png", "p2.png", "p5.png"]
+    assert sorted(item.code for item in report.quarantine) == ["E_MASK", "E_MASK"]
+    assert "5 of 6 scans have a mask" in report.notes
+    assert report.warnings == {}
+    assert not any("cropped" in done for each in table.conversions for done in each)
+    whole = Collection.open(stored(source, None, to="whole").path)
+    pixels = dict(zip(whole.metadata().path.tolist(), whole.pixels(), strict=True))
+    masks = dict(zip(table.path.tolist(), found.masks(np.arange(len(found))), strict=True))
+    for path, image in zip(table.path.tolist(), found.pixels(), strict=True):
+        assert np.array_equal(image, pixels[path])
+    expected = np.zeros((16, 16), bool)
+    expected[1:6, 4:12] = True  # rows 2 to 12 and columns 8 to 24 of 32, halved
+    assert np.array_equal(masks["p2.png"], expected)
+    assert not masks["p5.png"].any()
+
+
+def test_a_collection_without_masks_does_not_lose_them_silently(source: Path) -> None:
+    stored(source, region=None)
+    for options in ({"region": "mask"}, {"region": None, "masks": True}):
+        with pytest.raises(StopError, match="stored without masks") as caught:
+            stored(source, **options)
+        assert caught.value.code == "E_DESTINATION"
+
+
+def test_no_measure_is_taken_by_a_mask_that_is_only_kept(source: Path) -> None:
+    """At prediction it would not be there."""
+    policy = Policy(measures=True)
+    kept = Collection.open(stored(source, masks=True, policy=policy).path).metadata()
+    plain = Collection.open(stored(source, policy=policy, to="plain").path).metadata()
+    told = dict(zip(plain.path.tolist(), plain.covariates, strict=True))
+    assert kept.covariates[0]["picture_share"]
+    for path, covariates in zip(kept.path.tolist(), kept.covariates, strict=True):
+        assert covariates == told[path]
 
 
 def test_a_new_mask_is_read_and_nothing_else(source: Path) -> None:

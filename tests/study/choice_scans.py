@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from latentdx.collection.store import Collection
 from latentdx.collection.table import ScanRow
+from latentdx.scans.own_mask import packed
 
 COUNTS = {"train": 40, "tune": 24, "calibrate": 12, "test": 20}
 UNLABELLED = 12
@@ -27,13 +29,16 @@ def write_collection(
     site: Callable[[int], str | None] = lambda number: None,
     prefix: str = "",
     change: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels,
+    mask: Callable[[int], np.ndarray | None] | None = None,
+    info: Mapping[str, Any] | None = None,
 ) -> Path:
     """Scans of all parts, two a patient; those of the parts named `blank` are all alike.
 
     `site`: of the patient of this number in a part. `prefix`: another one makes other patients.
-    `change`: of every scan's pixels.
+    `change`: of every scan's pixels. `mask`: of the scan of this number in a part. `info`: what an
+    ingest would have noted.
     """
-    collection = Collection.create(path, SIDE, 1)
+    collection = Collection.create(path, SIDE, 1, masks=mask is not None)
     rows = []
     for part, count in {**COUNTS, "": UNLABELLED}.items():
         for number in range(count):
@@ -55,10 +60,11 @@ def write_collection(
                     given_part=part or None,
                     pretrain_only=not part,
                     native_shape=(SIDE, SIDE),
+                    mask=None if mask is None else packed(mask(number)),
                 )
             )
     collection.append(rows)
-    collection.mark_complete({})
+    collection.mark_complete(dict(info or {}))
     return path
 
 

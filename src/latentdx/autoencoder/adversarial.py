@@ -106,7 +106,7 @@ class AdversarialAutoencoder(GenerativeAutoencoder):
     @override
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         latent = self.encode(pixels)
-        error = reconstruction_loss(self.reconstruction)(self.decode(latent), pixels)
+        error = reconstruction_loss(self.reconstruction, self.inside)(self.decode(latent), pixels)
         if not self.training:
             return {"reconstruction": error}
         return {"reconstruction": error, **self.game(latent, generator)}

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from latentdx.autoencoder.losses.focus import Inside
 from latentdx.collection.augment import VIEWS, AugmentSettings
 
 Images = Float[Tensor, "batch channel *spatial"]
@@ -30,6 +31,8 @@ class Autoencoder(nn.Module, ABC):
     progress: share of the training that is behind it, 0..1, set by the engine: what schedules in
         `losses` (a KL weight that grows, say) read. Not saved.
     views: how augmented views of a scan are drawn where `losses` needs them; set by the engine.
+    inside: of the batch that `losses` is about to see, each scan's own mask, where the loss goes
+        by masks; set by the engine. Not saved.
     """
 
     learning_rate: ClassVar[float] = 2e-3
@@ -42,6 +45,7 @@ class Autoencoder(nn.Module, ABC):
         self.size = spatial_size(size)
         self.progress = 1.0
         self.views: AugmentSettings = VIEWS
+        self.inside: Inside | None = None
         ones = (1,) * self.dims
         self.register_buffer("mean", torch.zeros(1, channels, *ones))
         self.register_buffer("std", torch.ones(1, channels, *ones))

@@ -106,7 +106,7 @@ class ContractiveAutoencoder(Autoencoder):
         latent, squared = with_jacobian_norm(
             self._encode, self.normalise(pixels), generator, projections=self.projections
         )
-        error = reconstruction_loss(self.reconstruction)(self.decode(latent), pixels)
+        error = reconstruction_loss(self.reconstruction, self.inside)(self.decode(latent), pixels)
         return {
             "reconstruction": error,
             "contraction": self.contraction_weight / self.latent_dim * squared,

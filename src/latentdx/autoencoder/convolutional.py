@@ -96,4 +96,5 @@ class ConvolutionalAutoencoder(Autoencoder):
 
     @override
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
-        return {"reconstruction": reconstruction_loss(self.reconstruction)(self(pixels), pixels)}
+        error = reconstruction_loss(self.reconstruction, self.inside)
+        return {"reconstruction": error(self(pixels), pixels)}

@@ -116,7 +116,8 @@ class DenoisingAutoencoder(Autoencoder):
     @override
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         rebuilt = self(self.spoilt(pixels, generator))
-        return {"reconstruction": reconstruction_loss(self.reconstruction)(rebuilt, pixels)}
+        error = reconstruction_loss(self.reconstruction, self.inside)
+        return {"reconstruction": error(rebuilt, pixels)}
 
     def spoilt(self, pixels: Images, generator: torch.Generator) -> Images:
         """The scans with noise drawn from `generator`."""

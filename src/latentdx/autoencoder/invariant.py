@@ -28,7 +28,7 @@ from latentdx.autoencoder.objectives.base import projection
 from latentdx.autoencoder.objectives.vicreg import vicreg
 from latentdx.autoencoder.pooling import mean_and_deviation
 from latentdx.autoencoder.trunk import Down, Up
-from latentdx.collection.augment import apply, draw
+from latentdx.collection.augment import apply, carried, draw
 
 
 @final
@@ -99,11 +99,14 @@ class InvariantAutoencoder(Autoencoder):
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         count = len(pixels)
         pair = pixels.repeat(2, *(1,) * (pixels.ndim - 1))
-        views = apply(pair, draw(2 * count, self.views, generator, dims=self.dims))
+        drawn = draw(2 * count, self.views, generator, dims=self.dims)
+        views = apply(pair, drawn)
         deepest = self.layers(views)[-1]
         first, second = self.projection(mean_and_deviation(deepest)).chunk(2)
         rebuilt = self.decode(self.to_latent(deepest[:count]))
-        error = reconstruction_loss(self.reconstruction)(rebuilt, views[:count])
+        inside = None if self.inside is None else carried(torch.cat([self.inside] * 2), drawn)
+        loss = reconstruction_loss(self.reconstruction, None if inside is None else inside[:count])
+        error = loss(rebuilt, views[:count])
         return {
             "reconstruction": self.reconstruction_weight * error,
             "invariance": self.invariance_weight * vicreg(first, second),

@@ -140,7 +140,7 @@ class MaskedAutoencoder(Autoencoder):
         masks = self.draw_masks(len(pixels), generator)
         latent = self.to_latent(self.visible_layers(pixels, masks)[-1])
         filled = torch.where(masks[-1], latent, self.mask_token.to(latent.dtype))
-        return self.loss(self.decode(filled), pixels, masks[0])
+        return self.loss(self.decode(filled), pixels, masks[0], self.inside)
 
 
 class _Stage(nn.Module):

@@ -168,10 +168,12 @@ class MaskedVitAutoencoder(Autoencoder):
         filled = self.mask_token.to(known.dtype).expand(*tokens.shape[:2], -1)
         filled = filled.scatter(1, places.expand(-1, -1, self.decoder_width), known)
         mask = visible.reshape(-1, 1, *self.grid).to(tokens.device)
-        terms = self.loss(self._decoded(filled), pixels, spread(mask, self.patch, self.size))
+        seen_pixels, own = spread(mask, self.patch, self.size), self.inside
+        terms = self.loss(self._decoded(filled), pixels, seen_pixels, own)
         if self.visible_weight:
-            some = pixels[: math.ceil(len(pixels) / _WHOLE)]
-            terms["whole"] = self.loss.whole(self(some), some)
+            some = math.ceil(len(pixels) / _WHOLE)
+            few = pixels[:some]
+            terms["whole"] = self.loss.whole(self(few), few, None if own is None else own[:some])
         return terms
 
 

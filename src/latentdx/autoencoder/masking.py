@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from latentdx.autoencoder.losses.focus import Inside
 from latentdx.autoencoder.losses.reconstruction import Reconstruction, reconstruction_loss
 from latentdx.autoencoder.patches import padded
 from latentdx.core.errors import StopError
@@ -67,13 +68,17 @@ class MaskedLoss:
             found = f"normalised_target together with reconstruction={self.reconstruction!r}"
             raise StopError("E_CONFIG", found, fix="use reconstruction='mse' with it")
 
-    def __call__(self, rebuilt: Tensor, scan: Tensor, visible: Tensor) -> dict[str, Tensor]:
+    def __call__(
+        self, rebuilt: Tensor, scan: Tensor, visible: Tensor, own: Inside | None = None
+    ) -> dict[str, Tensor]:
         """Terms by name of (N, C, *size) each; `visible` (N, 1, *size) tells seen pixels.
+
+        `own`: masks of the scans, where the loss goes by them (see `reconstruction_loss`).
 
         Where a pixel does not count it is replaced by the scan's own, so that any reconstruction
         loss, of pixels or of structure, sees errors at the others alone.
         """
-        error = reconstruction_loss(self.reconstruction)
+        error = reconstruction_loss(self.reconstruction, own)
         if self.normalised:
             rebuilt, scan = locally_normalised(rebuilt, scan, self.patch)
         share = visible.float().mean()
@@ -83,9 +88,9 @@ class MaskedLoss:
             terms["visible"] = self.visible_weight * seen
         return terms
 
-    def whole(self, rebuilt: Tensor, scan: Tensor) -> Tensor:
+    def whole(self, rebuilt: Tensor, scan: Tensor, own: Inside | None = None) -> Tensor:
         """The term of scans of which nothing was hidden."""
-        error = reconstruction_loss(self.reconstruction)
+        error = reconstruction_loss(self.reconstruction, own)
         if self.normalised:
             rebuilt, scan = locally_normalised(rebuilt, scan, self.patch)
         return self.visible_weight * error(rebuilt, scan)

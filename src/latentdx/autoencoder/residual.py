@@ -158,7 +158,8 @@ class ResidualAutoencoder(Autoencoder):
 
     @override
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
-        return {"reconstruction": reconstruction_loss(self.reconstruction)(self(pixels), pixels)}
+        error = reconstruction_loss(self.reconstruction, self.inside)
+        return {"reconstruction": error(self(pixels), pixels)}
 
 
 def _activation(dims: int, channels: int) -> nn.Sequential:

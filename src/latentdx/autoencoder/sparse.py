@@ -126,7 +126,7 @@ class SparseAutoencoder(Autoencoder):
     @override
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         latent = self.encode(pixels)
-        error = reconstruction_loss(self.reconstruction)(self.decode(latent), pixels)
+        error = reconstruction_loss(self.reconstruction, self.inside)(self.decode(latent), pixels)
         terms = {"reconstruction": error}
         if self.sparsity == "kl":
             terms["sparsity"] = self.sparsity_weight * activity_divergence(latent, self.activity)

@@ -130,9 +130,10 @@ class VaeGanAutoencoder(GenerativeAutoencoder):
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         found = self.posterior(pixels)
         rebuilt = self.decode(found.draw(generator))
+        error = reconstruction_loss(self.reconstruction, self.inside)
         scale = kl_scale(self.reconstruction, self.noise, math.prod(self.shape))
         terms = {
-            "reconstruction": reconstruction_loss(self.reconstruction)(rebuilt, pixels),
+            "reconstruction": error(rebuilt, pixels),
             "kl": self.beta * scale * total_divergence(found.divergence()),
         }
         if not self.training:

@@ -128,9 +128,10 @@ class VariationalAutoencoder(GenerativeAutoencoder):
     def losses(self, pixels: Images, generator: torch.Generator) -> dict[str, Tensor]:
         found = self.posterior(pixels)
         rebuilt = self.decode(found.draw(generator))
+        error = reconstruction_loss(self.reconstruction, self.inside)
         divergence = total_divergence(found.divergence(), free_nats=self.free_nats)
         return {
-            "reconstruction": reconstruction_loss(self.reconstruction)(rebuilt, pixels),
+            "reconstruction": error(rebuilt, pixels),
             "kl": self.kl_weight() * divergence,
         }
 

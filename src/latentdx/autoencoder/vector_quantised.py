@@ -117,7 +117,7 @@ class VectorQuantisedAutoencoder(GenerativeAutoencoder):
         if self.training:
             self.quantiser.learn(latent, generator)
         codes = self.quantiser.nearest(latent)
-        error = reconstruction_loss(self.reconstruction)(self.decode(latent), pixels)
+        error = reconstruction_loss(self.reconstruction, self.inside)(self.decode(latent), pixels)
         commitment = functional.mse_loss(latent, self.quantiser.lookup(codes))
         return {
             "reconstruction": error,

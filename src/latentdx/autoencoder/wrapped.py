@@ -95,11 +95,13 @@ class WrappedAutoencoder(Autoencoder, ABC):
         if isinstance(self.adapter, MaskedPatches):
             rebuilt, visible = self.adapter.fill_in(whole, generator)
             loss = MaskedLoss(self.reconstruction, _VISIBLE_WEIGHT, self.adapter.patch, False)
-            terms = loss(self._in_range(self._cut(rebuilt)), pixels, self._cut(visible))
-            some = pixels[: -(-len(pixels) // _WHOLE)]
-            return {**terms, "whole": loss.whole(self(some), some)}
+            rebuilt, own = self._in_range(self._cut(rebuilt)), self.inside
+            terms = loss(rebuilt, pixels, self._cut(visible), own)
+            few = pixels[: -(-len(pixels) // _WHOLE)]
+            whole_own = None if own is None else own[: len(few)]
+            return {**terms, "whole": loss.whole(self(few), few, whole_own)}
         latent, extra = self.adapter.learn(whole, generator)
-        error = reconstruction_loss(self.reconstruction)(self.decode(latent), pixels)
+        error = reconstruction_loss(self.reconstruction, self.inside)(self.decode(latent), pixels)
         return {"reconstruction": error, **extra}
 
 

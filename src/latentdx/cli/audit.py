@@ -46,6 +46,7 @@ def audit(
     from latentdx.collection.near_kept import kept_near_duplicates
     from latentdx.collection.quality import review
     from latentdx.collection.store import Collection
+    from latentdx.features.probe_region import region_known
     from latentdx.features.shortcut_findings import with_shortcuts
     from latentdx.features.shortcuts import find_shortcuts
 
@@ -55,7 +56,8 @@ def audit(
         reporter.step("audit", "Looking for near-duplicates")
         near = kept_near_duplicates(stored, table, reporter.progress)
         reporter.step("audit", "Looking for shortcuts")
-        shortcuts = find_shortcuts(stored, table, np.flatnonzero(table.is_labelled))
+        labelled = np.flatnonzero(table.is_labelled)
+        shortcuts = find_shortcuts(stored, table, labelled, region=region_known(stored))
     found, odd = with_shortcuts(look(table, near=near), shortcuts), review(stored)
     if as_json:
         told = found.as_json()

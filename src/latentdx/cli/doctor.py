@@ -66,6 +66,7 @@ def doctor(
     region: reading_options.RegionOption = None,
     bias_field: reading_options.BiasFieldOption = None,
     scale: reading_options.ScaleOption = None,
+    masks: reading_options.MasksFlag = False,
     measures: reading_options.MeasuresFlag = False,
     burned_in: options.BurnedInOption = "quarantine",
     workers: options.WorkersOption = None,
@@ -105,6 +106,7 @@ def doctor(
         one_scan_per_patient=one_scan_per_patient,
         size=size,
         policy=policy,
+        masks=masks,
         for_training=False,
         workers=workers,
     )

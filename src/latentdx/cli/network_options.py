@@ -39,8 +39,8 @@ FocusOption = Annotated[
     str | None,
     typer.Option(
         "--focus",
-        help="Reconstruction errors outside the body, or outside the lungs, count less: body, lung "
-        "(rules of thumb on each scan). Default: all pixels alike.",
+        help="Reconstruction errors outside the body or the lungs (body, lung: rules of thumb on "
+        "each scan) or outside your own masks (mask) count less. Default: all pixels alike.",
     ),
 ]
 

@@ -41,6 +41,15 @@ ScaleOption = Annotated[
     ),
 ]
 
+MasksFlag = Annotated[
+    bool,
+    typer.Option(
+        "--masks",
+        help="Keep your own masks (column mask of --labels) with the scans, for --focus mask; "
+        "nothing is cropped to them.",
+    ),
+]
+
 MeasuresFlag = Annotated[
     bool,
     typer.Option(

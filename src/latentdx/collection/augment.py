@@ -32,7 +32,16 @@ from latentdx.collection.augment_tone import (
     toned,
 )
 
-__all__ = ["GEOMETRIC", "VIEWS", "AugmentSettings", "Draw", "NoiseKind", "apply", "draw"]
+__all__ = [
+    "GEOMETRIC",
+    "VIEWS",
+    "AugmentSettings",
+    "Draw",
+    "NoiseKind",
+    "apply",
+    "carried",
+    "draw",
+]
 
 
 def draw(
@@ -99,3 +108,26 @@ def apply(
         wide = resolved(gained(wide, drawn), drawn)
         wide = noisy(toned(wide, drawn), drawn).clamp(0, 1)
         return mixed(cut(negatives(wide, drawn), drawn), drawn).to(pixels.dtype)
+
+
+def carried(
+    masks: Float[Tensor, "batch 1 *spatial"], drawn: Draw
+) -> Float[Tensor, "batch 1 *spatial"]:
+    """Masks in 0..1 taken where a draw takes the pixels of their scans, and mixed as they are.
+
+    What comes from outside the scan is outside its mask; a mask that is 1 everywhere says nothing
+    and stays so.
+
+    Examples
+    --------
+    >>> masks = torch.zeros(1, 1, 4, 4)
+    >>> masks[..., :2] = 1
+    >>> drawn = draw(1, AugmentSettings(0, 0, (1, 1), flip=1), torch.Generator().manual_seed(0))
+    >>> carried(masks, drawn)[0, 0, 0].tolist()
+    [0.0, 0.0, 1.0, 1.0]
+    """
+    with torch.autocast(masks.device.type, enabled=False):
+        is_even = (masks >= 1).flatten(1).all(dim=1)
+        placed = moved(masks, drawn).clamp(0, 1)
+        placed = torch.where(is_even.reshape(-1, *(1,) * (masks.ndim - 1)), 1.0, placed)
+        return mixed(placed, drawn)

@@ -217,7 +217,7 @@ class IngestJob:
                 *(self._destination, *self._shape),
                 dims=self._settings.policy.dims,
                 complete=False,
-                masks=keeps_masks(self._plan.listings, self._settings.policy),
+                masks=keeps_masks(self._plan.listings, self._settings),
             )
         if self._rows and self._collection is not None:
             # What is read again takes its old place in the same version: all or nothing.

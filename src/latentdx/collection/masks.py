@@ -13,10 +13,9 @@ from latentdx.collection.manifest import Manifest, ManifestRow
 from latentdx.collection.store import Collection
 from latentdx.core.errors import StopError
 from latentdx.core.hashing import hash_json
-from latentdx.scans.policy import Policy
 
 if TYPE_CHECKING:  # a plan is made of these
-    from latentdx.collection.plan import Planned
+    from latentdx.collection.plan import IngestSettings, Planned
 
 MARK = "+"
 """Parts the stamp of a scan's files from that of its mask."""
@@ -43,10 +42,10 @@ def _without(listing: SourceListing, manifest: Manifest | None) -> SourceListing
 
 
 def with_masks(
-    scans: Iterable[Planned], manifest: Manifest | None, policy: Policy
+    scans: Iterable[Planned], manifest: Manifest | None, settings: IngestSettings
 ) -> Iterator[Planned]:
     """The scans with their masks, where these are read; a changed mask changes a scan's stamp."""
-    rows = {} if manifest is None or policy.region != "mask" else _rows(manifest)
+    rows = {} if manifest is None or not settings.takes_masks else _rows(manifest)
     for scan in scans:
         row = next((rows[path] for path in _names(scan) if path in rows), None)
         if row is None or row.mask is None:
@@ -77,30 +76,32 @@ def _stamp(mask: str) -> str:
 
 
 def require_masks(
-    scans: Sequence[Planned], listings: Sequence[SourceListing], policy: Policy
+    scans: Sequence[Planned], listings: Sequence[SourceListing], settings: IngestSettings
 ) -> None:
-    """Stop where scans are to be cropped to masks, and none has one: `StopError` ``E_MASK``.
+    """Stop where masks are to be read, and no scan has one: `StopError` ``E_MASK``.
 
     A collection keeps the masks that it was made with.
     """
     is_stored = any(listing.kind == "collection" for listing in listings)
-    if policy.region == "mask" and not is_stored and not any(scan.mask for scan in scans):
+    if settings.takes_masks and not is_stored and not any(scan.mask for scan in scans):
         fix = "add the column 'mask' to the table, with the path of each scan's mask"
-        raise StopError("E_MASK", "--region mask, and no scan has a mask", fix=fix)
+        asked = "--region mask" if settings.policy.region == "mask" else "masks are asked for"
+        raise StopError("E_MASK", f"{asked}, and no scan has a mask", fix=fix)
 
 
-def mask_notes(scans: Sequence[Planned], policy: Policy) -> list[str]:
-    """How many scans stay whole."""
-    if policy.region != "mask":
-        return []
+def mask_notes(scans: Sequence[Planned], settings: IngestSettings) -> list[str]:
+    """How many scans stay whole; where none is cropped, how many have a mask."""
     n_whole = sum(scan.mask is None for scan in scans)
+    if settings.policy.region != "mask":
+        n_given = len(scans) - n_whole
+        return [f"{n_given} of {len(scans)} scans have a mask"] if n_given else []
     return [f"{n_whole} of {len(scans)} scans have no mask, and stay whole"] if n_whole else []
 
 
-def keeps_masks(listings: Sequence[SourceListing], policy: Policy) -> bool:
+def keeps_masks(listings: Sequence[SourceListing], settings: IngestSettings) -> bool:
     """Whether a collection of these sources is to have room for masks."""
     roots = (listing.root for listing in listings if listing.kind == "collection")
-    return policy.region == "mask" or any(Collection.open(root).has_masks for root in roots)
+    return settings.takes_masks or any(Collection.open(root).has_masks for root in roots)
 
 
 def masks_of(scans: Iterable[Planned], root: Path) -> dict[str, str]:

@@ -47,6 +47,8 @@ class IngestSettings:
     size: side in pixels, or None for the data's own (see `choose_shape`).
     channels: 1 or 3, or None for the data's own.
     policy: how files are read: images or volumes, frames, windows (see `Policy`).
+    masks: the masks that the table names are kept with their scans, though no scan is cropped to
+        its own; where it is, they are kept in any case.
     may_update: a finished collection takes new labels and re-reads files that have changed; without
         it such a collection is left alone (``E_DESTINATION``).
     for_training: stop where labels are too few for a classifier; misspellings stop always.
@@ -64,12 +66,18 @@ class IngestSettings:
     size: int | None = None
     channels: Literal[1, 3] | None = None
     policy: Policy = field(default_factory=lambda: Policy(burned_in="quarantine", gate=True))
+    masks: bool = False
     may_update: bool = False
     for_training: bool = True
     strict: bool = False
     workers: int | None = None
     limits: Limits | None = None
     key: bytes | None = field(default=None, repr=False)
+
+    @property
+    def takes_masks(self) -> bool:
+        """Whether masks are read at all."""
+        return self.masks or self.policy.region == "mask"
 
     def secret(self) -> bytes:
         """The key to use."""
@@ -135,7 +143,7 @@ def make_plan(sources: Sequence[Path], settings: IngestSettings, sandbox: Sandbo
 
     Raises `StopError`: those of `list_source`, `read_manifest`, `resolve_task`, `check_labels`,
     `check_findings`;
-    ``E_PATTERN``; ``E_MASK`` where scans are to be cropped to masks and none has one;
+    ``E_PATTERN``; ``E_MASK`` where masks are to be read and no scan has one;
     ``E_PATIENT`` where labelled scans have no patient and no file to tell it.
     """
     rule = PatientRule(
@@ -156,17 +164,17 @@ def make_plan(sources: Sequence[Path], settings: IngestSettings, sandbox: Sandbo
         manifest = manifests[number] if number < len(manifests) else None
         is_labelled = number < len(labelled)
         made = _planned(number, listing, rule, manifest=manifest, is_labelled=is_labelled)
-        scans += with_masks(made, manifest, settings.policy)
+        scans += with_masks(made, manifest, settings)
     scans = _with_labels(scans, settings)
     _check_patients(scans, listings, settings)
-    require_masks(scans, listings, settings.policy)
+    require_masks(scans, listings, settings)
     return Plan(
         tuple(replace(listing, entries=()) for listing in listings),
         tuple(scans),
         (*row_errors(manifests), *(error for listing in listings for error in listing.errors)),
         (
             *dict.fromkeys(_notes(listings, manifests, settings)),
-            *mask_notes(scans, settings.policy),
+            *mask_notes(scans, settings),
         ),
     )
 

@@ -60,7 +60,8 @@ class Stored:
         """Look at `destination`; nothing is changed there.
 
         Raises `StopError` ``E_DESTINATION`` where it holds other things, a collection of another
-        shape or key, or a finished one that would lose scans or (without `may_update`) change.
+        shape or key, a finished one that has no room for the masks that are to be read, or one
+        that would lose scans or (without `may_update`) change.
         """
         if not (destination / "_versions").is_dir():
             if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
@@ -70,6 +71,10 @@ class Stored:
         if _other_shape(collection, settings):
             if collection.is_complete:
                 raise _destination_error(destination, _shape_text(collection))
+            return cls()
+        if settings.takes_masks and not collection.has_masks:
+            if collection.is_complete:
+                raise _destination_error(destination, "its scans were stored without masks")
             return cls()
         if collection.info.get("key", key_id(settings)) != key_id(settings):
             raise _destination_error(destination, "its pseudonyms were made with another key")

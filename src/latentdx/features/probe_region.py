@@ -7,12 +7,23 @@ from numpy.typing import NDArray
 
 from latentdx.collection.near_pictures import reduced
 from latentdx.collection.store import Collection
-from latentdx.scans.policy import FoundRegion, RegionName
+from latentdx.scans.policy import FoundRegion, Policy, RegionName
 from latentdx.scans.regions import region_mask
 
 Floats = NDArray[np.float64]
 
 _CELLS = 12
+
+
+def region_known(collection: Collection) -> RegionName | None:
+    """The region whose outside can be asked: what its scans were cropped to, else kept masks.
+
+    None of the field of X-ray images: what lies outside it was not exposed.
+    """
+    made = Policy.from_json(collection.info.get("policy", {})).region
+    if made is None or made == "field":
+        return "mask" if collection.has_masks else None
+    return made
 
 
 def outside_region(collection: Collection, rows: NDArray[np.int64], region: RegionName) -> Floats:

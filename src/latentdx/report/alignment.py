@@ -1,4 +1,4 @@
-"""What is said of how sites were overlooked while the autoencoder learned: alignment, looks."""
+"""What is said of what was asked of the autoencoder while it learned: alignment, looks, focus."""
 
 from __future__ import annotations
 
@@ -61,4 +61,27 @@ def looks_section(metrics: Mapping[str, Any]) -> str:
         f"Scans were shown with a share of another scan's {markdown(looks_words(told))}, so that "
         "the encoder overlooks how a site's scans look. Whether it helped tells only a run without "
         "it."
+    )
+
+
+def focus_words(told: Mapping[str, Any]) -> str:
+    """Of how many scans the focus knew where to look, as ``focus`` of the metrics has it.
+
+    Examples
+    --------
+    >>> focus_words({"part": "mask", "with_mask": 1190, "scans": 1200})
+    '1,190 of 1,200 scans have a mask'
+    """
+    return f"{count(told['with_mask'])} of {count(told['scans'])} scans have a mask"
+
+
+def focus_section(metrics: Mapping[str, Any]) -> str:
+    """A section of the card, from ``focus`` of the metrics; ``""`` without one."""
+    told = metrics.get("focus")
+    if not told:
+        return ""
+    return (
+        "## Where the autoencoder was to be right\n\n"
+        "Errors of reconstruction outside of masks that were given with the scans counted less: "
+        f"{focus_words(told)}; in the others all pixels counted alike."
     )

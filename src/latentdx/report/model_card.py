@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from latentdx.report.alignment import alignment_section, looks_section
+from latentdx.report.alignment import alignment_section, focus_section, looks_section
 from latentdx.report.ancestry import transfer_section
 from latentdx.report.card import (
     BASELINE_NAMES,
@@ -64,6 +64,7 @@ def render_card(content: CardContent, bundle: Mapping[str, Any], more: str = "")
         transfer_section(content.metrics),
         alignment_section(content.metrics),
         looks_section(content.metrics),
+        focus_section(content.metrics),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in LIMITS),
         checklists_section(content),
         how_made(bundle),

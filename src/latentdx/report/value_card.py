@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from latentdx.report.alignment import alignment_section, looks_section
+from latentdx.report.alignment import alignment_section, focus_section, looks_section
 from latentdx.report.ancestry import transfer_section
 from latentdx.report.card import (
     BASELINE_NAMES,
@@ -55,6 +55,7 @@ def render_value_card(content: ValueContent, bundle: Mapping[str, Any]) -> str:
         transfer_section(content.metrics),
         alignment_section(content.metrics),
         looks_section(content.metrics),
+        focus_section(content.metrics),
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in VALUE_LIMITS),
         checklists_section(content),
         how_made(bundle),

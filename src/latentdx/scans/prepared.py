@@ -50,7 +50,8 @@ def _measured(scan: Scan, policy: Policy) -> Scan:
 
     named = policy.region
     region = "body" if named is None or named == "field" or named == "mask" else named
-    return replace(scan, covariates={**scan.covariates, **measures_of(scan, region, scan.mask)})
+    own = scan.mask if named == "mask" else None  # a mask that is kept for else may lack later
+    return replace(scan, covariates={**scan.covariates, **measures_of(scan, region, own)})
 
 
 def _cropped(scan: Scan, policy: Policy) -> Scan:

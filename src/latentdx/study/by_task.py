@@ -21,8 +21,8 @@ from latentdx.study.findings_assess import assess_findings
 from latentdx.study.findings_learn import check_findings_choices, fit_findings
 from latentdx.study.findings_publish import FindingsMade, publish_findings
 from latentdx.study.folder import RunFolder
-from latentdx.study.learn import Pretrained
 from latentdx.study.prepare import Prepared
+from latentdx.study.pretrained import Pretrained
 from latentdx.study.publish import Made, publish
 from latentdx.study.regression_assess import assess_values_step
 from latentdx.study.regression_fit import check_values_choices, fit_values_step

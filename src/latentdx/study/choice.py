@@ -23,6 +23,7 @@ from latentdx.diagnosis.probe import Probe, ProbeSettings, few_label_probe
 from latentdx.features.table import Extract, extract_table
 from latentdx.study.beginning import first_network
 from latentdx.study.learn import fit_settings, training_modalities
+from latentdx.study.own_masks import with_masks
 from latentdx.study.pool import training_pool
 from latentdx.study.prepare import Prepared, open_prepared
 from latentdx.study.settings import RunSettings
@@ -114,7 +115,7 @@ def train_member(
     started = time.monotonic()
     history = pretrain(
         network,
-        scans.pool,
+        with_masks(scans.pool, network, scans.prepared, settings),
         replace(fit_settings(settings, training_modalities(scans.prepared)), minutes=minutes),
         seed=derive_seed(settings.seed, "pretrain"),
         checkpoints=checkpoints,

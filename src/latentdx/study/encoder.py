@@ -35,7 +35,8 @@ class Encoder:
     `seen_all`: whether nothing else was seen, by what it began from either. `sha256`: of its
     weights (hex). `ancestry`: what it began from, a record each, the latest first. `learned_from`:
     public sets, in words. `alignment`: by what domains were aligned, nothing where none were.
-    `looks`: what scans borrowed from each other, as alignment.
+    `looks`: what scans borrowed from each other, `focus`: how many had a mask to go by, both as
+    alignment.
     `federated`: the sites that it learned at, nothing where it learned at one.
     """
 
@@ -49,6 +50,7 @@ class Encoder:
     alignment: Mapping[str, Any] = field(default_factory=dict)
     looks: Mapping[str, Any] = field(default_factory=dict)
     federated: Mapping[str, Any] = field(default_factory=dict)
+    focus: Mapping[str, Any] = field(default_factory=dict)
 
     def require_unseen(self, table: CollectionTable, split: Split) -> None:
         """Raise `LeakageError` ``E_SEEN`` where it has seen a held-out picture or patient."""
@@ -96,7 +98,7 @@ def save_encoder(
     """Write the folder; the description last, so that a folder without one is not finished.
 
     `told`: what else is told of its training: ``privacy``, ``alignment``, ``views``,
-    ``federated``.
+    ``federated``, ``focus``.
     """
     path.mkdir(parents=True, exist_ok=True)
     weights = encoder_bytes(network)
@@ -139,7 +141,9 @@ def load_encoder(path: Path, autoencoder: nn.Module | None = None) -> Encoder:
         if not (isinstance(seen_all, bool) and all(isinstance(each, dict) for each in ancestry)):
             raise TypeError
         more = (told["sha256"], tuple(ancestry), tuple(map(str, told.get("learned_from", []))))
-        told_of = (dict(told.get(name, {})) for name in ("alignment", "views", "federated"))
+        told_of = (
+            dict(told.get(name, {})) for name in ("alignment", "views", "federated", "focus")
+        )
         return Encoder(network, seen, path, seen_all, *more, *told_of)
     except StopError as error:
         if error.code in _ASKED:

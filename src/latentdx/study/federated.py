@@ -35,9 +35,11 @@ from latentdx.study.exchange import Exchange, Hello
 from latentdx.study.federated_folder import keep_history, kept_history, require_not_spent, taken_up
 from latentdx.study.federated_settings import FederatedSettings, check_federated, shared_hashes
 from latentdx.study.folder import RunFolder
-from latentdx.study.learn import Pretrained, fit_settings, training_modalities
+from latentdx.study.learn import fit_settings, training_modalities
 from latentdx.study.looks import check_views, looks_told
+from latentdx.study.own_masks import focus_told, hashes_of_masks, with_masks
 from latentdx.study.prepare import Prepared
+from latentdx.study.pretrained import Pretrained
 from latentdx.study.private import budget_of, check_private
 from latentdx.study.reporter import Clock, Reporter
 from latentdx.study.separate import open_for_training
@@ -144,6 +146,7 @@ def _begin(
         found = f"{len(pool.train)} scans to learn from"
         raise StopError("E_TOO_FEW", found, fix="add scans")
     first = first_network(settings, as_source(pool.train))
+    pool = with_masks(pool, first.network, prepared, settings, clock)
     require_averageable(first.network)
     for sentence in ancestry_sentences(first.descent.ancestry):
         clock.note(sentence)
@@ -201,8 +204,8 @@ def _learn(site: _Site, number: int, began: str) -> None:
     clock, settings, network = site.clock, site.settings, site.begun.network
     clock.step("pretrain", f"Round {number} of {site.how.rounds}: training without labels")
     fit, curve = site.fit(number), Curve()
-    domains = hashes_of(site.pool.domains)
-    key = hash_json([site.key, site.run, number, began, repr(fit), *domains])
+    beside = [*hashes_of(site.pool.domains), *hashes_of_masks(site.pool.masks)]
+    key = hash_json([site.key, site.run, number, began, repr(fit), *beside])
     if settings.epsilon is not None:
         require_not_spent(site.folder, number, key)
     with kept(network, settings.freeze):
@@ -228,8 +231,12 @@ def _finish(site: _Site, history: list[Epoch], sites: dict[str, Hello]) -> dict[
         "sites": {name: {"scans": each.n_scans} for name, each in sites.items()},
     }
     descent = replace(site.begun.descent, seen_all=False)
-    told_of = alignment_told(site.pool.domains, site.settings), looks_told(site.settings)
-    done = Pretrained(network, history, site.n_scans, None, descent, site.spent, *told_of)
+    done = Pretrained(
+        *(network, history, site.n_scans, None, descent, site.spent),
+        alignment=alignment_told(site.pool.domains, site.settings),
+        looks=looks_told(site.settings),
+        focus=focus_told(site.pool.masks),
+    )
     for sentence in federated_sentences(federated):
         clock.note(sentence)
     clock.step("report", "Writing the report of the training")

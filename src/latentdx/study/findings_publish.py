@@ -25,9 +25,10 @@ from latentdx.report.shortcut_card import shortcut_section
 from latentdx.report.terms_card import terms_section
 from latentdx.study.findings_assess import FindingsAssessment
 from latentdx.study.folder import RunFolder, write_csv
-from latentdx.study.learn import Pretrained, history_rows
+from latentdx.study.learn import history_rows
 from latentdx.study.predictions_file import case_cells
 from latentdx.study.prepare import Prepared
+from latentdx.study.pretrained import Pretrained
 from latentdx.study.publish import (
     calibration_of,
     map_points,

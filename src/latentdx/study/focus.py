@@ -6,7 +6,7 @@ from inspect import signature
 from typing import Any
 
 from latentdx.autoencoder.family import FAMILY
-from latentdx.autoencoder.losses.reconstruction import with_focus
+from latentdx.autoencoder.losses.reconstruction import goes_by_masks, with_focus
 from latentdx.core.errors import StopError
 from latentdx.study.settings import RunSettings
 
@@ -25,3 +25,8 @@ def focused_settings(settings: RunSettings, found: dict[str, Any]) -> dict[str, 
         raise StopError("E_OPTION", text, fix="leave it out: its loss is its own")
     asked = found.get("reconstruction", known["reconstruction"].default)
     return {**found, "reconstruction": with_focus(asked, settings.focus)}
+
+
+def wants_masks(settings: RunSettings) -> bool:
+    """Whether the scans' own masks are asked for, to weigh the reconstruction by."""
+    return settings.focus == "mask" or goes_by_masks(settings.network.get("reconstruction"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from latentdx.autoencoder.own_module import fingerprint
+from latentdx.collection.stored_masks import StoredMasks
 from latentdx.core.hashing import hash_json
 from latentdx.core.version import VERSION
 from latentdx.features.covariate_values import columns_of
@@ -28,4 +30,6 @@ def study_key(settings: RunSettings, prepared: Prepared, module: nn.Module | Non
         facts.append(columns_of(prepared.table, [settings.leave_out]))
     if asked(settings):
         facts.append(columns_of(prepared.table, [column_of(settings)]))
+    if prepared.collection.has_masks:
+        facts.append(StoredMasks.of(prepared.collection, np.argsort(prepared.table.scan_id)).hash)
     return hash_json(facts if module is None else [*facts, fingerprint(module)])

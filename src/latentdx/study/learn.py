@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 from torch import nn
 
 from latentdx.autoencoder.base import Autoencoder
-from latentdx.autoencoder.engine.budget import Spent
 from latentdx.autoencoder.engine.checkpoint import Epoch
 from latentdx.autoencoder.engine.data import as_source
 from latentdx.autoencoder.engine.fit import Pool, pretrain
@@ -48,12 +45,13 @@ from latentdx.study.beginning import Beginning, first_network, settle
 from latentdx.study.curve import Curve
 from latentdx.study.decide import decide_by, notes_of
 from latentdx.study.domains import alignment_told, hashes_of, pool_of
-from latentdx.study.encoder import Descent
 from latentdx.study.fine_tuning import fine_tuned
 from latentdx.study.folder import RunFolder
 from latentdx.study.looks import augmentation_of, looks_told, views_of
+from latentdx.study.own_masks import focus_told, hashes_of_masks, with_masks
 from latentdx.study.places import timed
 from latentdx.study.prepare import Prepared
+from latentdx.study.pretrained import Pretrained
 from latentdx.study.private import budget_of, privacy_of
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
@@ -61,32 +59,6 @@ from latentdx.study.taken_up import checkpoints_for
 from latentdx.study.unlabelled import MOST, MOST_FOR_SCALE, unlabelled_table
 
 _PLACES = {"source", "labels", "unlabelled", "start"}
-
-
-@dataclass(frozen=True)
-class Pretrained:
-    """The encoder, how it came to be, on how many scans; `module`: a user's own, as given.
-
-    `descent`: what it has from the weights that it began from. `spent`: what its training
-    guarantees a patient, where it was private. `alignment`: see `alignment_told`. `looks`: see
-    `looks_told`.
-    """
-
-    network: Autoencoder
-    history: Sequence[Epoch]
-    n_scans: int
-    module: nn.Module | None = None
-    descent: Descent = Descent()  # noqa: RUF009 - frozen
-    spent: Spent | None = None
-    alignment: Mapping[str, Any] = field(default_factory=dict)
-    looks: Mapping[Any, float] = field(default_factory=dict)
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """For the metrics."""
-        found = {"alignment": self.alignment, "views": self.looks}
-        spent = {} if self.spent is None else {"privacy": self.spent.as_json()}
-        return {**spent, **{name: value for name, value in found.items() if value}}
 
 
 def head_settings(settings: RunSettings, task: TaskName = "classes") -> HeadSettings:
@@ -113,7 +85,8 @@ def pretrain_step(
 
     It begins from weights that were learned elsewhere where the settings say so. `autoencoder`: a
     user's own module, of which a copy is trained. Raises the errors of `first_network` and, where
-    the other weights have seen a held-out scan, `LeakageError` ``E_SEEN``; those of `domains_of`.
+    the other weights have seen a held-out scan, `LeakageError` ``E_SEEN``; those of `domains_of`
+    and `with_masks`.
     """
     if settings.start is not None:
         load_ancestor(settings.start, autoencoder).require_unseen(prepared.table, prepared.split)
@@ -121,12 +94,17 @@ def pretrain_step(
     clock.step("pretrain", f"{text} without labels")
     pool = pool_of(prepared, settings, clock)
     begun = first_network(settings, as_source(pool.train), autoencoder)
+    pool = with_masks(pool, begun.network, prepared, settings, clock)
     for sentence in ancestry_sentences(begun.descent.ancestry):
         clock.note(sentence)
     spent = budget_of(pool, fit_settings(settings), begun.network, clock)
     history = _trained(begun, pool, prepared, settings, folder, clock)
-    told = (begun.descent, spent, alignment_told(pool.domains, settings), looks_told(settings))
-    return Pretrained(begun.network, history, len(pool.train), autoencoder, *told)
+    return Pretrained(
+        *(begun.network, history, len(pool.train), autoencoder, begun.descent, spent),
+        alignment=alignment_told(pool.domains, settings),
+        looks=looks_told(settings),
+        focus=focus_told(pool.masks),
+    )
 
 
 def _trained(
@@ -144,7 +122,8 @@ def _trained(
     fit = timed(fit_settings(settings, training_modalities(prepared)), prepared, settings)
     first = hash_bytes(encoder_bytes(network))
     facts = [prepared.split.hash, network.settings(), settings.seed, repr(fit), first]
-    key = hash_json([*facts, settings.freeze, settings.low_rank, *hashes_of(pool.domains)])
+    beside = [*hashes_of(pool.domains), *hashes_of_masks(pool.masks)]
+    key = hash_json([*facts, settings.freeze, settings.low_rank, *beside])
     checkpoints = checkpoints_for(folder.checkpoints, key)
     few = low_rank(network, settings.low_rank, seed=settings.seed)
     with _watched(settings, folder, clock) as watch, kept(network, settings.freeze), few:

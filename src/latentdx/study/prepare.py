@@ -31,9 +31,11 @@ from latentdx.core.errors import LatentdxError, LeakageError, StopError
 from latentdx.core.files import write_atomic, write_json
 from latentdx.core.seeds import derive_seed
 from latentdx.features.covariates import Covariates
+from latentdx.features.probe_region import region_known
 from latentdx.features.shortcut_findings import with_shortcuts
 from latentdx.features.shortcuts import Shortcuts, find_shortcuts
 from latentdx.study.covariates import fit_covariates, require_no_finding, require_no_value, told_of
+from latentdx.study.focus import wants_masks
 from latentdx.study.folder import RunFolder, write_csv
 from latentdx.study.reporter import Clock
 from latentdx.study.settings import RunSettings
@@ -156,7 +158,8 @@ def _prepare(
 
 def _with_shortcuts(prepared: Prepared, settings: RunSettings) -> Prepared:
     """The audit with what is found in the learned part: no scan of test is looked at."""
-    region = settings.focus or (None if settings.region == "field" else settings.region)
+    asked = settings.focus or (None if settings.region == "field" else settings.region)
+    region = asked or region_known(prepared.collection)
     learned = prepared.split.rows("train", "tune", "calibrate")
     found = find_shortcuts(
         prepared.collection, prepared.table, learned, seed=settings.seed, region=region
@@ -242,6 +245,7 @@ def ingest_settings(settings: RunSettings) -> IngestSettings:
         size=settings.size,
         channels=settings.channels,
         policy=settings.policy(),
+        masks=wants_masks(settings),
         strict=settings.strict,
     )
 

@@ -23,7 +23,7 @@ from latentdx.core.seeds import derive_seed, numpy_generator
 from latentdx.core.version import VERSION
 from latentdx.diagnosis.calibrations import name_of as calibration_name
 from latentdx.diagnosis.model import DiagnosticModel
-from latentdx.report.alignment import alignment_words, looks_words
+from latentdx.report.alignment import alignment_words, focus_words, looks_words
 from latentdx.report.alike import alike_paths
 from latentdx.report.checklist_text import checklists_of
 from latentdx.report.content import Examples, ReportContent
@@ -35,13 +35,14 @@ from latentdx.report.terms_card import terms_section
 from latentdx.study.ancestor import told_place
 from latentdx.study.assess import Assessment
 from latentdx.study.folder import FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS, RunFolder
-from latentdx.study.learn import Pretrained, history_rows
+from latentdx.study.learn import history_rows
 from latentdx.study.predictions_file import (
     write_fold_predictions,
     write_left_out_predictions,
     write_predictions,
 )
 from latentdx.study.prepare import Prepared
+from latentdx.study.pretrained import Pretrained
 from latentdx.study.settings import RunSettings
 
 _EXAMPLES = 12
@@ -160,7 +161,7 @@ def _part_counts(prepared: Prepared) -> dict[str, dict[str, tuple[int, int]]]:
 def provenance_of(prepared: Prepared, pretrained: Pretrained) -> dict[str, str]:
     """Versions, processor, and what the encoder was made from."""
     device, begun, spent = best_device(), pretrained.descent.ancestry, pretrained.spent
-    aligned, looks = pretrained.alignment, pretrained.looks
+    aligned, looks, focus = pretrained.alignment, pretrained.looks, pretrained.focus
     name = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
     return {
         "latentdx": VERSION,
@@ -175,6 +176,7 @@ def provenance_of(prepared: Prepared, pretrained: Pretrained) -> dict[str, str]:
         **({"differential privacy": spent.words} if spent else {}),
         **({"domain alignment": alignment_words(aligned)} if aligned else {}),
         **({"views borrow": looks_words(looks)} if looks else {}),
+        **({"masks of the focus": focus_words(focus)} if focus else {}),
     }
 
 

@@ -24,9 +24,10 @@ from latentdx.report.value_card import render_value_card
 from latentdx.report.value_content import PartFacts, ValueContent, ValueExamples
 from latentdx.report.value_page import render_values
 from latentdx.study.folder import RunFolder, write_csv
-from latentdx.study.learn import Pretrained, history_rows
+from latentdx.study.learn import history_rows
 from latentdx.study.predictions_file import case_cells
 from latentdx.study.prepare import Prepared
+from latentdx.study.pretrained import Pretrained
 from latentdx.study.publish import (
     map_points,
     map_rows,

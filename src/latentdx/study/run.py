@@ -24,6 +24,7 @@ from latentdx.study.folder import FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS, RunFol
 from latentdx.study.key import study_key
 from latentdx.study.learn import pretrain_step
 from latentdx.study.looks import check_views
+from latentdx.study.own_masks import check_masks
 from latentdx.study.prepare import Prepared, prepare
 from latentdx.study.private import check_private
 from latentdx.study.reporter import Clock, Reporter, Silent
@@ -103,6 +104,7 @@ def _check(autoencoder: nn.Module | None, prepared: Prepared, settings: RunSetti
     check_work(prepared, settings)
     check_ancestor(prepared, settings, autoencoder)
     check_domains(prepared, settings)
+    check_masks(prepared, settings)
 
 
 def _finish(folder: RunFolder, key: str, facts: dict[str, Any], metrics: dict[str, Any]) -> None:

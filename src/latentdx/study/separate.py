@@ -14,7 +14,7 @@ from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split import Split
 from latentdx.collection.store import Collection
 from latentdx.core.errors import StopError
-from latentdx.report.alignment import alignment_words, looks_words
+from latentdx.report.alignment import alignment_words, focus_words, looks_words
 from latentdx.report.ancestry import ancestry_sentences
 from latentdx.report.card import markdown
 from latentdx.report.federated import federated_sentences
@@ -115,6 +115,8 @@ def fit_collection(
         begun_from.append(f"Domains aligned by {alignment_words(found.alignment)}.")
     if found.looks:
         begun_from.append(f"Views borrowed {looks_words(found.looks)}.")
+    if found.focus:
+        begun_from.append(f"Its focus went by masks: {focus_words(found.focus)}.")
     for sentence in begun_from:
         clock.note(sentence)
     model = work.fit(prepared, found.network, settings, clock)

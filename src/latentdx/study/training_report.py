@@ -16,8 +16,8 @@ from latentdx.core.files import write_atomic
 from latentdx.core.seeds import numpy_generator
 from latentdx.features.extract import reconstruct
 from latentdx.report.ancestry import ancestry_sentences
-from latentdx.study.learn import Pretrained
 from latentdx.study.prepare import Prepared
+from latentdx.study.pretrained import Pretrained
 from latentdx.study.settings import RunSettings
 
 if TYPE_CHECKING:

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from latentdx.autoencoder.objectives.names import DOMAIN_OBJECTIVES
 from latentdx.core.errors import StopError
@@ -25,13 +23,6 @@ class Domains(NamedTuple):
     names: tuple[str, ...]
     train: NDArray[np.int64]
     tune: NDArray[np.int64]
-
-
-def codes_of(
-    codes: NDArray[np.int64] | None, rows: NDArray[np.int64], device: torch.device
-) -> Tensor | None:
-    """The domains (B,) of some rows, on `device`; None where none are told."""
-    return None if codes is None else torch.from_numpy(codes[rows]).to(device)
 
 
 def require_domains(objectives: Mapping[str, float], domains: Domains | None) -> None:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.engine.beside import Masks
 from latentdx.autoencoder.engine.budget import require_private
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch
 from latentdx.autoencoder.engine.data import Source, as_source
@@ -28,13 +29,14 @@ class Pool(NamedTuple):
     """Scans (N, C, *size) to learn from, and those on which the best epoch is chosen.
 
     `units` (N,), 0..P-1, are the patients of the former, where the training is private; `domains`
-    are what the objectives that align domains go by.
+    are what the objectives that align domains go by, `masks` what ``mask:`` losses go by.
     """
 
     train: Source | NDArray[Any]
     tune: Source | NDArray[Any]
     units: NDArray[np.int64] | None = None
     domains: Domains | None = None
+    masks: Masks | None = None
 
 
 def pretrain(
@@ -72,7 +74,11 @@ def pretrain(
                 network, (train, tune), units, settings, checkpoints=checkpoints, watch=told
             )
         run = Training(
-            network, train, tune, settings, seed=seed, processes=processes, domains=pool.domains
+            *(network, train, tune, settings),
+            seed=seed,
+            processes=processes,
+            domains=pool.domains,
+            masks=pool.masks,
         )
         run.watch = watch or Watch()
         if checkpoints is not None:

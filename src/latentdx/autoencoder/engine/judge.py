@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from latentdx.autoencoder.engine.beside import Beside, Known
 from latentdx.autoencoder.engine.data import Source
-from latentdx.autoencoder.engine.domains import codes_of
 from latentdx.core.seeds import derive_seed
 
-Terms = Callable[[Tensor, torch.Generator | None, Tensor | None], dict[str, Any]]
+Terms = Callable[[Tensor, torch.Generator | None, Beside], dict[str, Any]]
 
 _LEAST = 8  # scans of a batch: fewer make no batch statistics
 _PROBED = 128
@@ -25,7 +24,7 @@ _TIMES = 20
 class Judge:
     """Judges weights in evaluation mode; draws the same views of the same scans each time.
 
-    `domains`: (M,) of the scans of tune, where they are known.
+    `known`: what is known of the scans of tune.
     """
 
     def __init__(
@@ -35,9 +34,9 @@ class Judge:
         *,
         batch_size: int,
         seed: int,
-        domains: NDArray[np.int64] | None = None,
+        known: Known | None = None,
     ) -> None:
-        self.train, self.tune, self.domains = train, tune, domains
+        self.train, self.tune, self.known = train, tune, known or Known()
         self.seed = derive_seed(seed, "tune")
         rows, size = np.arange(len(tune)), max(_LEAST, batch_size)
         groups = [rows[start : start + size] for start in range(0, len(rows), size)]
@@ -52,7 +51,7 @@ class Judge:
         torch.manual_seed(self.seed)
         losses = []
         for rows, pixels in zip(self.groups, self.tune.batches(self.groups, device), strict=True):
-            found = terms(pixels, generator, codes_of(self.domains, rows, device))
+            found = terms(pixels, generator, self.known.of(rows, device))
             losses.append(float(torch.stack([term.float() for term in found.values()]).sum()))
         return float(np.average(losses, weights=[len(group) for group in self.groups]))
 
@@ -61,7 +60,7 @@ class Judge:
         """Measures of the latent on some scans of ``tune``, or of train where it has too few."""
         source = self.tune if len(self.tune) >= _PROBED else self.train
         (pixels,) = source.batches([np.arange(min(_PROBED, len(source)))], device)
-        return terms(pixels, None, None)
+        return terms(pixels, None, Beside())
 
 
 def is_measured(epoch: int, epochs: int) -> bool:

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.blocks import batch_laid_out, laid_out
 from latentdx.autoencoder.engine.averaging import WeightAverage
+from latentdx.autoencoder.engine.beside import Beside, Masks, known_of
 from latentdx.autoencoder.engine.checkpoint import CheckpointFolder, Epoch, Tensors
 from latentdx.autoencoder.engine.data import Rows, Source
-from latentdx.autoencoder.engine.domains import Domains, codes_of
+from latentdx.autoencoder.engine.domains import Domains
 from latentdx.autoencoder.engine.judge import Judge, is_measured
 from latentdx.autoencoder.engine.model import TrainingModel
 from latentdx.autoencoder.engine.optimizer import averaged, build_optimizer, rate_at
@@ -49,6 +50,7 @@ class Training:
         seed: int,
         processes: Processes,
         domains: Domains | None = None,
+        masks: Masks | None = None,
     ) -> None:
         self.processes, self.settings, self.seed = processes, settings, seed
         self.device = processes.device
@@ -56,9 +58,8 @@ class Training:
             network = copy.deepcopy(network)
         self.network: Autoencoder = laid_out(network.to(self.device))
         self.train = train
-        self.domains = None if domains is None else domains.train
-        judged = None if domains is None else domains.tune
-        self.judge = Judge(train, tune, batch_size=settings.batch_size, seed=seed, domains=judged)
+        self.known, judged = known_of(domains, masks)
+        self.judge = Judge(train, tune, batch_size=settings.batch_size, seed=seed, known=judged)
         n_domains = len(domains.names) if domains else 0
         self.model = TrainingModel(self.network, settings, seed=seed, n_domains=n_domains)
         self.wrapped: nn.Module = processes.wrap(self.model, settings.sharding)
@@ -94,7 +95,7 @@ class Training:
         recent: list[Tensor] = []
         for rows, pixels in zip(batches, self.train.batches(batches, self.device), strict=True):
             step = epoch * plan.n_batches + self.done
-            recent.append(self.step(pixels, step, codes_of(self.domains, rows, self.device)))
+            recent.append(self.step(pixels, step, self.known.of(rows, self.device)))
             self.done += 1
             if len(recent) == _TOLD_EVERY or self.done == plan.n_batches:
                 speed = (self.done - first) * plan.batch / (time.perf_counter() - begun)
@@ -104,7 +105,7 @@ class Training:
         spent = time.perf_counter() - begun
         self._finish_epoch((self.done - first) * plan.batch / max(spent, 1e-9))
 
-    def step(self, pixels: Tensor, step: int, domains: Tensor | None = None) -> Tensor:
+    def step(self, pixels: Tensor, step: int, beside: Beside) -> Tensor:
         """One step of the optimizer; returns each term's mean, stacked."""
         number, count = self.settings.round_of
         self.network.progress = (number + step / max(1, self.plan.steps)) / count
@@ -112,10 +113,10 @@ class Training:
             group["lr"] = self.rate * rate_at(step, self.plan.steps, self.settings)
         self.optimizer.zero_grad(set_to_none=True)
         parts = pixels.chunk(self.settings.accumulate)
-        codes = [None] * len(parts) if domains is None else domains.chunk(len(parts))
+        known = beside.chunk(len(parts))
         totals = [
             self._backward(part, of, (step, number), len(part) / len(pixels))
-            for number, (part, of) in enumerate(zip(parts, codes, strict=True))
+            for number, (part, of) in enumerate(zip(parts, known, strict=True))
         ]
         self.proximal.pull()
         if self.settings.clip:
@@ -127,7 +128,7 @@ class Training:
         return torch.stack(totals).sum(dim=0)
 
     def _backward(
-        self, pixels: Tensor, domains: Tensor | None, at: tuple[int, int], share: float
+        self, pixels: Tensor, beside: Beside, at: tuple[int, int], share: float
     ) -> Tensor:
         """Gradients of one part of a batch, weighted by its share; returns its weighted terms.
 
@@ -135,17 +136,17 @@ class Training:
         """
         seed = derive_seed(self.seed, "step", *at, self.processes.rank)
         torch.manual_seed(seed)  # of dropout in a network; the caller's own state comes back
-        terms = self._terms(pixels, torch.Generator().manual_seed(seed), domains)
+        terms = self._terms(pixels, torch.Generator().manual_seed(seed), beside)
         self.names = tuple(terms)
         stacked = share * torch.stack([term.float() for term in terms.values()])
         stacked.sum().backward()
         return stacked.detach()
 
     def _terms(
-        self, pixels: Tensor, generator: torch.Generator | None, domains: Tensor | None
+        self, pixels: Tensor, generator: torch.Generator | None, beside: Beside
     ) -> dict[str, Any]:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.plan.bf16):
-            found: dict[str, Any] = self.wrapped(batch_laid_out(pixels), generator, domains)
+            found: dict[str, Any] = self.wrapped(batch_laid_out(pixels), generator, beside)
         return found
 
     def _tell(self, recent: list[Tensor], step: int, speed: float) -> None:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from latentdx.autoencoder.base import Autoencoder
+from latentdx.autoencoder.engine.beside import Beside
 from latentdx.autoencoder.engine.health import measure
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.objectives.names import build_domain_objective, build_objective
-from latentdx.collection.augment import apply, draw
+from latentdx.collection.augment import apply, carried, draw
 
 
 class TrainingModel(nn.Module):
@@ -47,27 +48,37 @@ class TrainingModel(nn.Module):
         self,
         pixels: Tensor,
         generator: torch.Generator | None = None,
-        domains: Tensor | None = None,
+        beside: Beside | None = None,
     ) -> dict[str, Any]:
-        """Terms to be summed; without a generator the measures of health instead.
-
-        domains: (N,), as numbers; None where none is known.
-        """
+        """Terms to be summed; without a generator the measures of health instead."""
+        beside = beside or Beside()
         if generator is None:
             return measure(self.network, pixels)
         if self.augment is not None:
             drawn = draw(len(pixels), self.augment, generator, dims=self.network.dims)
             pixels = apply(pixels, drawn)
-        terms = dict(self.network.losses(pixels, generator))
+            if beside.inside is not None:
+                beside = beside._replace(inside=carried(beside.inside, drawn))
+        terms = self._own_terms(pixels, generator, beside)
         for name, objective in self.objectives.items():
             found = objective.losses(self.network, pixels, generator)  # type: ignore[operator]
             terms |= {key: self.weights[name] * term for key, term in found.items()}
+        domains = beside.domains
         if domains is None:
             domains = torch.full((len(pixels),), -1, device=pixels.device)
         for name, objective in self.aligned.items():
             found = objective.losses(self.network, pixels, domains)  # type: ignore[operator]
             terms |= {key: self.weights[name] * term for key, term in found.items()}
         return terms
+
+    def _own_terms(
+        self, pixels: Tensor, generator: torch.Generator, beside: Beside
+    ) -> dict[str, Any]:
+        self.network.inside = beside.inside
+        try:
+            return dict(self.network.losses(pixels, generator))
+        finally:
+            self.network.inside = None
 
     def after_step(self) -> None:
         """Let the objectives' teachers follow."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latentdx.autoencoder.losses.exact import Images, Loss, in_32_bits
 from latentdx.autoencoder.losses.windows import window_mean
 
-Focus = Literal["body", "lung"]
+FoundFocus = Literal["body", "lung"]
+Focus = Literal["body", "lung", "mask"]
 FOCUSES: tuple[Focus, ...] = get_args(Focus)
+Inside = Float[Tensor, "batch 1 *spatial"]
+"""How far each pixel lies inside its scan's own mask, 0..1; 1 everywhere where there is none."""
 OUTSIDE = 0.3
 """What an error outside is multiplied by before it is measured: squared ones count 0.09."""
 
@@ -20,11 +23,12 @@ _AROUND = 0.5  # of the side: lungs are darker than what so wide a window holds
 _FRAME = 1 / 16  # of the side: no lung reaches the border
 
 
-def focused(loss: Loss, focus: Focus) -> Loss:
+def focused(loss: Loss, focus: Focus, own: Inside | None = None) -> Loss:
     """The same loss, of a reconstruction whose errors outside `focus` are made smaller.
 
     Works with any loss of (reconstruction, scan): the difference is multiplied by `OUTSIDE` where
-    `inside` says no, before the loss sees it.
+    `inside` says no, before the loss sees it. Of ``mask`` it is `own` that says it; without it the
+    loss is as it was.
 
     Examples
     --------
@@ -36,6 +40,9 @@ def focused(loss: Loss, focus: Focus) -> Loss:
     (81.28, 256.0)
     """
 
+    if focus == "mask":
+        return loss if own is None else _within(loss, own)
+
     @in_32_bits
     def changed(reconstruction: Images, scan: Images) -> Tensor:
         with torch.no_grad():
@@ -45,7 +52,16 @@ def focused(loss: Loss, focus: Focus) -> Loss:
     return changed
 
 
-def inside(scan: Images, focus: Focus) -> Bool[Tensor, "batch 1 *spatial"]:
+def _within(loss: Loss, own: Inside) -> Loss:
+    @in_32_bits
+    def changed(reconstruction: Images, scan: Images) -> Tensor:
+        weights = (OUTSIDE + (1 - OUTSIDE) * own).to(scan)
+        return loss(scan + weights * (reconstruction - scan), scan)
+
+    return changed
+
+
+def inside(scan: Images, focus: FoundFocus) -> Bool[Tensor, "batch 1 *spatial"]:
     """Where `focus` lies in scans (N, C, *spatial), found anew in each: views may be moved.
 
     ``body``: between the first and the last bright pixel along every axis; bright is above half of

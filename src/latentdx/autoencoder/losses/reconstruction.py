@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latentdx.autoencoder.losses.exact import Images, Loss
-from latentdx.autoencoder.losses.focus import FOCUSES, Focus, focused
+from latentdx.autoencoder.losses.focus import FOCUSES, Focus, Inside, focused
 from latentdx.autoencoder.losses.frequency import focal_frequency
 from latentdx.autoencoder.losses.gradient import gradient_error
 from latentdx.autoencoder.losses.pixel import (
@@ -63,10 +63,11 @@ RECONSTRUCTION: dict[ReconstructionName, Loss] = {
 assert set(RECONSTRUCTION) == set(get_args(ReconstructionName))
 
 
-def reconstruction_loss(asked: Reconstruction) -> Loss:
+def reconstruction_loss(asked: Reconstruction, own: Inside | None = None) -> Loss:
     """The weighted sum of the losses asked for, a function of (reconstruction, scan).
 
-    ``body:NAME`` or ``lung:NAME`` lets errors outside that part count less (see `focused`).
+    ``body:NAME`` or ``lung:NAME`` lets errors outside that part count less, ``mask:NAME`` those
+    outside the scans' own masks `own` (see `focused`).
 
     Raises `StopError` ``E_NAME`` for an unknown one.
 
@@ -77,7 +78,7 @@ def reconstruction_loss(asked: Reconstruction) -> Loss:
     0.0
     """
     weights = {asked: 1.0} if isinstance(asked, str) else dict(asked)
-    chosen = [(_named(name), weight) for name, weight in weights.items()]
+    chosen = [(_named(name, own), weight) for name, weight in weights.items()]
 
     def loss(reconstruction: Images, scan: Images) -> Tensor:
         return torch.stack([weight * term(reconstruction, scan) for term, weight in chosen]).sum()
@@ -85,16 +86,18 @@ def reconstruction_loss(asked: Reconstruction) -> Loss:
     return loss
 
 
-def _named(asked: str) -> Loss:
+def _named(asked: str, own: Inside | None) -> Loss:
     before, mark, name = asked.rpartition(":")
     known = RECONSTRUCTION.get(name)  # type: ignore[call-overload]
     focus = next((each for each in FOCUSES if each == before), None)
     if known is None or (mark and focus is None):
         found = f"no reconstruction loss is called {asked!r}"
-        fix = f"choose from {', '.join(RECONSTRUCTION)}, or {' or '.join(FOCUSES)}:NAME"
+        *before_last, last = FOCUSES
+        parts = f"{', '.join(before_last)} or {last}:NAME"
+        fix = f"choose from {', '.join(RECONSTRUCTION)}, or {parts}"
         raise StopError("E_NAME", found, fix=fix)
     loss: Loss = known
-    return loss if focus is None else focused(loss, focus)
+    return loss if focus is None else focused(loss, focus, own)
 
 
 def with_focus(asked: Reconstruction, focus: Focus) -> Reconstruction:
@@ -108,3 +111,15 @@ def with_focus(asked: Reconstruction, focus: Focus) -> Reconstruction:
     if isinstance(asked, str):
         return f"{focus}:{asked.rpartition(':')[2]}"
     return {f"{focus}:{name.rpartition(':')[2]}": weight for name, weight in asked.items()}
+
+
+def goes_by_masks(asked: object) -> bool:
+    """Whether a member's reconstruction loss, as it is written, needs the scans' own masks.
+
+    Examples
+    --------
+    >>> goes_by_masks("mask:mse"), goes_by_masks({"lung:mse": 1.0}), goes_by_masks(None)
+    (True, False, False)
+    """
+    names = asked if isinstance(asked, Mapping) else [asked]
+    return any(str(name).startswith("mask:") for name in names)
