@@ -199,6 +199,31 @@ def test_which_code_is_taken() -> None:
     assert code_of("of none", TERMS).value == "of none"
 
 
+def test_other_codes_of_a_label_are_told_as_equivalent() -> None:
+    """PS3.3 section 8.8: the same concept in the codes of other schemes, as read back from files."""
+    every = Term(icd10="J18.1", snomed="278516003", radlex="RID5350-and-longer")
+    author = replace(AUTHOR, terms={**TERMS, "lobar": every}, findings=("healthy", "lobar"))
+    data, found = report(Answered(CLASSES, (source(),)), author=author)
+    (group,) = groups_of(found)
+    by_name = {item.name.meaning: item.name for item in group.get_qualitative_evaluations()}
+    others = by_name["lobar"].EquivalentCodeSequence
+    assert [(item.CodingSchemeDesignator, item.CodeMeaning) for item in others] == [
+        ("RADLEX", "lobar"), ("I10", "lobar"),
+    ]  # fmt: skip
+    assert others[0].LongCodeValue == "RID5350-and-longer"
+    assert "CodeValue" not in others[0]
+    assert others[1].CodeValue == "J18.1"
+    assert "EquivalentCodeSequence" not in by_name["healthy"]
+    values = [item.value for item in group.get_qualitative_evaluations()]
+    assert all("EquivalentCodeSequence" not in value for value in values[:-1])
+    assert len(values[-1].EquivalentCodeSequence) == 2  # what is not ruled out is the same concept
+    assert report(Answered(CLASSES, (source(),)), author=author)[0] == data
+    diagnosed = report(Answered(CLASSES, (source(),)))[1]
+    (group,) = groups_of(diagnosed)
+    (diagnosis,) = group.get_qualitative_evaluations(name=sr_codes.DIAGNOSIS)
+    assert [item.CodeValue for item in diagnosis.value.EquivalentCodeSequence] == ["J18.1"]
+
+
 def test_of_classes_that_were_retired_and_names_in_other_scripts() -> None:
     person = {"PatientName": "Yamada^Tarou=山田^太郎", "PatientID": "Ä-1", "PatientSex": "O"}
     old = replace(source(), sop_class="1.2.840.10008.5.1.4.1.1.6", person=person, date="", time="")

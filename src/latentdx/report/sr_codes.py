@@ -29,7 +29,8 @@ def code_of(label: str, terms: Terms) -> CodedConcept:
     """A label as a coded concept whose meaning is its text, cut to 64 characters.
 
     Of the codes in `terms` SNOMED CT's (``SCT``) is taken, else RadLex's (``RADLEX``), else that of
-    ICD-10 (``I10``); of a label without any the code is local.
+    ICD-10 (``I10``); the others stand beside it in its Equivalent Code Sequence (0008,0121), in
+    this order. Of a label without any the code is local.
 
     Examples
     --------
@@ -37,12 +38,21 @@ def code_of(label: str, terms: Terms) -> CodedConcept:
     >>> told = code_of("pneumonia", {"pneumonia": Term(icd10="J18.9", radlex="RID5350")})
     >>> told.value, told.scheme_designator, told.meaning
     ('RID5350', 'RADLEX', 'pneumonia')
+    >>> [each.CodeValue for each in told.EquivalentCodeSequence]
+    ['J18.9']
     """
-    term = terms.get(label)
-    for key, scheme in _SYSTEMS:
-        if term is not None and (value := getattr(term, key)):
-            return CodedConcept(value, scheme, meaning_of(label))
-    return local(label, label)
+    term, meaning = terms.get(label), meaning_of(label)
+    found = [
+        CodedConcept(value, scheme, meaning)
+        for key, scheme in _SYSTEMS
+        if (value := getattr(term, key, None))
+    ]
+    if not found:
+        return local(label, label)
+    first, *others = found
+    if others:
+        first.EquivalentCodeSequence = others
+    return first
 
 
 def local(value: str, meaning: str) -> CodedConcept:
