@@ -148,3 +148,40 @@ def test_an_image_without_identifiers_is_told(
     assert ended.code == 0
     assert "0 structured reports written; E_SR" in " ".join(ended.err.split())
     assert "StudyInstanceUID is missing or invalid" in " ".join(ended.err.split())
+
+
+def test_reports_among_the_scans_are_told_as_such_and_are_no_fault(
+    here: Call, study: Study, tmp_path: Path
+) -> None:
+    folder, bundle = tmp_path / "scans", study.out / "bundle"
+    folder.mkdir()
+    for path in sorted(study.cohort.scans.glob("[=+@-]0*.dcm"))[:3]:
+        shutil.copy(path, folder / path.name)
+    before = here("predict", bundle, folder, "--json", "--sr", folder)
+    assert before.code == 0
+    written = {str(path) for path in folder.glob("2.25.*.dcm")}
+    assert len(written) == 3
+
+    again = here("predict", bundle, folder, "--json", "--sr", folder)
+    assert again.code == 0, again.err
+    lines = {line["path"]: line for line in map(json.loads, again.out.splitlines())}
+    told = {path: lines.pop(path) for path in written}
+    assert list(lines.values()) == [json.loads(line) for line in before.out.splitlines()]
+    for line in told.values():
+        assert (line["status"], line["reason"]["code"]) == ("quarantined", "N_NOT_IMAGE")
+        assert "(SR, Comprehensive SR Storage)" in line["reason"]["text"]
+        assert "nothing is to be done" in line["reason"]["text"]
+    said = " ".join(again.err.split())
+    assert "3 hold no image (reports, plans, directories): left out" in said
+    assert "3 structured reports written; 3 inputs left out: no images" in said
+    assert {str(path) for path in folder.glob("2.25.*.dcm")} == written
+
+    assert here("predict", bundle, sorted(written)[0], "--json").code == 2, "nothing is there"
+    shutil.copy(study.cohort.scans / SHORT, folder / SHORT)
+    assert here("predict", bundle, folder, "--json").code == 3, "a file is damaged"
+    (folder / SHORT).unlink()
+    assert "left out (a DICOM object (SR" in here("predict", bundle, folder).out
+    found = here("doctor", folder, "--json")
+    assert (found.code, len(found.json["not_images"])) == (0, 3)
+    stored = here("ingest", folder, "--to", tmp_path / "c", "--json")
+    assert (stored.code, len(stored.json["not_images"])) == (0, 3)

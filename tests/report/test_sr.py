@@ -200,7 +200,7 @@ def test_which_code_is_taken() -> None:
 
 
 def test_other_codes_of_a_label_are_told_as_equivalent() -> None:
-    """PS3.3 section 8.8: the same concept in the codes of other schemes, as read back from files."""
+    """PS3.3 section 8.8: the same concept in the codes of other schemes, as read from files."""
     every = Term(icd10="J18.1", snomed="278516003", radlex="RID5350-and-longer")
     author = replace(AUTHOR, terms={**TERMS, "lobar": every}, findings=("healthy", "lobar"))
     data, found = report(Answered(CLASSES, (source(),)), author=author)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -150,10 +151,34 @@ def test_objects_without_pixels(name: str) -> None:
     with pytest.raises(InputError) as caught:
         open_scan(pydicom_file(name), key=KEY)
     assert caught.value.code == "N_NOT_IMAGE"
+    assert "nothing is to be done" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("test-SR.dcm", "SR, Comprehensive SR Storage"),
+        ("rtplan.dcm", "RTPLAN, RT Plan Storage"),
+        ("DICOMDIR", "Media Storage Directory Storage"),
+    ],
+)
+def test_an_object_without_pixels_is_called_by_its_name(name: str, told: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"a DICOM object ({told}) without pixel data")):
+        open_scan(pydicom_file(name), key=KEY)
 
 
 def test_image_without_pixel_data(refuse: Refuse) -> None:
-    assert refuse(dicom_bytes(DEEP, PixelData=None)).code == "N_NOT_IMAGE"
+    refused = refuse(dicom_bytes(DEEP, PixelData=None))
+    assert refused.code == "N_NOT_IMAGE"
+    assert "export it again" in refused.fix
+
+
+@pytest.mark.parametrize("told", ["Smith^John", "1.2.840.99"])
+def test_a_class_that_is_not_the_standard_s_is_not_told(refuse: Refuse, told: str) -> None:
+    whole = dicom_bytes(DEEP, PixelData=None, SOPClassUID="1.2.840.98")
+    refused = refuse(whole.replace(b"1.2.840.98", told.encode()))
+    assert refused.code == "N_NOT_IMAGE"
+    assert told not in refused.found
 
 
 def test_a_file_cut_anywhere_before_its_pixels_is_truncated(refuse: Refuse) -> None:

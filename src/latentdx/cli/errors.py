@@ -14,6 +14,8 @@ _NO_BUG = {
 """What a disk or its permissions refuse."""
 
 DONE, BUG, UNUSABLE, QUARANTINED = 0, 1, 2, 3
+NOT_IMAGE = "N_NOT_IMAGE"
+"""Of a file that holds no image by its kind: it is left out, and no exit code is changed."""
 
 
 def exit_code_of(error: Exception) -> int:

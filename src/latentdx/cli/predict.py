@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from latentdx.cli import options
-from latentdx.cli.errors import QUARANTINED, UNUSABLE
+from latentdx.cli.errors import NOT_IMAGE, QUARANTINED, UNUSABLE
 
 HELP = """Diagnose scans: files or folders of DICOM, PNG, JPEG, TIFF, NIfTI, NRRD, MetaImage.
 
@@ -101,10 +101,21 @@ def predict(
             write_table(csv, found, model)
     if sr is not None:
         typer.echo(write_reports(sr, found, answers.members, model, workers), err=True)
-    n_refused = sum(item.status == "quarantined" for item in found)
-    if n_refused == len(found):
+    _end(found)
+
+
+def _end(found: list[Any]) -> None:
+    """The exit code: objects that are no images are left out, and no fault.
+
+    Raises `typer.Exit` where nothing could be used, or some files were refused.
+    """
+    refused = [item.reason.code for item in found if item.status == "quarantined"]
+    n_imageless = refused.count(NOT_IMAGE)
+    if n_imageless:
+        typer.echo(f"{n_imageless} hold no image (reports, plans, directories): left out", err=True)
+    if len(refused) == len(found):
         raise typer.Exit(UNUSABLE)
-    if n_refused:
+    if len(refused) > n_imageless:
         raise typer.Exit(QUARANTINED)
 
 

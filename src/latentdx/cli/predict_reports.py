@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from latentdx.cli.errors import NOT_IMAGE
 from latentdx.core.errors import InputError, StopError
 
 if TYPE_CHECKING:  # importing highdicom takes more than a second
@@ -86,9 +87,12 @@ def write_reports(
         uid, data = report_of(answers, author)
         write_atomic(folder / f"{uid}.dcm", data)
         written.add(uid)
+    refused = [each for each in found if each.status == "quarantined"]
+    n_imageless = sum(each.reason is not None and each.reason.code == NOT_IMAGE for each in refused)
     counts = {
         "not DICOM": len(files) - len(headers),
-        "not readable": len(found) - len(usable),
+        "not readable": len(refused) - n_imageless,
+        "no images": n_imageless,
     }
     return "; ".join(
         (

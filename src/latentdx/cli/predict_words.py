@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from latentdx.cli.errors import NOT_IMAGE
+
 
 def decided_from(model: Any) -> str | None:
     """From which probability a scan is called positive, where two classes have a threshold."""
@@ -20,6 +22,8 @@ def in_words(diagnosis: Any, coverage: float, *, several: bool = False) -> str:
     path, paths = diagnosis.path, diagnosis.paths or ()
     if len(paths) > 1:
         path = f"{path} and {len(paths) - 1} more"
+    if diagnosis.reason is not None and diagnosis.reason.code == NOT_IMAGE:
+        return f"{path}: left out ({diagnosis.reason.text})"
     if diagnosis.reason is not None:
         return f"{path}: {diagnosis.status} ({diagnosis.reason.text})"
     unknown = f"; {', '.join(diagnosis.missing)} not known" if diagnosis.missing else ""

@@ -140,12 +140,17 @@ def _require_pixels(ds: Any, found: Outline) -> None:
             fix="copy the file again from its source",
         )
     if not holds:
-        named = f" ({kind})" if kind else ""
-        raise InputError(
-            "N_NOT_IMAGE",
-            f"a DICOM object{named} without pixel data",
-            fix="nothing: reports, plans and directories are left out",
-        )
+        raise _no_image(kind, dicom_tags.class_name(ds))
+
+
+def _no_image(kind: str, class_name: str) -> InputError:
+    """What it is by its modality and class, and whether anything is to be done."""
+    told = ", ".join(name for name in (kind, class_name) if name)
+    fix = "nothing is to be done: reports, plans and directories are no images, and are left out"
+    if kind not in _WITHOUT_PIXELS and ("Image" in class_name or not class_name):
+        fix = "nothing where it is no image; if it should be one, export it again"
+    named = f" ({told})" if told else ""
+    return InputError("N_NOT_IMAGE", f"a DICOM object{named} without pixel data", fix=fix)
 
 
 def _syntax(ds: Any, syntax: str) -> Any:

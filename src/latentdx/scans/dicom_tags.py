@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pydicom import config
 from pydicom.tag import Tag
+from pydicom.uid import UID
 
 from latentdx.scans.dates import OLDEST as OLDEST
 from latentdx.scans.dates import age_years, iso_date
@@ -53,6 +55,23 @@ def modality(ds: Any) -> str:
     """DICOM's code, or ``""`` where there is none of the standard's."""
     code = (_text(ds, "Modality") or "").upper()
     return code if code in MODALITIES else ""
+
+
+def class_name(ds: Any) -> str:
+    """What kind of object it is, as the standard calls it; ``""`` of a kind that is not there.
+
+    Examples
+    --------
+    >>> from pydicom import Dataset
+    >>> ds = Dataset()
+    >>> ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.88.33"
+    >>> class_name(ds)
+    'Comprehensive SR Storage'
+    """
+    meta = getattr(ds, "file_meta", {})
+    told = _text(ds, "SOPClassUID") or _text(meta, "MediaStorageSOPClassUID") or ""
+    uid = UID(told, config.IGNORE)
+    return uid.name if uid.type == "SOP Class" else ""
 
 
 def _text(ds: Any, keyword: str) -> str | None:
