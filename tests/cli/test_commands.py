@@ -97,6 +97,13 @@ def test_doctor_looks_at_numbers_where_told_so(here: Call, tmp_path: Path) -> No
     assert here("doctor", scans, "--labels", table, "--task", "regression").code == 0
 
 
+def test_doctor_tells_of_many_sizes_in_one_line(here: Call, tmp_path: Path) -> None:
+    for side in range(20, 32):
+        Image.effect_noise((side, 2 * side), 40).save(tmp_path / f"p{side}.png")
+    told = here("doctor", tmp_path, *PATIENTS, "--size", "16").out.splitlines()
+    assert [line.split() for line in told if "resized" in line] == [["12", "resized"]]
+
+
 def test_doctor_says_what_its_codes_mean(here: Call, tmp_path: Path) -> None:
     class_folders(tmp_path / "some", 4)
     mask = Image.new("L", (16, 16))

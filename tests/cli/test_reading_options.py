@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 from latentdx_command import Ended, class_folders, table
+from PIL import Image
 
 Call = Callable[..., Ended]
 
@@ -29,7 +30,12 @@ def volumes(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("options", "n_scans", "dims"),
-    [(("--dims", "3"), 3, 3), (("--slices", "every:5"), 6, 2), (("--slices", "4"), 9, 2)],
+    [
+        ((), 3, 3),
+        (("--dims", "3"), 3, 3),
+        (("--slices", "every:5"), 6, 2),
+        (("--slices", "4"), 9, 2),
+    ],
 )
 def test_volumes_and_their_slices(
     here: Call, volumes: Path, tmp_path: Path, options: tuple[str, ...], n_scans: int, dims: int
@@ -67,9 +73,34 @@ def test_a_collection_of_volumes_is_no_source_of_images(
     here: Call, volumes: Path, tmp_path: Path
 ) -> None:
     here("ingest", volumes, "--dims", "3", "--to", tmp_path / "c", "--one-scan-per-patient")
-    ended = here("run", tmp_path / "c", "--out", tmp_path / "o", "--one-scan-per-patient")
+    ended = here(
+        *("run", tmp_path / "c", "--out", tmp_path / "o", "--one-scan-per-patient", "--dims", "2")
+    )
     assert (ended.code, "E_NDIM" in ended.err, "--dims 3" in ended.err) == (2, True, True)
     assert not (tmp_path / "o").exists()
+
+
+def test_volumes_are_known_as_such_where_nothing_is_said(
+    here: Call, volumes: Path, tmp_path: Path
+) -> None:
+    """A collection, an .npz, a file; not a folder that holds a picture, too."""
+    (volumes / "notes.pdf").write_bytes(b"%PDF-1.4 no scan, so it says nothing")
+    here("ingest", volumes, "--to", tmp_path / "c")
+    values = np.random.default_rng(0).integers(0, 255, (3, 9, 10, 11)).astype(np.uint8)
+    np.savez(tmp_path / "v.npz", images=values)
+    for source in (tmp_path / "c", tmp_path / "v.npz", volumes / "0.nii.gz"):
+        ended = here("doctor", source, "--json")
+        assert (ended.json["dims"], "--dims 3" in ended.err) == (3, True)
+    Image.fromarray(values[0, 0]).save(volumes / "x.png")
+    assert here("doctor", volumes, "--json").json["dims"] == 2
+
+
+def test_a_run_of_volumes_needs_no_option(here: Call, volumes: Path, tmp_path: Path) -> None:
+    """Refused for what it lacks, and not for being volumes."""
+    here("ingest", volumes, "--to", tmp_path / "c")
+    for source in (volumes, tmp_path / "c"):
+        ended = here("run", source, "--out", tmp_path / "o", "--one-scan-per-patient")
+        assert (ended.code, "E_NO_LABELS" in ended.err) == (2, True)
 
 
 def test_the_doctor_s_page(here: Call, tmp_path: Path) -> None:

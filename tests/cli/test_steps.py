@@ -250,7 +250,7 @@ def test_predict_advises_nothing_that_it_cannot_do(
     assert ended.code == 2
     reason = ended.json["reason"]
     assert reason["code"] == "E_NDIM"
-    assert "convert the file; or, for another model, read each as an image" in reason["text"]
+    assert reason["text"].endswith("convert the file, or make another model with --frames each")
 
 
 def test_predict_reads_a_folder_of_any_names(study: Study, here: Call, tmp_path: Path) -> None:

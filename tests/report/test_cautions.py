@@ -61,6 +61,13 @@ def test_a_class_without_an_error_is_not_called_perfect():
     ]
 
 
+def test_an_auroc_of_one_is_not_called_sure():
+    labels = np.repeat([0, 1], 8)
+    sure = "the AUROC is 1 and its interval has no width: 16 patients cannot show how far below it"
+    assert [text for text in warned(labels, labels * 0.2 + 0.1) if text.startswith(sure)]
+    assert not [text for text in warned(*overlapping(40, 40)) if "no width" in text]
+
+
 @pytest.mark.parametrize("count", [10, 30, 300])
 def test_the_share_that_may_be_missed_is_where_seeing_none_has_five_percent(count):
     assert binom.pmf(0, count, most_missed(count)) == pytest.approx(0.05)

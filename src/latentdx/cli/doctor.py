@@ -54,7 +54,7 @@ def doctor(
     patient_pattern: options.PatternOption = None,
     one_scan_per_patient: options.OneScanFlag = False,
     size: options.SizeOption = None,
-    dims: options.DimsOption = 2,
+    dims: reading_options.DimsOption = None,
     slices: options.SlicesOption = None,
     frames: options.FramesOption = None,
     volume_index: options.VolumeIndexOption = None,
@@ -86,7 +86,7 @@ def doctor(
     if source is None:
         raise StopError("E_SOURCE", "no source was given", fix="latentdx doctor SOURCE")
     policy = options.policy(
-        dims=dims,
+        dims=reading_options.dims_of(dims, [source], slices),
         slices_text=slices,
         frames=frames,
         volume_index=volume_index,
@@ -158,10 +158,13 @@ def in_full(text: str) -> str:
 
 def in_words(found: dict[str, Any]) -> str:
     """The same for people."""
+    from latentdx.report.doctor_content import by_kind
+
     head = f"{found['n_scans']} scans of {found['n_patients']} patients would be read"
     lines = [f"{head}, as {' x '.join([str(found['size'])] * found['dims'])} pixels"]
     for name in ("labels", "modalities", "sizes", "conversions", "warnings"):
-        common = sorted(found[name].items(), key=lambda item: -item[1])
+        counts = by_kind(found[name]) if name == "conversions" else found[name]
+        common = sorted(counts.items(), key=lambda item: -item[1])
         lines += [f"{name}:" if common else f"{name}: none"]
         lines += [f"  {count:>7}  {in_full(text) or 'not known'}" for text, count in common[:8]]
         if len(common) > 8:

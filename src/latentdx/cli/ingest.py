@@ -42,7 +42,7 @@ def ingest(
     patient_pattern: options.PatternOption = None,
     one_scan_per_patient: options.OneScanFlag = False,
     size: options.SizeOption = None,
-    dims: options.DimsOption = 2,
+    dims: reading_options.DimsOption = None,
     slices: options.SlicesOption = None,
     frames: options.FramesOption = None,
     volume_index: options.VolumeIndexOption = None,
@@ -68,7 +68,7 @@ def ingest(
     from latentdx.collection.plan import IngestSettings
 
     policy = options.policy(
-        dims=dims,
+        dims=reading_options.dims_of(dims, sources, slices),
         slices_text=slices,
         frames=frames,
         volume_index=volume_index,

@@ -63,9 +63,6 @@ SizeOption = Annotated[
     typer.Option("--size", help="Side in pixels; scans are padded, never squashed. Default: the "
                  "data's own, at most 64.", min=8, max=1024),
 ]  # fmt: skip
-DimsOption = Annotated[
-    int, typer.Option("--dims", help="2 for images, 3 for volumes.", min=2, max=3)
-]
 SlicesOption = Annotated[
     str | None,
     typer.Option("--slices", help="With --dims 2: cut volumes and take every N-th slice: every:N."),

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
 from latentdx.cli import options
 
+DimsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--dims",
+        help="2 for images, 3 for volumes. Default: 3 for a collection or .npz of volumes, and "
+        "where all files are NIfTI, NRRD or MetaImage; else 2.",
+        min=2,
+        max=3,
+    ),
+]
 PresetOption = Annotated[
     str | None,
     typer.Option(
@@ -102,3 +114,17 @@ def windows(text: str) -> dict[str, Any]:
         found = f"--window {text!r}: {len(names)} windows"
         raise StopError("E_OPTION", found, fix="give one, or three different ones for 3 channels")
     return {"windows": tuple(WINDOWS[name] for name in names)}
+
+
+def dims_of(dims: int | None, sources: Sequence[Path], slices: object) -> Literal[2, 3]:
+    """2 or 3, as asked for; else by what the sources hold, which is told where it is volumes."""
+    if dims is not None:
+        return 3 if dims == 3 else 2
+    if slices is not None:
+        return 2
+    from latentdx.collection.natural_dims import natural_dims
+
+    if not sources or {natural_dims(source) for source in sources} != {3}:
+        return 2
+    typer.echo("volumes: read as --dims 3 says; --slices every:N makes images of them", err=True)
+    return 3

@@ -62,9 +62,7 @@ def run(
         typer.Option("--labelled", help="Use only N labelled scans of train, drawn by patient."),
     ] = None,
     size: options.SizeOption = None,
-    dims: Annotated[
-        int | None, typer.Option("--dims", help="2 for images (default), 3 for volumes.")
-    ] = None,
+    dims: reading_options.DimsOption = None,
     slices: options.SlicesOption = None,
     frames: options.FramesOption = None,
     volume_index: options.VolumeIndexOption = None,
@@ -210,6 +208,9 @@ def execute(given: dict[str, Any], config: Path | None, out: Path, as_json: bool
     values = {**(read_toml(config) if config else {}), **given}
     if "source" not in values:
         raise StopError("E_SOURCE", "no source was given", fix="latentdx run SOURCE --out DIR")
+    if values.get("dims") is None:
+        sources = [Path(values["source"])]
+        values["dims"] = reading_options.dims_of(None, sources, values.get("slices"))
     settings = settings_from(values, config)
     with ConsoleReporter() as reporter:
         result = run_study(settings, out, reporter)

@@ -26,7 +26,7 @@ def list_folder(root: Path, *, any_name: bool = False) -> SourceListing:
     A name that is no UTF-8 is an error, as it cannot be stored, unless `any_name`.
     Raises `StopError` ``E_SOURCE`` where nothing is left.
     """
-    walk = _Walk(root, any_name)
+    walk = _Walk(root, any_name=any_name)
     listing = SourceListing(
         root,
         "folder",
@@ -41,10 +41,15 @@ def list_folder(root: Path, *, any_name: bool = False) -> SourceListing:
     return _without_patient_folders(listing)
 
 
+def walk_folder(root: Path) -> Iterator[Path]:
+    """The files of `list_folder`, one after the other as they are found."""
+    return (root / path for path in _Walk(root, any_name=True).files())
+
+
 class _Walk:
     """One walk through a folder; links are followed, each folder is visited once."""
 
-    def __init__(self, root: Path, any_name: bool) -> None:
+    def __init__(self, root: Path, *, any_name: bool) -> None:
         self._root, self._any_name = root, any_name
         self._visited: set[tuple[int, int]] = set()
         self.tables: list[str] = []

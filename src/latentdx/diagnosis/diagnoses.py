@@ -28,7 +28,9 @@ Floats = NDArray[np.float32]
 _OF_NUMBERS = ("value", "interval", "units")
 Status = Literal["ok", "abstained", "not_evaluated", "quarantined"]
 
-_READING_OPTION = re.compile(r"--(?:dims|slices|frames|volume-index|nan|size)\b")
+_READING_OPTION = re.compile(
+    r"--(?:dims|slices|frames|volume-index|nan)\b(?: (?:\d+|every:N|each|impute)\b)?"
+)
 
 
 @dataclass(frozen=True)
@@ -236,10 +238,9 @@ def request_for(encoder: Autoencoder, policy: Policy, key: bytes) -> Request:
 def quarantine(path: str, error: InputError, bundle: str) -> Diagnosis:
     """The answer of a bundle to a file that cannot be used."""
     fix = error.fix
-    if _READING_OPTION.search(fix):  # of ingest and run: a bundle has no such choice
-        fix = (
-            f"a model reads scans as it was made to: convert the file; or, for another model, {fix}"
-        )
+    if options := " or ".join(_READING_OPTION.findall(fix)):  # of run: a bundle has no such choice
+        fix = "the model reads scans as those that it was made from: "
+        fix += f"convert the file, or make another model with {options}"
     text = f"{error.found}; {fix}" if fix else error.found
     return Diagnosis(path, "", "quarantined", reason=Reason(error.code, text), bundle=bundle)
 

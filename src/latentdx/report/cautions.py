@@ -28,6 +28,7 @@ def size_warnings(
         if (text := few_patients(count, f"of {name!r}"))
     ]
     found += wide_intervals(test)
+    found += nothing_misplaced(test)
     for name, count, own in zip(classes, counts, rows, strict=True):
         if count >= FEWEST and (predictions.decisions[own] == predictions.labels[own]).all():
             share = 100 * most_missed(count)
@@ -68,6 +69,23 @@ def wide_intervals(test: Mapping[str, Any]) -> list[str]:
     return [
         f"wide intervals: {', '.join(told)} {verb} known less exactly than to {WIDEST:g}; more "
         "test patients are needed"
+    ]
+
+
+def nothing_misplaced(test: Mapping[str, Any]) -> list[str]:
+    """A warning where every scan was ranked rightly: the interval of that AUROC has no width.
+
+    Examples
+    --------
+    >>> nothing_misplaced({"auroc": {"value": 0.98, "low": 0.9, "high": 1.0, "n_patients": 16}})
+    []
+    """
+    auroc = test.get("auroc", {})
+    if known_number(auroc.get("value")) != 1 or known_number(auroc.get("low")) != 1:
+        return []
+    return [
+        f"the AUROC is 1 and its interval has no width: {auroc['n_patients']} patients cannot show "
+        "how far below it may be"
     ]
 
 

@@ -74,3 +74,19 @@ def evenly_drawn(labels: Sequence[str], most: int = MOST_EXAMPLES) -> list[int]:
         for name, share in shares.items()
         for at in np.linspace(0, len(rows[name]) - 1, share).astype(int)
     ]
+
+
+def by_kind(conversions: Mapping[str, int]) -> dict[str, int]:
+    """Counts of conversions, those of many sizes as one: every scan is resized from its own.
+
+    Examples
+    --------
+    >>> by_kind({"resized 8x9 to 4x4": 1, "resized 9x9 to 4x4": 2, "palette resolved": 1})
+    {'resized': 3, 'palette resolved': 1}
+    """
+    kinds: dict[str, int] = {}
+    for text, count in conversions.items():
+        first, _, more = text.partition(" ")
+        kind = "resized" if first == "resized" and "x" in more else text
+        kinds[kind] = kinds.get(kind, 0) + count
+    return kinds

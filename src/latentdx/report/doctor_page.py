@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from latentdx.report.doctor_advice import MEANING, advice
-from latentdx.report.doctor_content import MOST_EXAMPLES, DoctorContent
+from latentdx.report.doctor_content import MOST_EXAMPLES, DoctorContent, by_kind
 from latentdx.report.thumbnails import thumbnail
 
 ROWS_SHOWN = 200
@@ -114,7 +114,8 @@ def _tables(found: Mapping[str, Any]) -> Iterator[Counts]:
         ("sizes", "Sizes as stored in the files", "pixels"),
         ("conversions", "Conversions", "what was done"),
     ):
-        rows = _counts(found.get(key, {}))
+        counts = found.get(key, {})
+        rows = _counts(by_kind(counts) if key == "conversions" else counts)
         yield Counts(title, column, rows[:COUNTS_SHOWN], max(0, len(rows) - COUNTS_SHOWN))
 
 
