@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from ingest_calls import read_here
 from PIL import Image
 
+from latentdx.collection.ingest import IngestReport, ingest
 from latentdx.collection.plan import IngestSettings
 from latentdx.collection.table import CollectionTable, ScanRow, table_of
+from latentdx.core.errors import StopError
+from latentdx.scans.request import Request
+from latentdx.scans.sandbox import Sandbox
 
 KEY = b"a key for tests only".ljust(32)
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -78,3 +84,43 @@ def table() -> Callable[..., CollectionTable]:
         )
 
     return make
+
+
+@pytest.fixture
+def quick_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """test_sandbox.py holds the processes to these results; the killed ingests use them."""
+    monkeypatch.setattr(Sandbox, "read", read_here)
+
+
+@pytest.fixture
+def run(tmp_path: Path, settings: Callable[..., IngestSettings]) -> Callable[..., IngestReport]:
+    """Ingest one source into ``c``."""
+    return lambda source, **options: ingest([source], tmp_path / "c", settings(**options))
+
+
+@pytest.fixture
+def refuse(run: Callable[..., IngestReport], tmp_path: Path) -> Callable[..., StopError]:
+    """The error of an ingest that must not have written anything."""
+
+    def refused(source: Path, **options: Any) -> StopError:
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(StopError) as caught:
+            run(source, **options)
+        assert sorted(tmp_path.rglob("*")) == before
+        return caught.value
+
+    return refused
+
+
+@pytest.fixture
+def decoded(quick_decoding: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that are decoded from now on."""
+    names: list[str] = []
+
+    def watched(sandbox: Sandbox, groups: Any, request: Request, masks: Any = None) -> Any:
+        listed = list(groups)
+        names.extend(Path(path).name for paths in listed for path in paths)
+        return read_here(sandbox, listed, request)
+
+    monkeypatch.setattr(Sandbox, "read", watched)
+    return names

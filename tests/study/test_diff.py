@@ -1,79 +1,26 @@
 """Two runs side by side: what is paired, what is refused, what is said."""
 
 import csv
-import doctest
 import json
 
 import numpy as np
 import pytest
+from diff_folders import (
+    FIVE,
+    told,
+    write_findings,
+    write_metrics,
+    write_rows,
+    write_run,
+    write_values,
+)
 from sklearn.metrics import mean_absolute_error, roc_auc_score
 
-from latentdx.cli.diff import diff_summary
 from latentdx.core.errors import StopError
 from latentdx.metrics.further import further_names
 from latentdx.metrics.summary import NAMES
 from latentdx.metrics.values import METRICS
-from latentdx.report import diff_page
-from latentdx.report.model_metrics import model_metrics
-from latentdx.report.predictions import Predictions
 from latentdx.study.diff import diff_runs
-from latentdx.study.settings import RunSettings
-
-CLASSES = ("benign", "malignant")
-FIVE = {"value", "low", "high", "n_scans", "n_patients"}
-
-
-def told(n_scans=120, skill=2.0, seed=0, label_seed=7):
-    """Labels that are those of `label_seed`, and a model's probabilities of them."""
-    labels = np.random.default_rng(label_seed).integers(0, 2, n_scans)
-    noise = np.random.default_rng(seed).normal(size=n_scans)
-    return labels, 1 / (1 + np.exp(-noise - skill * (labels - 0.5)))
-
-
-def write_run(folder, labels, scores, *, start=0, warnings=(), classes=CLASSES, **settings):
-    """A folder as `latentdx run` leaves it, as far as it is read."""
-    folder.mkdir()
-    table = np.stack([1 - scores, scores], axis=1)
-    decisions = (scores >= 0.5).astype(int)
-    names = np.array([f"p{(start + i) // 2}" for i in range(len(labels))])
-    rows = [
-        {
-            "path": f"{i}.png", "scan_id": f"{start + i:016x}", "patient": names[i],
-            "label": classes[labels[i]], "decision": classes[decisions[i]],
-            f"probability:{classes[0]}": repr(float(table[i, 0])),
-            f"probability:{classes[1]}": repr(float(table[i, 1])),
-        }
-        for i in range(len(labels))
-    ]  # fmt: skip
-    write_rows(folder, rows)
-    found = model_metrics(Predictions(labels, names, table, decisions), 0, None)
-    write_metrics(folder, {**found, "warnings": list(warnings)})
-    if settings.pop("config", True):
-        told = RunSettings(source=f"/somewhere/{folder.name}/scans", **settings)
-        (folder / "config.toml").write_text(told.to_toml())
-    return folder
-
-
-def write_rows(folder, rows):
-    with (folder / "predictions.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def write_metrics(folder, metrics):
-    (folder / "metrics.json").write_text(json.dumps(metrics))
-
-
-@pytest.fixture
-def runs(tmp_path):
-    return (
-        write_run(tmp_path / "one", *told(skill=1.0), warnings=["common", "only here"]),
-        write_run(
-            tmp_path / "other", *told(skill=3.0, seed=1), warnings=["common", "and here"],
-            classifier="logistic",
-        ),
-    )  # fmt: skip
 
 
 def test_every_metric_is_told_of_both_and_of_their_difference(runs):
@@ -193,18 +140,6 @@ def test_columns_in_another_order_and_cells_kept_from_running_are_read_alike(tmp
     assert diff_runs(first, second)["metrics"]["auroc"]["difference"]["value"] == 0
 
 
-def write_values(folder, values, predicted):
-    folder.mkdir()
-    rows = [
-        {"path": f"{i}.png", "scan_id": f"{i:016x}", "patient": f"p{i // 2}",
-         "value": value, "prediction": told}
-        for i, (value, told) in enumerate(zip(values.tolist(), predicted.tolist(), strict=True))
-    ]  # fmt: skip
-    write_rows(folder, rows)
-    write_metrics(folder, {"task": "regression", "test": {}, "warnings": []})
-    return folder
-
-
 def test_models_of_numbers_are_compared_by_their_errors(tmp_path):
     generator = np.random.default_rng(0)
     values = generator.normal(size=80) * 10
@@ -216,27 +151,6 @@ def test_models_of_numbers_are_compared_by_their_errors(tmp_path):
     assert error["difference"]["high"] < 0
 
 
-def write_findings(folder, seed):
-    folder.mkdir()
-    generator = np.random.default_rng(seed)
-    truth = np.random.default_rng(5).random((90, 2)) < 0.4
-    scores = np.clip(0.3 * truth + generator.random((90, 2)) * 0.7, 0, 1)
-    names = ("mass", "edema")
-
-    def label(row):
-        return ";".join(name for name, held in zip(names, row, strict=True) if held) or "none"
-
-    rows = [
-        {"path": f"{i}.png", "scan_id": f"{i:016x}", "patient": f"p{i}",
-         "label": label(truth[i]), "decision": label(scores[i] > 0.5),
-         **{f"probability:{name}": scores[i, k] for k, name in enumerate(names)}}
-        for i in range(90)
-    ]  # fmt: skip
-    write_rows(folder, rows)
-    write_metrics(folder, {"test": {}, "findings": {}, "warnings": []})
-    return [roc_auc_score(truth[:, k], scores[:, k]) for k in (0, 1)]
-
-
 def test_several_findings_are_compared_by_their_mean_and_each(tmp_path):
     areas = [write_findings(tmp_path / f"r{seed}", seed) for seed in (0, 1)]
     found = diff_runs(tmp_path / "r0", tmp_path / "r1")["metrics"]
@@ -245,89 +159,3 @@ def test_several_findings_are_compared_by_their_mean_and_each(tmp_path):
         assert found["auroc"][side]["value"] == pytest.approx(np.mean(area))
         assert found["auroc of mass"][side]["value"] == pytest.approx(area[0])
         assert found["auroc of edema"][side]["value"] == pytest.approx(area[1])
-
-
-def test_the_page_and_the_table_show_all_and_ask_nothing_of_a_network(tmp_path, runs):
-    found = diff_runs(*runs, tmp_path / "out")
-    page = (tmp_path / "out" / "diff.html").read_text()
-    shown = diff_summary(found)
-    for text in ("AUROC", "Matthews correlation", "classifier", "only here", "and here", "one"):
-        assert text in page
-        assert text in shown
-    assert "<svg" in page
-    assert "src=" not in page
-    assert json.loads((tmp_path / "out" / "diff.json").read_text()) == found
-    assert diff_runs(*runs, tmp_path / "out") == found  # again, over the same files
-    line = next(line for line in shown.splitlines() if line.startswith("AUROC"))
-    assert line.endswith("*")
-
-
-def test_names_are_escaped_on_the_page(tmp_path):
-    nasty = ("<script>x</script>", "b")
-    pair = [
-        write_run(tmp_path / name, *told(skill=skill), classes=nasty, warnings=[f"<b>{name}</b>"])
-        for name, skill in (("a", 1), ("b", 2))
-    ]
-    diff_runs(*pair, tmp_path / "out")
-    page = (tmp_path / "out" / "diff.html").read_text()
-    assert "<script>" not in page
-    assert "<b>a</b>" not in page
-
-
-def test_a_folder_with_other_things_is_not_written_to(tmp_path, runs):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.txt").write_text("mine")
-    with pytest.raises(StopError) as caught:
-        diff_runs(*runs, tmp_path / "out")
-    assert caught.value.code == "E_DESTINATION"
-
-
-def test_the_example_in_the_docstring_runs():
-    assert doctest.testmod(diff_page).failed == 0
-
-
-def write_left_out(folder, labels, scores, places, *, start=0):
-    rows = [
-        {
-            "scan_id": f"{start + i:016x}", "patient": f"p{i // 2}",
-            "label": CLASSES[labels[i]], "decision": CLASSES[int(scores[i] >= 0.5)],
-            "probability:benign": repr(float(1 - scores[i])),
-            "probability:malignant": repr(float(scores[i])), "left_out": places[i],
-        }
-        for i in range(len(labels))
-    ]  # fmt: skip
-    with (folder / "left-out-predictions.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def test_places_never_seen_are_compared_each_and_by_their_mean(runs, tmp_path):
-    assert diff_runs(*runs)["left_out"] is None
-    places = np.array(["A", "A", "B", "B", "C", "C"] * 20)
-    both = [told(skill=skill, seed=seed) for skill, seed in ((1.0, 5), (3.0, 6))]
-    for folder, (labels, scores) in zip(runs, both, strict=True):
-        write_left_out(folder, labels, scores, places)
-    found = diff_runs(*runs, tmp_path / "out")
-    areas = found["left_out"]["auroc"]
-    assert list(areas) == ["within places", "A", "B", "C"]
-    assert (found["left_out"]["n_scans"], found["left_out"]["n_patients"]) == (120, 60)
-    for side, (labels, scores) in zip(("first", "second"), both, strict=True):
-        each = [roc_auc_score(labels[places == name], scores[places == name]) for name in "ABC"]
-        assert [areas[name][side]["value"] for name in "ABC"] == pytest.approx(each)
-        assert areas["within places"][side]["value"] == pytest.approx(np.mean(each))
-    mean = areas["within places"]["difference"]
-    assert 0 < mean["low"] < mean["value"] < mean["high"]
-    assert mean["n_patients"] == 60
-    assert "Places never seen" in (tmp_path / "out" / "diff.html").read_text()
-    lines = diff_summary(found).splitlines()
-    start = lines.index("At places that the models had never seen:")
-    assert lines[start + 2].startswith("within places")
-    assert lines[start + 2].rstrip().endswith("*")
-
-
-def test_places_that_differ_are_not_compared(runs):
-    places = np.array(["A", "B"] * 60)
-    for folder, offset in zip(runs, (0, 61), strict=True):
-        write_left_out(folder, *told(), places, start=offset)
-    assert diff_runs(*runs)["left_out"] is None

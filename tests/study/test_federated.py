@@ -7,108 +7,26 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from federated_sites import ROUNDS, SMALL, Sites, write_collection
+from safetensors.torch import load_file
 
 from latentdx.collection.split import HELD_OUT_PARTS
 from latentdx.collection.store import Collection
-from latentdx.collection.table import ScanRow
-from latentdx.core.errors import LatentdxError, StopError
-from latentdx.core.hashing import hash_bytes, hash_file
+from latentdx.core.hashing import hash_file
 from latentdx.report.ancestry import ancestry_sentences
 from latentdx.study.ancestor import load_ancestor
 from latentdx.study.ancestor_check import finding
 from latentdx.study.encoder import load_encoder
-from latentdx.study.federated import federate_collection
-from latentdx.study.federated_settings import FederatedSettings
 from latentdx.study.prepare import open_prepared
 from latentdx.study.reporter import Silent
 from latentdx.study.separate import fit_collection, pretrain_collection
 from latentdx.study.settings import RunSettings
-
-ROUNDS = 3
-SMALL = {"autoencoder": "convolutional", "network": {"widths": [4, 8]}, "epochs": 2,
-         "precision": "fp32", "batch_size": 8}  # fmt: skip
-
-
-def write_collection(path: Path, name: str, n_patients: int, bright: float) -> Path:
-    """Two scans a patient; every other one holds a square."""
-    generator = np.random.default_rng(n_patients)
-    rows = []
-    for number in range(2 * n_patients):
-        pixels = generator.random((1, 12, 12), np.float32) * bright / 2
-        pixels[0, 3:8, 3:8] += bright / 2 * (number // 2 % 2)
-        label = ("clear", "square")[number // 2 % 2]
-        content = hash_bytes(name.encode(), bytes([number]))
-        row = ScanRow(f"scanid-{name}-{number}", f"file-{number}.png", pixels, content, label=label)
-        rows.append(replace(row, patient=f"pseudonym-{name}-{number // 2}", site=f"ward-{name}"))
-    collection = Collection.create(path, size=12, channels=1)
-    collection.append(rows)
-    collection.mark_complete({})
-    return path
-
-
-class Sites:
-    """Two sites in one process, by turns: each call goes as far as the other's files let it."""
-
-    def __init__(self, root: Path, collections: dict[str, Path], **more: Any) -> None:
-        self.root, self.collections, self.more = root, collections, more
-        self.exchange = root / "exchange"
-        self.exchange.mkdir(parents=True)
-
-    def go(self, site: str, reporter: Any = None, **more: Any) -> dict[str, Any]:
-        how: dict[str, Any] = {"rounds": ROUNDS, "sites": 2, "wait": 0.0, "proximal": 0.0}
-        given = {**SMALL, **self.more, **more}
-        how = {name: given.pop(name, value) for name, value in how.items()}
-        path = self.collections[site]
-        return federate_collection(
-            path,
-            self.root / f"encoder-{site}",
-            RunSettings(source=str(path), **given),
-            FederatedSettings(self.exchange, given.pop("name", site), **how),
-            reporter or Silent(),
-        )
-
-    def refused(self, site: str, **more: Any) -> LatentdxError:
-        with pytest.raises(LatentdxError) as caught:
-            self.go(site, **more)
-        return caught.value
-
-    def by_turns(self) -> list[dict[str, Any]]:
-        """Until both have finished; every call before the last ends by waiting in vain."""
-        found: dict[str, dict[str, Any]] = {}
-        for _ in range(2 * ROUNDS + 2):
-            for site in self.collections.keys() - found.keys():
-                try:
-                    found[site] = self.go(site)
-                except StopError as error:
-                    if error.code != "E_WAIT":
-                        raise
-        return [found[site] for site in self.collections]
-
-
-@pytest.fixture(scope="module")
-def collections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    root = tmp_path_factory.mktemp("sites")
-    return {
-        "a": write_collection(root / "a", "a", 24, 1.0),
-        "b": write_collection(root / "b", "b", 16, 0.6),
-    }
-
-
-@pytest.fixture(scope="module")
-def trained(
-    collections: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Sites, list[dict[str, Any]]]:
-    sites = Sites(tmp_path_factory.mktemp("trained"), collections)
-    return sites, sites.by_turns()
 
 
 def test_both_have_the_same_encoder_each_with_its_own_record(
@@ -217,142 +135,6 @@ def test_a_stopped_round_goes_on_to_the_same_bits(
             sites.go("b", Interrupted())
     assert not (sites.exchange / "round-1").exists()
     assert sites.by_turns()[0]["sha256"] == trained[1][0]["sha256"]
-
-
-def spoil(path: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
-    """A well-formed update of other weights."""
-    held = load_file(path)
-    change(held)
-    save_file(held, path)
-    sign(path)
-
-
-def sign(path: Path) -> None:
-    told = json.loads(path.with_suffix(".json").read_text())
-    path.with_suffix(".json").write_text(json.dumps({**told, "sha256": hash_file(path)}))
-
-
-def not_a_number(held: dict[str, torch.Tensor]) -> None:
-    next(iter(held.values())).view(-1)[0] = torch.nan
-
-
-def of_another_network(held: dict[str, torch.Tensor]) -> None:
-    held["mean"] = held["mean"].repeat(1, 2, 1, 1)
-
-
-def strange(path: Path) -> None:
-    path.write_bytes(b"\x80\x04K\x01.")  # a pickle
-    sign(path)
-
-
-def large(path: Path) -> None:
-    path.write_bytes(bytes(1 << 20))
-    sign(path)
-
-
-@pytest.mark.parametrize(
-    ("harm", "text"),
-    [
-        (lambda path: spoil(path, not_a_number), "is not finite"),
-        (lambda path: spoil(path, of_another_network), "another shape"),
-        (lambda path: spoil(path, lambda held: held.pop("std")), "other names"),
-        (strange, "no safetensors"),
-        (large, "larger than"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "do not match their SHA-256"),
-        (lambda path: path.with_suffix(".json").write_text("{"), "cut short"),
-        (lambda path: path.with_suffix(".json").write_text("{}"), "not what this version"),
-    ],
-)
-def test_what_another_site_wrote_wrongly_is_refused(
-    harm: Callable[[Path], Any], text: str, collections: dict[str, Path], tmp_path: Path
-) -> None:
-    sites = Sites(tmp_path / "s", collections)
-    assert sites.refused("a").code == "E_WAIT"
-    assert sites.refused("b").code == "E_WAIT"
-    harm(sites.exchange / "round-1" / "b.safetensors")
-    refusal = sites.refused("a")
-    assert (refusal.code, text in str(refusal)) == ("E_UPDATE", True), refusal
-    assert not (sites.root / "encoder-a" / "encoder.json").exists()
-
-
-def test_a_site_that_redoes_its_part_is_let_in_again(
-    collections: dict[str, Path], trained: tuple[Sites, list[dict[str, Any]]], tmp_path: Path
-) -> None:
-    sites = Sites(tmp_path / "s", collections)
-    sites.refused("a")
-    sites.refused("b")
-    spoil(sites.exchange / "round-1" / "b.safetensors", not_a_number)
-    assert sites.refused("a").code == "E_UPDATE"
-    for path in (sites.exchange / "round-1").glob("b.*"):
-        path.unlink()
-    assert sites.by_turns()[0]["sha256"] == trained[1][0]["sha256"]
-
-
-def test_files_changed_after_the_fact_are_noticed(
-    collections: dict[str, Path], tmp_path: Path
-) -> None:
-    sites = Sites(tmp_path / "s", collections)
-    for site in ("a", "b", "a", "b"):
-        sites.refused(site)
-    spoil(sites.exchange / "round-1" / "b.safetensors", lambda held: held["mean"].add_(1))
-    refusal = sites.refused("a")
-    assert (refusal.code, "began from other weights" in str(refusal)) == ("E_UPDATE", True)
-
-
-def test_sites_that_do_not_train_alike_are_told_what_differs(
-    collections: dict[str, Path], tmp_path: Path
-) -> None:
-    sites = Sites(tmp_path / "s", collections)
-    assert sites.refused("a").code == "E_WAIT"
-    refusal = sites.refused("b", rounds=4, seed=1)
-    assert refusal.code == "E_SITES"
-    assert "a does not train as this site does: rounds, seed" in refusal.found
-    assert sites.refused("b").code == "E_WAIT", "corrected, it goes on"
-    assert sites.refused("a").code == "E_WAIT"
-    refusal = sites.refused("a", seed=1)
-    assert (refusal.code, "other settings" in refusal.found) == ("E_DESTINATION", True)
-
-
-def test_names_and_numbers_of_sites_are_kept_to(
-    collections: dict[str, Path], tmp_path: Path
-) -> None:
-    first = Sites(tmp_path / "s", collections)
-    assert first.refused("a").code == "E_WAIT"
-    other = Sites(tmp_path / "t", {"a": collections["b"]})
-    other.exchange.rmdir()
-    assert other.refused("a").code == "E_DESTINATION"
-    other.exchange.symlink_to(first.exchange)
-    refusal = other.refused("a")
-    assert (refusal.code, "of the name a has begun" in refusal.found) == ("E_SITES", True)
-    for mean in ([], [7.0], [0.1, 0.2]):
-        told = json.loads((first.exchange / "round-0" / "a.json").read_text())
-        path = first.exchange / "round-0" / "b.json"
-        path.write_text(json.dumps({**told, "site": "b", "mean": mean}))
-        refusal = first.refused("a")
-        assert (refusal.code, "moments" in refusal.found) == ("E_UPDATE", True), mean
-    for name in ("b", "c"):
-        told = json.loads((first.exchange / "round-0" / "a.json").read_text())
-        path = first.exchange / "round-0" / f"{name}.json"
-        path.write_text(json.dumps({**told, "site": name}))
-    refusal = first.refused("a")
-    assert (refusal.code, "a, b, c" in refusal.found) == ("E_SITES", True)
-    (tmp_path / "u" / "encoder-a").mkdir(parents=True)
-    (tmp_path / "u" / "encoder-a" / "thesis.doc").touch()
-    assert Sites(tmp_path / "u", collections).refused("a").code == "E_DESTINATION"
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"epochs": 0}, {"minutes": 1.0}, {"schedule": "schedule-free"}, {"low_rank": 2},
-     {"epsilon": 2.0, "proximal": 0.1}, {"autoencoder": "vector-quantised", "network": {}},
-     {"epsilon": 2.0, "objectives": {"rotation": 1.0}}],
-)  # fmt: skip
-def test_what_cannot_be_done_is_refused(
-    wrong: dict[str, Any], collections: dict[str, Path], tmp_path: Path
-) -> None:
-    sites = Sites(tmp_path / "s", collections, **wrong)
-    assert sites.refused("a").code == "E_OPTION"
-    assert list(sites.exchange.iterdir()) == [], "nothing was told"
 
 
 @pytest.mark.slow
