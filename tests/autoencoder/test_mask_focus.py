@@ -12,6 +12,7 @@ from family_cases import small
 
 from latentdx.autoencoder.engine.beside import Beside, Masks
 from latentdx.autoencoder.engine.fit import Pool, pretrain
+from latentdx.autoencoder.engine.model import TrainingModel
 from latentdx.autoencoder.engine.settings import FitSettings
 from latentdx.autoencoder.engine.watch import Progress, Watch
 from latentdx.autoencoder.family import FAMILY
@@ -119,6 +120,24 @@ def test_the_mask_goes_where_a_view_goes() -> None:
     expected = torch.where(inside, error, OUTSIDE**2 * error).mean()
     assert loss == pytest.approx(float(expected), rel=0.1)
     assert loss < 0.95 * float(error.mean())
+
+
+def test_the_mask_goes_where_an_augmented_batch_goes() -> None:
+    network = small("convolutional", reconstruction="mask:mse").train()
+    model = TrainingModel(network, FitSettings(augment=GEOMETRIC), seed=0)
+    seen: list[torch.Tensor] = []
+    network.encode = lambda views: (seen.append(views), views)[1]  # type: ignore[method-assign,func-returns-value]
+    network.decode = lambda latent: torch.full((12, 1, SIDE, SIDE), 0.5)  # type: ignore[method-assign]
+    own = left_half(12)
+    pixels = torch.where(own > 0, 1.0, 0.5)
+    generator = torch.Generator().manual_seed(0)
+    loss = float(model(pixels, generator, Beside(inside=own))["reconstruction"].detach())
+    (batch,) = seen
+    error = (0.5 - batch).square()
+    expected = torch.where(batch > 0.75, error, OUTSIDE**2 * error).mean()
+    assert loss == pytest.approx(float(expected), rel=0.1)
+    assert loss < 0.95 * float(error.mean())
+    assert network.inside is None, "the next batch has masks of its own"
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 7])

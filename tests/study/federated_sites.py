@@ -13,6 +13,7 @@ from latentdx.collection.store import Collection
 from latentdx.collection.table import ScanRow
 from latentdx.core.errors import LatentdxError, StopError
 from latentdx.core.hashing import hash_bytes
+from latentdx.scans.own_mask import packed
 from latentdx.study.federated import federate_collection
 from latentdx.study.federated_settings import FederatedSettings
 from latentdx.study.reporter import Silent
@@ -23,8 +24,10 @@ SMALL = {"autoencoder": "convolutional", "network": {"widths": [4, 8]}, "epochs"
          "precision": "fp32", "batch_size": 8}  # fmt: skip
 
 
-def write_collection(path: Path, name: str, n_patients: int, bright: float) -> Path:
-    """Two scans a patient; every other one holds a square."""
+def write_collection(
+    path: Path, name: str, n_patients: int, bright: float, *, masks: bool = False
+) -> Path:
+    """Two scans a patient; every other one holds a square, and with `masks` the mask of it."""
     generator = np.random.default_rng(n_patients)
     rows = []
     for number in range(2 * n_patients):
@@ -33,8 +36,10 @@ def write_collection(path: Path, name: str, n_patients: int, bright: float) -> P
         label = ("clear", "square")[number // 2 % 2]
         content = hash_bytes(name.encode(), bytes([number]))
         row = ScanRow(f"scanid-{name}-{number}", f"file-{number}.png", pixels, content, label=label)
+        if masks and number // 2 % 2:
+            row = replace(row, mask=packed(pixels[0] > bright / 2))
         rows.append(replace(row, patient=f"pseudonym-{name}-{number // 2}", site=f"ward-{name}"))
-    collection = Collection.create(path, size=12, channels=1)
+    collection = Collection.create(path, size=12, channels=1, masks=masks)
     collection.append(rows)
     collection.mark_complete({})
     return path

@@ -183,3 +183,18 @@ def test_it_begins_from_other_weights_and_others_from_it(
     )
     parts = open_prepared(own, settings).split.counts()
     assert all(parts[name] for name in HELD_OUT_PARTS)
+
+
+def test_each_site_goes_by_its_own_masks_and_tells_how_many(tmp_path: Path) -> None:
+    root = tmp_path / "c"
+    marked = {name: write_collection(root / name, name, 16, 1.0, masks=True) for name in ("a", "b")}
+    first, second = Sites(tmp_path / "s", marked, focus="mask").by_turns()
+    assert first["sha256"] == second["sha256"]
+    for result in (first, second):
+        told = load_encoder(Path(result["encoder"])).focus
+        assert told["scans"] == result["sites"][result["site"]]
+        assert 0 < told["with_mask"] < told["scans"]
+    bare = {**marked, "b": write_collection(root / "bare", "b", 16, 1.0)}
+    assert Sites(tmp_path / "t", bare, focus="mask").refused("b").code == "E_MASK"
+    plain = Sites(tmp_path / "u", marked).by_turns()
+    assert plain[0]["sha256"] != first["sha256"]
