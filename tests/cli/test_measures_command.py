@@ -22,7 +22,8 @@ def test_a_study_that_measures(here: Call, tmp_path: Path) -> None:
     assert all(name.startswith("picture_") for name in found["covariates"]["columns"])
     assert len(found["covariates"]["columns"]) > 10
     # a disc is in half of them: what was measured tells it, and is no metadata
-    assert "metadata" not in found["baselines"]
+    assert found["baselines"]["metadata"] == found["baselines"]["majority"]
+    assert found["baselines"]["metadata"]["auroc"]["value"] == 0.5
     names = [each["name"] for each in found["shortcuts"]["metadata"]]
     assert not [name for name in names if name.startswith("picture_")]
     row = table(out / "predictions.csv")[0]

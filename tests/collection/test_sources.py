@@ -168,6 +168,9 @@ IMAGES = np.zeros((4, 8, 8), np.uint8)
         ({"images": IMAGES, "labels": np.zeros(3, int)}, "E_SOURCE"),
         ({"images": IMAGES, "labels": np.full(4, 0.5)}, "E_SOURCE"),
         ({"pictures": IMAGES}, "E_SOURCE"),
+        ({"images": IMAGES, "labels": np.array(["a", "b", "c"])}, "E_SOURCE"),
+        ({"images": np.full((4, 8, 8), "a")}, "E_FORMAT"),
+        ({"images": IMAGES, "dates": np.zeros(4, "datetime64[D]")}, "E_FORMAT"),
         ({"images": IMAGES, "labels": np.array([{}] * 4, object)}, "E_PICKLE"),
     ],
 )
@@ -175,6 +178,18 @@ def test_npz_that_cannot_be_used(tmp_path: Path, arrays: dict[str, np.ndarray], 
     path = save_npz(tmp_path / "a.npz", **arrays)
     error = refused(path)
     assert (error.code, error.path) == (code, str(path))
+
+
+@pytest.mark.parametrize("kind", ["U", "S"])
+def test_npz_whose_labels_are_names_beside_other_text(tmp_path: Path, kind: str) -> None:
+    labels = np.array([["well"], ["ill "], [""], ["well"]]).astype(kind)
+    path = save_npz(tmp_path / "a.npz", images=IMAGES, labels=labels, info=np.array("made by hand"))
+    assert [entry.label for entry in list_source(path).entries] == ["well", "ill", None, "well"]
+
+
+def test_the_array_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    odd = {"info": np.array([{}], object), "images": IMAGES}
+    assert refused(save_npz(tmp_path / "a.npz", **odd)).found.startswith("'info': holds Python")
 
 
 def test_npz_of_several_findings(tmp_path: Path) -> None:

@@ -133,6 +133,9 @@ def test_each_entry_keeps_its_gaps_and_is_chinese() -> None:
          "more test patients are needed", ("AUROC (0.31), 灵敏度 (0.42)", "0.2")),
         ("the AUROC is 1 and its interval has no width: 16 patients cannot show how far below it "
          "may be", ("AUROC 为 1", "16")),
+        ("The score is the mean of two: the classifier's, and that of a copy of the encoder which, "
+         "with a linear layer, learned from the labels for 8 epochs (cross-entropy).",
+         ("编码器的一个副本（连同一个线性层）从标签学习 8 轮", "（cross-entropy）")),
         ("the class 'mass' has 12 patients: expect wide intervals", ("'mass'", "12")),
     ],
 )  # fmt: skip

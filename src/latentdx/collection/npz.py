@@ -33,7 +33,7 @@ def list_npz(source: Path, dims: int = 2) -> SourceListing:
 
     Keys: ``{train,val,test}_images`` and ``..._labels``, or ``images`` and ``labels``; labels may
     be absent. Images are (N, H, W) or (N, H, W, 3), with `dims` 3 volumes (N, X, Y, Z); labels are
-    whole numbers (N,) or (N, 1), or 0 and 1 (N, L): the findings of a scan, by number.
+    whole numbers or names (N,) or (N, 1), or 0 and 1 (N, L): the findings of a scan, by number.
     Raises `StopError`: ``E_SOURCE``, ``E_NDIM`` (volumes), ``E_FINDINGS`` (other numbers than 0 and
     1), or the code of `open_npz_arrays` where the file cannot be read.
     """
@@ -90,6 +90,9 @@ def _groups(arrays: Arrays, source: Path, dims: int) -> Arrays:
             path=source,
         )
     for name, images in groups.items():
+        if images.dtype.kind not in "buif":
+            found = f"the images of {name!r} are no numbers"
+            raise StopError("E_FORMAT", found, fix="save them as plain numbers", path=source)
         is_picture = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))
         if not (images.ndim == 4 if dims == 3 else is_picture):
             wanted = "(N, X, Y, Z)" if dims == 3 else "(N, H, W) or (N, H, W, 3)"
@@ -109,12 +112,15 @@ def _labels(arrays: Arrays, group: str, n_images: int, source: Path) -> list[str
     labels = arrays[name]
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    whole = labels.ndim in (1, 2) and np.array_equal(labels, np.rint(labels))
+    if labels.dtype.kind in "US" and labels.shape == (n_images,):
+        return [_text(label) for label in labels.tolist()]
+    is_number = labels.dtype.kind in "buif" and labels.ndim in (1, 2)
+    whole = is_number and np.array_equal(labels, np.rint(labels))
     if len(labels) != n_images or not whole:
         raise StopError(
             "E_SOURCE",
             f"{name} of type {labels.dtype} and shape {labels.shape} for {n_images} images",
-            fix="give one whole number an image, or one 0 or 1 an image and finding",
+            fix="give one whole number or name an image, or one 0 or 1 an image and finding",
             path=source,
         )
     if labels.ndim == 1:
@@ -125,6 +131,12 @@ def _labels(arrays: Arrays, group: str, n_images: int, source: Path) -> list[str
     return [
         SEPARATOR.join(map(finding_name, np.flatnonzero(row).tolist())) or NONE for row in labels
     ]
+
+
+def _text(label: str | bytes) -> str | None:
+    """A label's name, None where it is empty."""
+    text = label if isinstance(label, str) else label.decode("utf-8", "replace")
+    return text.strip() or None
 
 
 def finding_name(number: int) -> str:
@@ -143,7 +155,10 @@ def _absent(arrays: Arrays) -> list[str]:
     tables = [
         values
         for name, values in arrays.items()
-        if name.endswith("labels") and values.ndim == 2 and values.shape[1] > 1
+        if name.endswith("labels")
+        and values.dtype.kind in "buif"
+        and values.ndim == 2
+        and values.shape[1] > 1
     ]
     if len({values.shape[1] for values in tables}) != 1:
         return []

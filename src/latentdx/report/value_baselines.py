@@ -71,8 +71,8 @@ def value_baselines(
 ) -> tuple[dict[str, ValuePredictions], list[str]]:
     """All baselines by name, and the columns left out since they are the label in other words."""
     columns, told = columns_beside_values(table, rivals.scans)
-    extra = {"metadata": by_metadata(columns, rivals.scans, rivals.seed)} if columns else {}
-    found = run_baselines(rivals, extra, step)
+    told_by = by_metadata(columns, rivals.scans, rivals.seed) if columns else rivals.majority()
+    found = run_baselines(rivals, {"metadata": told_by}, step)
     return {"median": found.pop("majority"), **found}, told
 
 

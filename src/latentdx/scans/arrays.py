@@ -24,6 +24,7 @@ from latentdx.scans.voxels import finite, require_room
 
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 
+_NUMBERS, _TEXT = "buif", "US"  # dtype kinds; text is for names of labels, in archives only
 _READ_HEADER = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _LINK = 0o120000
 _ENCRYPTED = 0x1
@@ -132,7 +133,11 @@ def _name(member: zipfile.ZipInfo) -> str:
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     with archive.open(member) as stream:
-        header = _header(stream)
+        try:
+            header = _header(stream, _NUMBERS + _TEXT)
+        except InputError as error:
+            found = f"{_name(member)!r}: {error.found}"
+            raise InputError(error.code, found, fix=error.fix) from None
         size = _array_bytes(header)
         held = member.file_size - stream.tell()
         if size > held:
@@ -140,8 +145,8 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         return _values(stream, header)
 
 
-def _header(stream: Any) -> Header:
-    """Shape, Fortran order and dtype; object and structured dtypes are refused here."""
+def _header(stream: Any, kinds: str = _NUMBERS) -> Header:
+    """Shape, Fortran order and dtype; object, structured and other `kinds` are refused here."""
     try:
         version = npy.read_magic(stream)
         shape, fortran, dtype = _READ_HEADER[version](stream)
@@ -155,7 +160,7 @@ def _header(stream: Any) -> Header:
             "holds Python objects, which only unpickling could read: that could run code",
             fix="save plain numbers",
         )
-    if dtype.kind not in "buif" or any(side < 0 for side in shape):
+    if dtype.kind not in kinds or any(side < 0 for side in shape):
         found = f"values of type {dtype.name}, shape {shape}"
         raise InputError("E_FORMAT", found, fix="save an array of plain integers or real numbers")
     return shape, fortran, dtype

@@ -172,12 +172,12 @@ def _rivals(
     metadata, told = metadata_baseline(
         prepared.table, scans, settings.seed, ordered=prepared.task == "ordinal"
     )
-    extra = {} if metadata is None else {"metadata": metadata}
     seed = derive_seed(settings.seed, "head")
     unlabelled = partial(unlabelled_table, prepared, seed=seed, most=MOST_FOR_SCALE)
     rivals = Rivals(
         scans, model.encoder, head_settings(settings, prepared.task), settings.seed, aim, unlabelled
     )
+    extra = {"metadata": rivals.majority() if metadata is None else metadata}
     done = {"pixels-pca-svm": 0, "hog-svm": 1, "untrained-encoder": 2}
 
     def step(name: str) -> None:

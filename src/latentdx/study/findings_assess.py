@@ -140,7 +140,7 @@ def _rivals(
         partial(unlabelled_table, prepared, seed=seed, most=MOST_FOR_SCALE),
     )
     metadata, told = rivals.by_metadata(prepared.table)
-    extra = {} if metadata is None else {"metadata": metadata}
+    extra = {"metadata": rivals.majority() if metadata is None else metadata}
     done = {"pixels-pca-svm": 0, "hog-svm": 1, "untrained-encoder": 2}
 
     def step(name: str) -> None:
