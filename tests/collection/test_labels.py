@@ -61,6 +61,22 @@ def test_a_rare_class_is_meant_where_the_map_says_so() -> None:
     assert check_labels(many(counts), label_map={"abnormal": "abnormal"}) == many(counts)
 
 
+@pytest.mark.parametrize("name", ["NaN", "nan", "NA", "n/a", "null", "<NA>"])
+def test_what_says_that_nothing_is_known_is_no_class(name: str) -> None:
+    counts = {name: 20, "no": 30, "yes": 30}
+    error = refused(counts)
+    assert error.code == "E_LABEL_TYPO"
+    assert repr(name) in error.found
+    assert "empty" in error.fix
+    assert check_labels(many(counts), label_map={name: name}) == many(counts)
+    assert check_labels(many({"None": 20, "mild": 30})) == many({"None": 20, "mild": 30})
+
+
+@pytest.mark.parametrize(("one", "other"), [("0", "0.0"), ("1", "01")])
+def test_one_number_written_twice_is_a_slip(one: str, other: str) -> None:
+    assert refused({one: 30, other: 20, "7": 30}).code == "E_LABEL_TYPO"
+
+
 def test_a_map_that_names_nothing() -> None:
     error = refused({"no": 5, "yes": 5}, label_map={"nо": "no"})
     assert (error.code, "'no', 'yes'" in error.found) == ("E_LABEL_MAP", True)

@@ -61,8 +61,8 @@ def test_a_plain_table(root: Path) -> None:
         ((PLAIN + "a/2.png,yes,P2,\n").encode(), "1 repeated rows"),
         (PLAIN.replace("no,P1", " no ,P1").replace(",yes", ", yes").encode(), "spaces around"),
         (
-            PLAIN.replace("P2,\n", "P2,NaN\n").replace(",,P3", ",N/A,P3").encode(),
-            "2 cells that say",
+            PLAIN.replace("P2,\n", "P2,NaN\n").encode(),
+            "1 cells that say",
         ),
         (
             PLAIN.replace("a/1", "scans/a/1").replace("3.png", "scans/3.png").encode(),
@@ -105,6 +105,12 @@ def test_western_letters_are_not_taken_for_chinese(root: Path, label: str) -> No
 def test_spaces_that_alone_part_two_labels_are_kept_and_stopped_at_later(root: Path) -> None:
     manifest = read(root, "path,label\n3.png,no \na/1.png,no\n")
     assert [manifest.rows[name].label for name in ("3.png", "a/1.png")] == ["no ", "no"]
+
+
+def test_a_patient_who_is_not_known_is_no_patient(root: Path) -> None:
+    manifest = read(root, "path,patient_id,site\n3.png,N/A,null\na/1.png,Nan Li,NULL\n")
+    assert [manifest.rows[name].patient for name in ("3.png", "a/1.png")] == [None, "Nan Li"]
+    assert {row.site for row in manifest.rows.values()} == {None}
 
 
 def test_a_scan_may_be_called_nan(root: Path) -> None:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ _BOMS = {
 # Characters and marks of GB 2312, both bytes high; of accented letters two seldom stand together.
 _CHINESE = re.compile(rb"(?:[\xa1-\xa9\xb0-\xf7][\xa1-\xfe]|[\x00-\x7f])*")
 _SEPARATOR = re.compile(r"sep=.?[ \t]*(?:\r\n|\r|\n)", re.IGNORECASE)
-_NOT_KNOWN = ("nan", "na", "n/a", "#n/a", "<na>", "null")
+NOT_KNOWN = ("nan", "na", "n/a", "#n/a", "<na>", "null")
 
 
 @dataclass(frozen=True)
@@ -58,21 +59,21 @@ def read_csv_text(path: Path) -> CsvText:
     return _without_blanks(rows, notes, path, skipped=1 if named else 0)
 
 
-def without_words_for_nothing(table: CsvText, name: str, *, keep: int) -> CsvText:
+def without_words_for_nothing(table: CsvText, name: str, *, keep: Collection[int]) -> CsvText:
     """The table with empty cells where they say NaN, NA, N/A or null, and a note where some did.
 
-    Programs that write tables put these words where nothing is known; as a label, a patient or a
-    site they would be taken for one. The column `keep` stays as it is.
+    Programs that write tables put these words where nothing is known; as a patient or a site
+    they would be taken for one. The columns `keep` stay as they are.
 
     Examples
     --------
-    >>> table = CsvText(("path", "label"), (("NA", "NA"),), (2,), ())
-    >>> without_words_for_nothing(table, "a.csv", keep=0).rows
+    >>> table = CsvText(("path", "site"), (("NA", "NA"),), (2,), ())
+    >>> without_words_for_nothing(table, "a.csv", keep=(0,)).rows
     (('NA', ''),)
     """
     rows = tuple(
         tuple(
-            "" if index != keep and cell.strip().casefold() in _NOT_KNOWN else cell
+            "" if index not in keep and cell.strip().casefold() in NOT_KNOWN else cell
             for index, cell in enumerate(row)
         )
         for row in table.rows

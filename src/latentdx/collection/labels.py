@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 
+from latentdx.collection.csv_text import NOT_KNOWN
 from latentdx.core.errors import StopError
 
 MINIMUM_PATIENTS = 4
@@ -73,13 +74,16 @@ def check_spelling(
 
     A class is taken for a misspelling where it equals another but for case, spaces or look-alike
     letters, or where it is rare and resembles one that is common. ``{name: name}`` in `label_map`
-    says that a class is meant as it is. Raises `StopError` ``E_LABEL_MAP``, ``E_LABEL_TYPO``.
+    says that a class is meant as it is. NaN, NA, N/A and null are no classes, unless so meant.
+    Raises `StopError` ``E_LABEL_MAP``, ``E_LABEL_TYPO``.
     """
     label_map = label_map or {}
     mapped = map_labels(labels, label_map)
     counts = Counter(label for label in mapped if label is not None)
     meant = set(label_map.values())
     for name in sorted(counts.keys() - meant):
+        if name.strip().casefold() in NOT_KNOWN:
+            raise _nothing_known(name, counts[name])
         for other in sorted(counts.keys() - {name}):
             if _is_misspelt(name, other, counts, meant):
                 raise _typo(name, other, counts)
@@ -230,6 +234,15 @@ def _typo(name: str, other: str, counts: Counter[str]) -> StopError:
         "E_LABEL_TYPO",
         f"the label {name!r} ({counts[name]} scans) looks like {other!r} ({counts[other]} scans)",
         fix=f"correct it, or give --label-map {name!r}={other!r}; "
+        f"where it is a class of its own, --label-map {name!r}={name!r}",
+    )
+
+
+def _nothing_known(name: str, count: int) -> StopError:
+    return StopError(
+        "E_LABEL_TYPO",
+        f"the label {name!r} ({count} scans) says that nothing is known",
+        fix="leave its cells empty: the scans are unlabelled then; "
         f"where it is a class of its own, --label-map {name!r}={name!r}",
     )
 

@@ -83,7 +83,8 @@ def read_manifest(
     """
     table = read_csv_text(csv_path)
     places = _places(table.columns, csv_path)
-    table = without_words_for_nothing(table, csv_path.name, keep=places["path"])
+    kept = [places[name] for name in ("path", "label") if name in places]
+    table = without_words_for_nothing(table, csv_path.name, keep=kept)
     is_there = exists or (lambda path: (source_root / path).is_file())
     found: list[ManifestRow] = []
     errors: dict[int, InputError] = {}
