@@ -46,8 +46,8 @@ def test_wide_intervals_are_named_together():
     assert not [text for text in warned(*overlapping(900, 900)) if "wide" in text]
     edge = {"auroc": {"low": 0.7, "high": 0.91}, "sensitivity": {"low": 0.5, "high": 0.7}}
     assert wide_intervals(edge) == [
-        "wide intervals: AUROC (0.21) is known less exactly than to 0.2; more test patients are "
-        "needed"
+        "wide intervals: AUROC (0.70–0.91) is known less exactly than to 0.2; more test patients "
+        "are needed"
     ]
     assert wide_intervals({"auroc": {"low": None, "high": None}}) == []
 

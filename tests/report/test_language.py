@@ -129,8 +129,8 @@ def test_each_entry_keeps_its_gaps_and_is_chinese() -> None:
     ("sentence", "parts"),
     [
         (VERDICT, ("自编码器值得", "HOG 加相同的分类器", "+0.050", "150 名患者的 200 例影像")),
-        ("wide intervals: AUROC (0.31), Sensitivity (0.42) are known less exactly than to 0.2; "
-         "more test patients are needed", ("AUROC (0.31), 灵敏度 (0.42)", "0.2")),
+        ("wide intervals: AUROC (0.60–0.91), Sensitivity (0.5–0.92) are known less exactly than "
+         "to 0.2; more test patients are needed", ("AUROC (0.60–0.91), 灵敏度 (0.5–0.92)", "0.2")),
         ("the AUROC is 1 and its interval has no width: 16 patients cannot show how far below it "
          "may be", ("AUROC 为 1", "16")),
         ("The score is the mean of two: the classifier's, and that of a copy of the encoder which, "

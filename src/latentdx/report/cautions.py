@@ -62,7 +62,7 @@ def wide_intervals(test: Mapping[str, Any]) -> list[str]:
     for name in _WATCHED:
         low, high = (known_number(test.get(name, {}).get(end)) for end in ("low", "high"))
         if low is not None and high is not None and high - low > WIDEST:
-            told.append(f"{METRIC_NAMES[name]} ({high - low:.2f})")
+            told.append(f"{METRIC_NAMES[name]} ({low:.2f}–{high:.2f})")
     if not told:
         return []
     verb = "is" if len(told) == 1 else "are"
