@@ -36,6 +36,7 @@ from latentdx.bundle.schema import (
     read_description,
 )
 from latentdx.bundle.values import value_model
+from latentdx.collection.seen_record import SeenRecord
 from latentdx.core.errors import IntegrityError, StopError
 from latentdx.diagnosis.abstain import RiskControl
 from latentdx.diagnosis.anomaly import AnomalyGate
@@ -78,6 +79,8 @@ def load_bundle(path: str | Path, *, autoencoder: nn.Module | None = None) -> An
         model = _model(description, network, arrays)
         if kept := part_of(arrays, "reference"):
             model = replace(model, reference=Reference.from_arrays(kept))
+        if kept := part_of(arrays, "seen"):
+            model = replace(model, seen=SeenRecord.from_arrays(kept))
         _try(model)
     except StopError as error:
         raise StopError(error.code, error.found, fix=error.fix, path=path) from None
@@ -86,6 +89,20 @@ def load_bundle(path: str | Path, *, autoencoder: nn.Module | None = None) -> An
         raise IntegrityError("E_MODEL_INTEGRITY", found, fix=_FIX, path=path) from None
     model = replace(model, rules=tuple(description.rules))
     return replace(model, bundle=hashlib.sha256(contents[CHECKSUMS]).hexdigest())
+
+
+def read_seen(path: Path) -> SeenRecord | None:
+    """What a bundle notes of the scans that it has seen; None of older bundles.
+
+    Raises `IntegrityError` as `load_bundle` does; the model itself is not made.
+    """
+    contents = _checked_files(path)
+    try:
+        kept = part_of(load_arrays(contents[HEAD]), "seen")
+        return SeenRecord.from_arrays(kept) if kept else None
+    except (SafetensorError, LookupError, ValueError) as error:
+        found = f"its parts do not fit each other ({type(error).__name__})"
+        raise IntegrityError("E_MODEL_INTEGRITY", found, fix=_FIX, path=path) from None
 
 
 def _checked_files(path: Path) -> dict[str, bytes]:

@@ -130,6 +130,8 @@ def _head_arrays(model: AnyModel) -> dict[str, NDArray[Any]]:
     arrays = _parts(model)
     if model.reference is not None:
         arrays["reference"] = model.reference.to_arrays()
+    if model.seen is not None:
+        arrays["seen"] = model.seen.to_arrays()
     return {
         f"{part}.{name}": np.asarray(array, order="C")
         for part, held in arrays.items()

@@ -119,6 +119,14 @@ AdaptToOption = Annotated[
         f"helped: {', '.join(ADAPTED_BY)}. What is decided stays the bundle's own.",
     ),
 ]
+SeenOverlapOption = Annotated[
+    str,
+    typer.Option(
+        "--overlap",
+        help="Where labels of some scans, or of their patients, served to make the bundle: stop; "
+        "drop those scans; or allow (every score is marked INVALID).",
+    ),
+]
 LabelShiftFlag = Annotated[
     bool,
     typer.Option(

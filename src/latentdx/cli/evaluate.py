@@ -11,7 +11,8 @@ from latentdx.cli import decision_options, options
 
 HELP = """Evaluate a bundle on the labelled scans of a collection.
 
-Of the collection that it was made from only the test part is used; of any other, all scans.
+Of the collection that it was made from only the test part is used; of any other, all scans. What
+of these the bundle has seen is told: without labels by the encoder, or with them.
 The scans are compared with those that the bundle was made from (drift). Without labels that is all
 that is told, with the accuracy to be expected where the drift is small.
 
@@ -24,6 +25,8 @@ Example:
   latentdx evaluate study/bundle other_hospital --adapt standardise --out validation
 
   latentdx evaluate study/bundle other_hospital --label-shift --out validation
+
+  latentdx evaluate study/bundle grown_collection --overlap drop --out validation
 
   latentdx evaluate study/bundle other_hospital --language zh --out validation
 """
@@ -41,6 +44,7 @@ def evaluate(
     prevalence: decision_options.PrevalenceOption = None,
     adapt: decision_options.AdaptToOption = None,
     label_shift: decision_options.LabelShiftFlag = False,
+    overlap: decision_options.SeenOverlapOption = "stop",
     language: decision_options.LanguageOption = None,
     as_json: options.JsonFlag = False,
 ) -> None:
@@ -59,7 +63,8 @@ def evaluate(
             "E_OPTION", f"--prevalence {prevalence:g}", fix="give a share, such as 0.02"
         )
     method: Any = options.choice("--adapt", adapt, decision_options.ADAPTED_BY) or "none"
-    wanted = Wanted(prevalence, language_of(language), method, label_shift)
+    kept: Any = options.choice("--overlap", overlap, ("stop", "drop", "allow"))
+    wanted = Wanted(prevalence, language_of(language), method, label_shift, kept)
     with ConsoleReporter() as reporter:
         metrics, sentence = evaluate_bundle(bundle, collection, out, reporter, wanted=wanted)
     typer.echo(json.dumps(metrics) if as_json else summary(metrics, sentence))

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentdx.collection.listing import entry_path
+from latentdx.collection.seen_record import patient_name, picture_name
 from latentdx.collection.table import CollectionTable
 from latentdx.core.errors import StopError
-from latentdx.core.hashing import hash_bytes
 from latentdx.scans.deidentify import pseudonym
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -38,9 +38,8 @@ class Person:
 
     @property
     def seen_as(self) -> frozenset[str]:
-        """The short hashes by which an encoder knows what it has seen of them."""
-        patient = hash_bytes(self.patient.encode())[:16]
-        return frozenset({patient, *(found[:16] for found in self.content_hashes)})
+        """The short hashes by which encoders and bundles know what they have seen of them."""
+        return frozenset({patient_name(self.patient), *map(picture_name, self.content_hashes)})
 
     def owns(self, path: str) -> bool:
         """Whether a file is theirs: a scan's, one beside them, or one that bears their name."""

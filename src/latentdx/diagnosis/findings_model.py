@@ -13,6 +13,7 @@ from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.cases import Cases, DecideBy
 from latentdx.collection.columns import as_stored
 from latentdx.collection.findings import Findings
+from latentdx.collection.seen_record import SeenRecord
 from latentdx.core.errors import InputError
 from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.diagnoses import (
@@ -46,6 +47,7 @@ class FindingsModel:
     findings: their names, and what a scan with none of them is called.
     bundle: SHA-256 (hex) of the bundle it was loaded from, "" before.
     reference: what it keeps of the scans it was made from, to tell drift by; or None.
+    seen: which scans it has seen, for who holds the key to ask; None in older bundles.
     rules: which scans get no label, whatever it makes of them: the user's.
     """
 
@@ -53,6 +55,7 @@ class FindingsModel:
     findings: Findings
     bundle: str = ""
     reference: Reference | None = None
+    seen: SeenRecord | None = None
     rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:

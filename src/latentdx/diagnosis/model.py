@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.cases import Cases, DecideBy
 from latentdx.collection.columns import as_stored
+from latentdx.collection.seen_record import SeenRecord
 from latentdx.collection.terms import Terms
 from latentdx.core.errors import InputError
 from latentdx.diagnosis.abstain import RiskControl, confidences
@@ -60,6 +61,7 @@ class DiagnosticModel:
     tuned: a copy of the encoder that was trained on labels, which scores beside the head; or None.
     decide_by: whether scans, studies or patients are decided, from the scores of their scans.
     reference: what it keeps of the scans it was made from, to tell drift by; or None.
+    seen: which scans it has seen, for who holds the key to ask; None in older bundles.
     rules: which scans get no label, whatever it makes of them: the user's.
     terms: codes of the classes, told in reports.
     """
@@ -78,6 +80,7 @@ class DiagnosticModel:
     tuned: FineTuned | None = None
     decide_by: DecideBy = "scan"
     reference: Reference | None = None
+    seen: SeenRecord | None = None
     rules: tuple[Rule, ...] = ()
     terms: Terms = field(default_factory=dict)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.cases import Cases, DecideBy
 from latentdx.collection.columns import as_stored
+from latentdx.collection.seen_record import SeenRecord
 from latentdx.core.errors import InputError, StopError
 from latentdx.diagnosis.anomaly import AnomalyGate
 from latentdx.diagnosis.diagnoses import (
@@ -84,6 +85,7 @@ class RegressionModel:
     covariates: what it reads of a scan beside the picture, or None.
     decide_by: whether scans, studies or patients get a value, the mean of their scans'.
     reference: what it keeps of the scans it was made from, to tell drift by; or None.
+    seen: which scans it has seen, for who holds the key to ask; None in older bundles.
     rules: which scans get no value, whatever it makes of them: the user's.
     """
 
@@ -99,6 +101,7 @@ class RegressionModel:
     covariates: Covariates | None = None
     decide_by: DecideBy = "scan"
     reference: Reference | None = None
+    seen: SeenRecord | None = None
     rules: tuple[Rule, ...] = ()
 
     @property

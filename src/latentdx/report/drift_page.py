@@ -21,7 +21,8 @@ def drift_page(name: str, metrics: Mapping[str, Any]) -> str:
     """``report.html`` of a collection without labels, from its ``metrics.json``."""
     decided = _predicted(metrics) if "predicted" in metrics else _decisions(metrics)
     compared = Section("Compared", "", HEADER, drift_rows(metrics["drift"]), _NOTE)
-    lead = " ".join([*drift_sentences(metrics["drift"]), *_shares(metrics)])
+    seen = (metrics.get("seen") or {}).get("sentences", [])
+    lead = " ".join([*drift_sentences(metrics["drift"]), *seen, *_shares(metrics)])
     sections = [decided, *_rules(metrics), compared]
     return rendered(Page("evaluate", name, lead, metrics["warnings"][0], sections))
 

@@ -35,8 +35,8 @@ _CODE = (
 )
 
 
-def render_value_card(content: ValueContent, bundle: Mapping[str, Any]) -> str:
-    """Markdown with YAML front matter: counts and numbers only, nothing of a patient."""
+def render_value_card(content: ValueContent, bundle: Mapping[str, Any], more: str = "") -> str:
+    """Markdown with YAML front matter: counts and numbers only; `more` are sections of others'."""
     unit = f", in {markdown(content.units)}" if content.units else ""
     invalid = f"> **INVALID: do not use these scores.** {markdown(content.invalid or '')}"
     sections = [
@@ -56,6 +56,7 @@ def render_value_card(content: ValueContent, bundle: Mapping[str, Any]) -> str:
         alignment_section(content.metrics),
         looks_section(content.metrics),
         focus_section(content.metrics),
+        more,
         "## Limits\n\n" + "\n".join(f"- {limit}" for limit in VALUE_LIMITS),
         checklists_section(content),
         how_made(bundle),

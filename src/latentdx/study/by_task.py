@@ -30,6 +30,7 @@ from latentdx.study.regression_publish import ValuesMade, publish_values
 from latentdx.study.repeat import check_repeated, repeated_step
 from latentdx.study.reporter import Clock
 from latentdx.study.rules import check_rules
+from latentdx.study.seen import knowing_seen
 from latentdx.study.settings import RunSettings
 
 
@@ -62,7 +63,10 @@ Model = TypeVar("Model", DiagnosticModel, FindingsModel, RegressionModel)
 
 
 def _completed(model: Model, prepared: Prepared, settings: RunSettings) -> Model:
-    """A fitted model with what it takes along: a reference to tell drift by, rules, and codes."""
+    """A fitted model with what it takes along: a reference to tell drift by, rules, and codes.
+
+    What it has seen is noted by `knowing_seen`, once that is known.
+    """
     model = replace(model, rules=settings.rules)
     if isinstance(model, DiagnosticModel):
         model = replace(model, terms=settings.terms)
@@ -84,7 +88,7 @@ def _finish_classes(
     clock: Clock,
 ) -> Finished:
     model, chosen = classes_step(prepared, pretrained.network, settings, clock)
-    model = _completed(model, prepared, settings)
+    model = knowing_seen(_completed(model, prepared, settings), prepared, pretrained.descent)
     repeated = repeated_step(prepared, settings, folder, clock, autoencoder=pretrained.module)
     assessment = assess_step(prepared, model, settings, clock, repeated)
     if chosen is not None:
@@ -110,6 +114,7 @@ def _finish_findings(
     clock: Clock,
 ) -> Finished:
     model = _fit_findings(prepared, pretrained.network, settings, clock)
+    model = knowing_seen(model, prepared, pretrained.descent)
     assessment = assess_findings(prepared, model, settings, clock)
     assessment.metrics.update(transfer_of(pretrained.descent.ancestry))
     assessment.metrics.update({"seconds": clock.seconds, **pretrained.told})
@@ -135,6 +140,7 @@ def _finish_values(
     clock: Clock,
 ) -> Finished:
     model = _fit_values(prepared, pretrained.network, settings, clock)
+    model = knowing_seen(model, prepared, pretrained.descent)
     told = assess_values_step(prepared, model, settings, clock)
     told.metrics.update(transfer_of(pretrained.descent.ancestry))
     told.metrics.update({"seconds": clock.seconds, **pretrained.told})

@@ -99,7 +99,7 @@ def open_choice(path: Path, settings: RunSettings) -> ChoiceScans:
     if len(pool.train) < _FEWEST:
         raise StopError("E_TOO_FEW", f"{len(pool.train)} scans to learn from", fix="add scans")
     parts = [load_parts(*given, prepared.classes, name) for name in ("train", "tune")]
-    return ChoiceScans(prepared, pool, parts[0], parts[1], _key(prepared))
+    return ChoiceScans(prepared, pool, parts[0], parts[1], choice_key(prepared))
 
 
 def train_member(
@@ -141,7 +141,8 @@ def _drawn(scans: LabelledScans, most: int, seed: int) -> LabelledScans:
     return scans.take(np.sort(np.concatenate(kept)))
 
 
-def _key(prepared: Prepared) -> str:
+def choice_key(prepared: Prepared) -> str:
+    """SHA-256 (hex) of the scans, labels and parts that a choice uses, and of no others."""
     table, split = prepared.table, prepared.split
     rows = split.rows("train", "pretrain", "tune")
     columns = (table.scan_id, table.content_hash, table.label, split.parts)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import nn
@@ -17,6 +16,7 @@ from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.family import OWN, name_of, rebuild
 from latentdx.autoencoder.own_module import take_weights
 from latentdx.bundle.save import encoder_bytes
+from latentdx.collection.seen_record import names_of
 from latentdx.collection.split import Split
 from latentdx.collection.table import CollectionTable
 from latentdx.core.errors import IntegrityError, LeakageError, StopError
@@ -76,7 +76,7 @@ def require_unseen(
 ) -> None:
     """Raise `LeakageError` ``E_SEEN`` where held-out pictures or patients are among the `seen`."""
     rows = split.rows("tune", "calibrate", "test")
-    n_seen = sum(bool(names & seen) for names in _names(table, rows))
+    n_seen = sum(bool(names & seen) for names in names_of(table, rows.tolist()))
     if n_seen:
         raise LeakageError(
             "E_SEEN",
@@ -103,7 +103,7 @@ def save_encoder(
     path.mkdir(parents=True, exist_ok=True)
     weights = encoder_bytes(network)
     write_atomic(path / _WEIGHTS, weights)
-    seen = descent.seen.union(*_names(table, split.rows("train", "pretrain")))
+    seen = descent.seen.union(*names_of(table, split.rows("train", "pretrain").tolist()))
     write_json(
         path / DESCRIPTION,
         {
@@ -157,14 +157,3 @@ def _damaged(path: Path) -> IntegrityError:
     found = "no encoder, or a damaged one, lies here"
     fix = "make it with `latentdx pretrain`"
     return IntegrityError("E_ENCODER", found, fix=fix, path=path)
-
-
-def _names(table: CollectionTable, rows: np.ndarray) -> list[set[str]]:
-    """Of each row a short hash of its picture and, where known, of its patient's pseudonym."""
-    found = []
-    for row in rows.tolist():
-        names = {table.content_hash[row][:16]} if table.content_hash[row] else set()
-        if table.patient[row]:
-            names.add(hash_bytes(str(table.patient[row]).encode())[:16])
-        found.append(names)
-    return found

@@ -17,9 +17,7 @@ from latentdx.bundle.schema import (
     ValueDescription,
     read_description,
 )
-from latentdx.collection.audit import audit
 from latentdx.collection.cases import require_one_label
-from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split import split_by_patient
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
@@ -44,12 +42,7 @@ from latentdx.study.assess import Assessment, audit_warnings
 from latentdx.study.covariates import tell_known
 from latentdx.study.decide import require_prevalence_of_two
 from latentdx.study.drift import tell_drift
-from latentdx.study.external_part import (
-    check_collection,
-    check_shape,
-    own_test_part,
-    what_was_tested,
-)
+from latentdx.study.external_part import Tested, check_collection, check_shape, tested_part
 from latentdx.study.external_unlabelled import evaluate_unlabelled
 from latentdx.study.external_wanted import Wanted
 from latentdx.study.failures import tell_failures
@@ -90,7 +83,8 @@ def evaluate_bundle(
     Returns the metrics and a sentence on what was tested. Raises `StopError`:
     ``E_CLASSES`` (the collection has labels that the bundle does not know), ``E_SIZE``,
     ``E_NO_LABELS``, ``E_STUDY_LABELS``, ``E_OPTION`` (a prevalence of other than two classes),
-    ``E_DESTINATION`` (other things than an earlier evaluation lie at `out`).
+    ``E_DESTINATION`` (other things than an earlier evaluation lie at `out`); and see `unseen_part`
+    for scans whose labels the bundle was made by.
     """
     reporter.step("evaluate", "Evaluating the bundle")
     wanted = wanted or Wanted()
@@ -109,18 +103,18 @@ def evaluate_bundle(
         require_prevalence_of_two(wanted.prevalence, 0)
         refuse_adaptation(wanted.adapt, "numbers")
         refuse_label_shift(wanted.label_shift, "numbers")
-        return evaluate_value_bundle(model, told, collection, out, wanted.language)
+        return evaluate_value_bundle(model, told, collection, out, wanted)
     _check(model, collection, table)
     require_one_label(table, model.decide_by)
     several = isinstance(told, FindingsDescription)
     splitter = partial(split_by_patient, several=several)
-    split, is_own = own_test_part(told, collection, table, splitter)
+    tested = tested_part(told, model.seen, (collection, table), splitter, wanted.overlap)
     prepared = Prepared(
         collection,
         table,
-        split,
+        tested.split,
         model.classes,
-        audit(table, split.parts, kept_near_duplicates(collection, table) if is_own else None),
+        tested.audited(collection, table),
         covariates=model.covariates,
         findings=model.findings if isinstance(model, FindingsModel) else None,
         decide_by=model.decide_by,
@@ -133,13 +127,12 @@ def evaluate_bundle(
             "adapt": wanted.adapt,
         }
     )
-    opened = Opened(prepared, settings, wanted.label_shift)
-    sentence = what_was_tested(is_own)
+    opened = Opened(prepared, settings, tested, wanted.label_shift)
     if isinstance(model, FindingsModel):
         refuse_adaptation(wanted.adapt, "several findings a scan")
         refuse_label_shift(wanted.label_shift, "several findings a scan")
-        return _evaluate_findings(model, opened, out, sentence), sentence
-    return _evaluate_classes(model, opened, out, sentence), sentence
+        return _evaluate_findings(model, opened, out), tested.sentence
+    return _evaluate_classes(model, opened, out), tested.sentence
 
 
 @dataclass(frozen=True)
@@ -148,17 +141,16 @@ class Opened:
 
     prepared: Prepared
     settings: RunSettings
+    tested: Tested
     label_shift: bool = False
 
     def metrics(self, own: dict[str, Any]) -> dict[str, Any]:
         """The content of ``metrics.json``: the model's `own` numbers, and nothing beside them."""
         around: dict[str, Any] = {"baselines": {}, "controls": {}, "seconds": {}}
-        return {**own, **around, "warnings": audit_warnings(self.prepared)}
+        return {**own, **self.tested.told, **around, "warnings": audit_warnings(self.prepared)}
 
 
-def _evaluate_classes(
-    model: DiagnosticModel, opened: Opened, out: Path, sentence: str
-) -> dict[str, Any]:
+def _evaluate_classes(model: DiagnosticModel, opened: Opened, out: Path) -> dict[str, Any]:
     prepared, seed = opened.prepared, opened.settings.seed
     test = prepared.load("test")
     groups = groups_in(prepared.table, test.decided().scan_ids.tolist(), model.sets.column)
@@ -188,7 +180,9 @@ def _evaluate_classes(
         shifted = tell_gain(told, result, seed)
         metrics["label_shift"] = told.told
         decided += tuple(shift_sentences(told.told))
-    assessment = Assessment(result, {}, metrics, sentence, model.head.threshold, decided, strata)
+    assessment = Assessment(
+        result, {}, metrics, opened.tested.sentence, model.head.threshold, decided, strata
+    )
     out.mkdir(parents=True, exist_ok=True)
     _write_beside(out, prepared, None if adapted is None else adapted.result, shifted)
     made = Made(opened.settings, prepared, assessment)
@@ -207,9 +201,7 @@ def _write_beside(out: Path, prepared: Prepared, *results: TestResult | None) ->
             write_predictions(out / name, prepared, result)
 
 
-def _evaluate_findings(
-    model: FindingsModel, opened: Opened, out: Path, sentence: str
-) -> dict[str, Any]:
+def _evaluate_findings(model: FindingsModel, opened: Opened, out: Path) -> dict[str, Any]:
     prepared, seed = opened.prepared, opened.settings.seed
     test = prepared.load_findings("test")
     groups = groups_in(prepared.table, test.decided().scans.scan_ids.tolist(), model.column)
@@ -222,7 +214,9 @@ def _evaluate_findings(
         tell_known(model.covariates, prepared.table, result.scans, metrics)
     decided = how_findings_decide(model)
     decided += tell_rules(metrics, model.rules, prepared, test.scans, result.predictions, seed)
-    assessment = FindingsAssessment(model, result, {}, metrics, sentence, decided, strata)
+    assessment = FindingsAssessment(
+        model, result, {}, metrics, opened.tested.sentence, decided, strata
+    )
     out.mkdir(parents=True, exist_ok=True)
     made = FindingsMade(opened.settings, prepared, assessment)
     write_findings(out / "predictions.csv", made)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.bundle.schema import AnyDescription
+from latentdx.collection.audit import Audit, audit
 from latentdx.collection.near_kept import kept_near_duplicates
+from latentdx.collection.seen_record import SeenRecord
 from latentdx.collection.split import Overlap, Split
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
 from latentdx.collection.units import Pairs
 from latentdx.core.errors import LatentdxError, StopError
 from latentdx.core.seeds import derive_seed
+from latentdx.study.exposure import Exposure, unseen_part
 
 
 class Splitter(Protocol):
@@ -31,6 +35,51 @@ class Splitter(Protocol):
         near: Pairs | None,
     ) -> Split:
         """Divide scans into parts."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What is tested, and what of it the model has seen; None of its own test part."""
+
+    split: Split
+    exposure: Exposure | None
+
+    def audited(self, collection: Collection, table: CollectionTable) -> Audit:
+        """The audit of the collection, with what the model has seen of it."""
+        if self.exposure is None:
+            return audit(table, self.split.parts, kept_near_duplicates(collection, table))
+        own = audit(table, self.split.parts)
+        return Audit((*own.findings, *self.exposure.findings()))
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The entry ``seen`` of ``metrics.json``; nothing of the own test part."""
+        return {} if self.exposure is None else {"seen": self.exposure.as_json()}
+
+    @property
+    def sentence(self) -> str:
+        """What was tested, for the report and the terminal."""
+        if self.exposure is None:
+            return "These are the test scans of the collection that the bundle was made from."
+        what = "every labelled scan of the collection was tested"
+        if self.exposure.left_out:
+            what = "labelled scans of the collection were tested"
+        return " ".join([f"External validation: {what}.", *self.exposure.sentences()])
+
+
+def tested_part(
+    told: AnyDescription,
+    seen: SeenRecord | None,
+    opened: tuple[Collection, CollectionTable],
+    split: Splitter,
+    overlap: Overlap,
+) -> Tested:
+    """The bundle's own test part where the collection is its own, else all labelled scans.
+
+    Of these what the model has seen is told; see `unseen_part` for `overlap` and what is raised.
+    """
+    own, is_own = own_test_part(told, *opened, split)
+    return Tested(own, None) if is_own else Tested(*unseen_part(seen, opened[1], own, overlap))
 
 
 def own_test_part(
@@ -60,13 +109,6 @@ def _own_split(
         if own.hash == told.split_hash:
             return own
     return None
-
-
-def what_was_tested(is_own: bool) -> str:
-    """A sentence for the report and the terminal."""
-    if is_own:
-        return "These are the test scans of the collection that the bundle was made from."
-    return "External validation: every labelled scan of the collection was tested."
 
 
 def check_collection(encoder: Autoencoder, collection: Collection, table: CollectionTable) -> None:

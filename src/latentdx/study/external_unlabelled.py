@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from latentdx.bundle.save import AnyModel
-from latentdx.collection.audit import audit
+from latentdx.collection.audit import Audit, audit
 from latentdx.collection.finding_scans import FindingScans
 from latentdx.collection.labelled import LabelledScans
 from latentdx.collection.labelled_values import ValuedScans
@@ -27,6 +27,7 @@ from latentdx.report.findings_evaluate import evaluate_findings
 from latentdx.report.language import in_language
 from latentdx.study.assess import audit_warnings
 from latentdx.study.drift import AnyScans, scans_for, tell_drift
+from latentdx.study.exposure import exposure_of
 from latentdx.study.external_wanted import Wanted
 from latentdx.study.folder import write_csv
 from latentdx.study.label_shift import SHIFTED_PREDICTIONS, refuse_label_shift, shift_in
@@ -67,10 +68,11 @@ def evaluate_unlabelled(
     table = collection.metadata()
     parts = np.full(len(table), "test")
     split = Split(parts, Split.hash_of(table, parts))
+    exposure = exposure_of(model.seen, table, split.rows("test"))
     prepared = Prepared(
         *(collection, table, split),
         () if isinstance(model, RegressionModel) else model.classes,
-        audit(table, parts),
+        Audit((*audit(table, parts).findings, *exposure.findings(scored=False))),
         covariates=model.covariates,
         findings=model.findings if isinstance(model, FindingsModel) else None,
         decide_by=model.decide_by,
@@ -82,6 +84,7 @@ def evaluate_unlabelled(
         "n_patients": len(np.unique(decided.scans.patients)),
         "decide_by": model.decide_by,
         **decided.told,
+        "seen": exposure.as_json(scored=False),
         "warnings": [SENTENCE, *audit_warnings(prepared)],
     }
     plain = scans if isinstance(scans, LabelledScans) else scans.scans
@@ -102,7 +105,7 @@ def evaluate_unlabelled(
     page = drift_page(Path(collection.path).resolve().name, metrics)
     write_atomic(out / "report.html", in_language(page, wanted.language))
     write_json(out / "metrics.json", metrics)
-    return metrics, SENTENCE
+    return metrics, " ".join([SENTENCE, *exposure.sentences(scored=False)])
 
 
 def _decided(model: AnyModel, scans: AnyScans, prepared: Prepared) -> Decided:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from latentdx.collection.split import Overlap
 from latentdx.features.adapt import AdaptChoice
 from latentdx.report.language import Language
 
@@ -19,9 +20,11 @@ class Wanted:
     language: of the report.
     adapt: how the model is adapted to the scans, too; see `adapt_to`.
     label_shift: whether class shares are estimated without labels, and probabilities corrected.
+    overlap: what is done with scans that labels were learned from; see `unseen_part`.
     """
 
     prevalence: float | None = None
     language: Language = "en"
     adapt: AdaptChoice = "none"
     label_shift: bool = False
+    overlap: Overlap = "stop"

@@ -21,6 +21,7 @@ from latentdx.report.findings_content import FindingExamples, FindingsContent
 from latentdx.report.findings_page import render_findings
 from latentdx.report.language import in_language
 from latentdx.report.model_card import render_card
+from latentdx.report.seen_card import seen_section
 from latentdx.report.shortcut_card import shortcut_section
 from latentdx.report.terms_card import terms_section
 from latentdx.study.findings_assess import FindingsAssessment
@@ -60,6 +61,7 @@ def publish_findings(folder: RunFolder, made: FindingsMade, pretrained: Pretrain
         findings_section(content),
         terms_section(made.settings.terms),
         shortcut_section(content.metrics),
+        seen_section(assessment.model.seen),
     )
     more = "\n\n".join(section for section in sections if section)
     bundle = save_bundle(

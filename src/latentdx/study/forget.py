@@ -1,4 +1,4 @@
-"""`forget`: a patient out of runs, collections, encoders and evaluations, and what is then left.
+"""`forget`: a patient out of all folders that latentdx makes, and what is then left.
 
 Rows, pictures and examples are removed. A model that learned from the patient cannot be made to
 forget: its bundle holds rows of those it learned from (support vectors, the reference for drift),
@@ -18,7 +18,7 @@ from typing import Any
 
 from latentdx.bundle.schema import CHECKSUMS, DESCRIPTION
 from latentdx.collection.forgotten import FORGOTTEN
-from latentdx.collection.person import Person, find_person
+from latentdx.collection.person import Person
 from latentdx.collection.rewrite import recover, rewrite_without, without_person
 from latentdx.collection.store import Collection
 from latentdx.collection.table import CollectionTable
@@ -29,17 +29,23 @@ from latentdx.core.version import VERSION
 from latentdx.scans.deidentify import user_key
 from latentdx.scans.identity_map import IdentityMap
 from latentdx.study.folder import RunFolder
+from latentdx.study.forget_choice import choice_changes
 from latentdx.study.forget_files import (
     Change,
     audit_change,
     encoder_changes,
     metrics_change,
-    patients_in,
-    scan_ids_in,
     table_change,
 )
-from latentdx.study.forget_left import Left, learned_from, left_elsewhere, sources_of
+from latentdx.study.forget_left import (
+    Left,
+    learned_from,
+    left_elsewhere,
+    names_person,
+    sources_of,
+)
 from latentdx.study.forget_place import Place, place_at
+from latentdx.study.forget_whom import whom
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>latentdx: report removed</title></head>
@@ -79,8 +85,9 @@ def forget(name: str, places: Sequence[Path], *, dry_run: bool = False) -> Forge
     """Remove a patient from folders of latentdx; with `dry_run` only say what would be done.
 
     `name`: the pseudonym, an identifier from which it was made with this user's key, or the path
-    or id of one of the scans. `places`: runs, collections, encoders, evaluations; give them all in
-    one call, for an encoder knows pictures only by the hashes that a collection holds.
+    or id of one of the scans. `places`: runs, collections, encoders, bundles, evaluations, folders
+    of `compare` and `search`; give them all in one call, for an encoder knows pictures only by the
+    hashes that a collection holds.
 
     A call that was interrupted is finished by the same call. Raises `StopError` ``E_FORGET``
     (nobody of that name, or a folder of another kind), ``E_IO``; `IntegrityError`
@@ -99,7 +106,7 @@ def forget(name: str, places: Sequence[Path], *, dry_run: bool = False) -> Forge
     collections = {place.collection for place in found if place.collection is not None}
     tables = {path: Collection.open(path, incomplete=True).metadata() for path in collections}
     key = user_key()
-    person = _person(name, key, found, list(tables.values()))
+    person = whom(name, key, found, list(tables.values()))
     plan = Forgetting(n_scans=len(person.scan_ids))
     for place in found:
         _plan_place(place, person, tables, plan)
@@ -115,19 +122,6 @@ def forget(name: str, places: Sequence[Path], *, dry_run: bool = False) -> Forge
     return plan
 
 
-def _person(
-    name: str, key: bytes, places: Sequence[Place], tables: Sequence[CollectionTable]
-) -> Person:
-    kinds = ("run", "evaluation")
-    tabled = [place.path for place in places if place.kind in kinds]
-    predictions = [path for root in tabled for path in sorted(root.glob("*predictions.csv"))]
-    known = {patient for path in predictions for patient in patients_in(path)}
-    person = find_person(name, key, tables, known)
-    told = (scan_ids_in(path, person.patient) for path in predictions if path.is_file())
-    ids = person.scan_ids.union(*told)
-    return Person(**{**vars(person), "scan_ids": ids})
-
-
 def _plan_place(
     place: Place, person: Person, tables: dict[Path, CollectionTable], plan: Forgetting
 ) -> None:
@@ -137,6 +131,10 @@ def _plan_place(
             plan.retrain.append(Left(place.path, "encoder", "its weights were learned from them"))
             made += [*_page(place.path), *_remove(place.path / ".work")]
             plan.changes += made
+    elif place.kind == "bundle":
+        plan.changes += _bundle(place.path, person, plan)
+    elif place.kind in ("comparison", "search"):
+        _plan_choice(place, person, tables, plan)
     elif place.kind in ("run", "evaluation"):
         plan.changes += _results(place, person, tables, plan)
 
@@ -147,34 +145,55 @@ def _results(
     root, made = place.path, list[Change]()
     table = None if place.collection is None else tables[place.collection]
     is_in = table is not None and bool(set(table.scan_id.tolist()) & person.scan_ids)
-    if place.kind == "run" and is_in:
-        made += _learned(place, person, plan)
+    if place.kind == "run":
+        made += _learned(place, person, plan, is_in=is_in)
+    if place.kind == "run" and (is_in or made):
         made += _remove(root / ".work")
     # Every table: of predictions, of folds, of places left out, of what was set aside.
     tables_of = sorted(root.glob("*.csv"))
     rows = [change for path in tables_of for change in table_change(path, person)]
-    if rows or is_in:
+    if rows or is_in or made:
         made += _page(root)
         made += metrics_change(root / "metrics.json")
     made += rows
     return [*made, *audit_change(root / "audit.json", person)]
 
 
-def _learned(place: Place, person: Person, plan: Forgetting) -> list[Change]:
+def _learned(place: Place, person: Person, plan: Forgetting, *, is_in: bool) -> list[Change]:
     """The bundle goes where it learned from the patient, or where that cannot be told."""
     bundle = RunFolder(place.path).bundle
     if not (bundle / DESCRIPTION).is_file():
         return []
-    parts = learned_from(place, person)
+    parts = learned_from(place, person) if is_in else ()
     if parts is not None and not parts:
-        return []
+        return _bundle(bundle, person, plan)
     where = "of parts that cannot be told any more" if parts is None else f"of {', '.join(parts)}"
-    name = hash_file(bundle / CHECKSUMS)
-    why = f"learned from scans {where}; withdraw copies of the bundle {name}"
     # Scans of calibrate choose no weights of the encoder.
     what = "classifier" if parts == ("calibrate",) else "encoder and classifier"
-    plan.retrain.append(Left(bundle, what, why))
+    return _withdrawn(bundle, what, f"learned from scans {where}", plan)
+
+
+def _bundle(bundle: Path, person: Person, plan: Forgetting) -> list[Change]:
+    """A bundle goes where its own record names the patient, as what it began from did."""
+    if not names_person(bundle, person):
+        return []
+    why = "it notes that it, or what its encoder began from, has seen them"
+    return _withdrawn(bundle, "encoder and classifier", why, plan)
+
+
+def _withdrawn(bundle: Path, what: str, why: str, plan: Forgetting) -> list[Change]:
+    name = hash_file(bundle / CHECKSUMS)
+    plan.retrain.append(Left(bundle, what, f"{why}; withdraw copies of the bundle {name}"))
     return _remove(bundle)
+
+
+def _plan_choice(
+    place: Place, person: Person, tables: dict[Path, CollectionTable], plan: Forgetting
+) -> None:
+    found = choice_changes(place, person, tables)
+    plan.changes += found.changes
+    plan.retrain += found.retrain
+    plan.left += found.left
 
 
 def _plan_collection(path: Path, person: Person, table: CollectionTable, plan: Forgetting) -> None:

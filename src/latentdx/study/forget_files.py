@@ -61,21 +61,6 @@ def _is_of(row: dict[str, str], person: Person) -> bool:
     return person.owns(row.get("path", ""))
 
 
-def patients_in(path: Path) -> set[str]:
-    """The pseudonyms in a table of predictions."""
-    if not path.is_file():
-        return set()
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row.get("patient") or "" for row in csv.DictReader(file)} - {""}
-
-
-def scan_ids_in(path: Path, patient: str) -> set[str]:
-    """The scans of a patient in a table of predictions."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        return {row["scan_id"] for row in rows if row.get("patient") == patient}
-
-
 def audit_change(path: Path, person: Person) -> list[Change]:
     """``audit.json`` without the groups that show a scan of the patient; counts stay."""
     if not path.is_file():
@@ -90,7 +75,7 @@ def audit_change(path: Path, person: Person) -> list[Change]:
 
 
 def metrics_change(path: Path) -> list[Change]:
-    """``metrics.json`` with a warning: it holds no rows, but was measured with the patient."""
+    """Results as JSON with a warning: they hold no rows, but were measured with the patient."""
     if not path.is_file():
         return []
     told = json.loads(path.read_text(encoding="utf-8"))

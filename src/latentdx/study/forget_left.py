@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from latentdx.bundle.load import read_seen
 from latentdx.bundle.schema import DESCRIPTION, read_description
 from latentdx.collection.listing import entry_path
 from latentdx.collection.person import Person
 from latentdx.collection.table import CollectionTable
-from latentdx.core.errors import LatentdxError
+from latentdx.core.errors import IntegrityError, LatentdxError
+from latentdx.scans.deidentify import user_key
 from latentdx.study.folder import FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS
 from latentdx.study.forget_place import Place
 from latentdx.study.prepare import open_prepared
@@ -55,6 +57,18 @@ def learned_from(place: Place, person: Person) -> tuple[str, ...] | None:
     own = np.isin(prepared.table.scan_id, list(person.scan_ids))
     parts = set(prepared.split.parts[own].tolist())
     return tuple(part for part in _LEARNING if part in parts)
+
+
+def names_person(bundle: Path, person: Person) -> bool:
+    """Whether a bundle notes that it, or what its encoder began from, has seen the patient.
+
+    False also where it keeps no record, or one of another key: then the bundle does not tell.
+    """
+    try:
+        seen = read_seen(bundle)
+    except IntegrityError:
+        return False
+    return seen is not None and seen.names_any(person.seen_as, user_key())
 
 
 def sources_of(place: Place, person: Person, tables: dict[Path, CollectionTable]) -> list[Left]:

@@ -30,6 +30,7 @@ from latentdx.report.content import Examples, ReportContent
 from latentdx.report.language import in_language
 from latentdx.report.model_card import render_card
 from latentdx.report.page import render
+from latentdx.report.seen_card import seen_section
 from latentdx.report.shortcut_card import shortcut_section
 from latentdx.report.terms_card import terms_section
 from latentdx.study.ancestor import told_place
@@ -73,7 +74,7 @@ def publish(folder: RunFolder, made: Made, pretrained: Pretrained, model: Diagno
     bundle = save_bundle(
         model,
         folder.bundle,
-        card=render_card(content, _bundle_facts(model, made), _more(content, made)),
+        card=render_card(content, _bundle_facts(model, made), _more(content, made, model)),
         split_hash=made.prepared.split.hash,
         counts={name: count for name, count in made.prepared.split.counts().items() if count},
         seed=made.settings.seed,
@@ -86,8 +87,12 @@ def publish(folder: RunFolder, made: Made, pretrained: Pretrained, model: Diagno
     return bundle
 
 
-def _more(content: ReportContent, made: Made) -> str:
-    sections = (terms_section(made.settings.terms), shortcut_section(content.metrics))
+def _more(content: ReportContent, made: Made, model: DiagnosticModel) -> str:
+    sections = (
+        terms_section(made.settings.terms),
+        shortcut_section(content.metrics),
+        seen_section(model.seen),
+    )
     return "\n\n".join(section for section in sections if section)
 
 

@@ -6,20 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from latentdx.bundle.schema import ValueDescription
-from latentdx.collection.audit import audit
-from latentdx.collection.near_kept import kept_near_duplicates
 from latentdx.collection.split_values import split_by_value
 from latentdx.collection.store import Collection
 from latentdx.collection.tasks import resolve_task
 from latentdx.collection.values import check_values
 from latentdx.core.files import write_atomic, write_json
 from latentdx.diagnosis.regression_model import RegressionModel
-from latentdx.report.language import Language, in_language
+from latentdx.report.language import in_language
 from latentdx.report.value_page import render_values
 from latentdx.report.value_words import how_it_predicts
 from latentdx.study.covariates import tell_known
 from latentdx.study.drift import tell_drift
-from latentdx.study.external_part import check_collection, own_test_part, what_was_tested
+from latentdx.study.external_part import check_collection, tested_part
+from latentdx.study.external_wanted import Wanted
 from latentdx.study.failures import tell_failures
 from latentdx.study.prepare import Prepared
 from latentdx.study.regression_assess import ValueAssessment, evaluate_values, value_metrics
@@ -37,7 +36,7 @@ def evaluate_value_bundle(
     told: ValueDescription,
     collection: Collection,
     out: Path,
-    language: Language = "en",
+    wanted: Wanted,
 ) -> tuple[dict[str, Any], str]:
     """See `evaluate_bundle`. Raises `StopError` ``E_TASK`` where a label is no number."""
     table = collection.metadata()
@@ -45,23 +44,21 @@ def evaluate_value_bundle(
     labels = table.label[table.is_labelled].tolist()
     resolve_task(labels, "regression")
     check_values(labels)
-    split, is_own = own_test_part(told, collection, table, split_by_value)
-    near = kept_near_duplicates(collection, table) if is_own else None
-    found = audit(table, split.parts, near).of_values()
+    opened = collection, table
+    tested = tested_part(told, model.seen, opened, split_by_value, wanted.overlap)
     prepared = Prepared(
-        *(collection, table, split, (), found),
+        *(collection, table, tested.split, (), tested.audited(*opened).of_values()),
         task="regression",
         covariates=model.covariates,
         decide_by=model.decide_by,
     )
     test = prepared.load_values("test")
     result = evaluate_values(model, test)
-    metrics = value_metrics(prepared, model, result, told.seed)
+    metrics = {**value_metrics(prepared, model, result, told.seed), **tested.told}
     strata = tell_failures(metrics, model, result, table, told.seed)
     tell_drift(metrics, model, test, prepared, told.seed)
     if model.covariates is not None:
         tell_known(model.covariates, table, result.scans, metrics)
-    sentence = what_was_tested(is_own)
     settings = RunSettings(
         source=str(collection.path),
         task="regression",
@@ -78,11 +75,11 @@ def evaluate_value_bundle(
     )
     decided = how_it_predicts(model)
     decided += tell_rules(metrics, model.rules, prepared, test.scans, result.predictions, told.seed)
-    assessment = ValueAssessment(model, result, metrics, sentence, decided, strata)
+    assessment = ValueAssessment(model, result, metrics, tested.sentence, decided, strata)
     made = ValuesMade(settings, prepared, assessment)
     out.mkdir(parents=True, exist_ok=True)
     write_value_predictions(out / "predictions.csv", made)
     page = render_values(value_content(made, {"bundle": model.bundle}, ()))
-    write_atomic(out / "report.html", in_language(page, language))
+    write_atomic(out / "report.html", in_language(page, wanted.language))
     write_json(out / "metrics.json", metrics)
-    return metrics, sentence
+    return metrics, tested.sentence

@@ -20,6 +20,7 @@ from latentdx.core.seeds import numpy_generator
 from latentdx.diagnosis.regression_model import RegressionModel
 from latentdx.report.checklist_text import checklists_of
 from latentdx.report.language import in_language
+from latentdx.report.seen_card import seen_section
 from latentdx.report.value_card import render_value_card
 from latentdx.report.value_content import PartFacts, ValueContent, ValueExamples
 from latentdx.report.value_page import render_values
@@ -63,7 +64,7 @@ def publish_values(
     bundle = save_bundle(
         model,
         folder.bundle,
-        card=render_value_card(content, _facts(model, made)),
+        card=render_value_card(content, _facts(model, made), seen_section(model.seen)),
         split_hash=prepared.split.hash,
         counts={name: count for name, count in prepared.split.counts().items() if count},
         seed=made.settings.seed,

@@ -18,16 +18,18 @@ from latentdx.report.alignment import alignment_words, focus_words, looks_words
 from latentdx.report.ancestry import ancestry_sentences
 from latentdx.report.card import markdown
 from latentdx.report.federated import federated_sentences
+from latentdx.report.seen_card import seen_section
 from latentdx.study.ancestor import begun
 from latentdx.study.by_task import WORK
 from latentdx.study.domains import check_asked
-from latentdx.study.encoder import load_encoder, save_encoder
+from latentdx.study.encoder import Descent, load_encoder, save_encoder
 from latentdx.study.folder import RunFolder
 from latentdx.study.learn import pretrain_step
 from latentdx.study.looks import check_views
 from latentdx.study.prepare import Prepared, open_prepared
 from latentdx.study.private import check_private
 from latentdx.study.reporter import Clock, Reporter
+from latentdx.study.seen import knowing_seen
 from latentdx.study.settings import RunSettings
 from latentdx.study.training_report import TrainingMade, write_training_report
 
@@ -120,11 +122,14 @@ def fit_collection(
     for sentence in begun_from:
         clock.note(sentence)
     model = work.fit(prepared, found.network, settings, clock)
+    model = knowing_seen(model, prepared, Descent(found.seen, found.seen_all))
     counts = {name: count for name, count in prepared.split.counts().items() if count}
     return save_bundle(
         model,
         to,
-        card=_CARD + "".join(f"\n{markdown(each)}\n" for each in begun_from),
+        card=_CARD
+        + "".join(f"\n{markdown(each)}\n" for each in begun_from)
+        + f"\n{seen_section(model.seen)}\n",
         split_hash=prepared.split.hash,
         counts=counts,
         seed=settings.seed,
