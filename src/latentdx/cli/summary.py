@@ -32,13 +32,26 @@ def summary(metrics: dict[str, Any], verdict: str) -> str:
         lines.append("AUROC of the baselines and of the control:")
     lines += [f"  {name:<20}{_number(found['auroc'])}" for name, found in others.items()]
     if (adapted := metrics.get("adaptation")) is not None:
-        lines.append(f"Adapted without labels by {adapted['method']}:")
+        lines += adapted_lines(adapted)
         lines.append(f"  {'auroc':<20}{_number(adapted['metrics']['auroc'])}")
         lines.append(f"  {'difference':<20}{_number(adapted['gain'])}")
     lines += _of_shift(metrics)
     return "\n".join(
         [*lines, *_of_drift(metrics), verdict, *_of_folds(metrics), *_of_left_out(metrics)]
     )
+
+
+def adapted_lines(adapted: dict[str, Any]) -> list[str]:
+    """By what was adapted, and where sites were told apart, to which of them."""
+    told = f"Adapted without labels by {adapted['method']}"
+    if not (sites := adapted.get("sites")):
+        return [f"{told}:"]
+    lines = [f"{told}, each site by itself:"]
+    for one in sites:
+        counted = f"{one['n_scans']} scans"
+        said = f"difference {_number(one['gain'])}" if one["adapted"] else "left as they are"
+        lines.append(f"  {one['name'] or 'not known':<20}{counted}, {said}")
+    return [*lines, "All together:"]
 
 
 def _of_folds(metrics: dict[str, Any]) -> list[str]:

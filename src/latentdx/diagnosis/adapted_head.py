@@ -97,7 +97,12 @@ def without_statistics() -> StopError:
     return StopError("E_ADAPT", found, fix="use another method, such as standardise")
 
 
+def too_few(n_scans: int, whose: str = "") -> StopError:
+    """So few scans that they do not tell what their site is like."""
+    found = f"{whose}{n_scans} scans do not tell what a site is like"
+    return StopError("E_ADAPT", found, fix=f"give at least {FEWEST}")
+
+
 def _require_enough(n_scans: int) -> None:
     if n_scans < FEWEST:
-        found = f"{n_scans} scans do not tell what a site is like"
-        raise StopError("E_ADAPT", found, fix=f"give at least {FEWEST}")
+        raise too_few(n_scans)

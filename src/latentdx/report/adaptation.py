@@ -51,6 +51,38 @@ def _verdict(methods: Sequence[str], gain: Estimate, words: str) -> str:
     return f"{found}: {'it harms' if gain.high < 0 else 'it is not sure that it helps'}."
 
 
+def adapted_sentences(
+    method: str, sites: Sequence[Mapping[str, Any]], fewest: int
+) -> tuple[str, ...]:
+    """That a model was adapted to the scans of an evaluation; `sites` where they were told apart.
+
+    Examples
+    --------
+    >>> sites = [{"name": "north", "n_scans": 80, "adapted": True},
+    ...          {"name": "south", "n_scans": 6, "adapted": False}]
+    >>> adapted_sentences("coral", sites, 10)[1]
+    'Left as they are, as a site is known by 10 scans or more: south (6).'
+    """
+    if not sites:
+        return (
+            f"Adapted to these scans without their labels by '{method}'; every number here but "
+            "this one is of the model as it is.",
+        )
+    done, rest = ([one for one in sites if one["adapted"] is is_done] for is_done in (True, False))
+    found = (
+        f"Adapted to the scans of {len(done)} sites, each by itself, without their labels by "
+        f"'{method}': {_counted(done)}; every number here but this one is of the model as it is."
+    )
+    if not rest:
+        return (found,)
+    return (found, f"Left as they are, as a site is known by {fewest} scans or more: "
+            f"{_counted(rest)}.")  # fmt: skip
+
+
+def _counted(sites: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{one['name'] or 'not known'} ({one['n_scans']})" for one in sites)
+
+
 def distance_sentences(told: Mapping[str, Any] | None) -> tuple[str, ...]:
     """How far the site's scans lie from the model's own, before and after, in words.
 

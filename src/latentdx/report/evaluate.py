@@ -43,11 +43,17 @@ def evaluate_test(
     `groups` (N,): their values of the column of `model.sets`, where there is one.
     """
     cases = None if test.cases is None else test.together()
-    outputs, test = model.compute(test.pixels, groups, test.beside, cases), test.decided()
+    outputs = model.compute(test.pixels, groups, test.beside, cases)
+    return tested(outputs, test, ordered=model.head.ordered)
+
+
+def tested(outputs: Outputs, test: LabelledScans, *, ordered: bool) -> TestResult:
+    """What a model that says `outputs` of the scans that are decided gets right."""
+    decided = test.decided()
     predictions = Predictions(
-        test.labels, test.patients, outputs.probabilities, outputs.decisions, model.head.ordered
+        decided.labels, decided.patients, outputs.probabilities, outputs.decisions, ordered
     )
-    return TestResult(test, outputs, predictions)
+    return TestResult(decided, outputs, predictions)
 
 
 def reconstruction(result: TestResult, seed: int) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def _evaluate_classes(model: DiagnosticModel, opened: Opened, out: Path) -> dict
         tell_known(model.covariates, prepared.table, test, metrics)
     decided = how_it_decides(model)
     decided += tell_rules(metrics, model.rules, prepared, test, result.predictions, seed)
-    adapted = adapt_to(model, prepared, opened.settings.adapt)
+    adapted = adapt_to(model, prepared, opened.settings.adapt, by_site=True)
     if adapted is not None:
         decided += tell_adaptation(metrics, model, adapted, (result, test), seed)
     shifted = None
