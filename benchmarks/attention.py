@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.few_labels import Features, features_of
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
-from benchmarks.worth import CACHE, POOLS, VARIANTS, encoder
+from benchmarks.worth_encoders import CACHE, POOLS, VARIANTS, encoder
 from benchmarks.worth_sets import load
 from latentdx.collection.cases import Cases
 from latentdx.collection.ingest import ingest

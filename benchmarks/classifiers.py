@@ -19,7 +19,7 @@ from typing import Any, get_args
 import numpy as np
 
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
-from benchmarks.worth import CACHE, POOLS, VARIANTS, encoder
+from benchmarks.worth_encoders import CACHE, POOLS, VARIANTS, encoder
 from benchmarks.worth_sets import CASES, Scans, load
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.errors import StopError

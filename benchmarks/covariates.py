@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
-from benchmarks.worth import CACHE, POOLS, VARIANTS, encoder
+from benchmarks.worth_encoders import CACHE, POOLS, VARIANTS, encoder
 from benchmarks.worth_sets import CASES, Scans, load
 from latentdx.collection.store import Collection
 from latentdx.core.seeds import derive_seed, numpy_generator

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
-from benchmarks.worth import CACHE, POOLS, VARIANTS, compared, encoder, scored
+from benchmarks.worth import compared, scored
+from benchmarks.worth_encoders import CACHE, POOLS, VARIANTS, encoder
 from benchmarks.worth_sets import CASES, Scans, load
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.diagnosis.calibrate import SigmoidCalibration

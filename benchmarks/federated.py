@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from benchmarks.label_draws import drawn
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
-from benchmarks.worth import CACHE
+from benchmarks.worth_encoders import CACHE
 from benchmarks.worth_sets import FOLDS, Scans, load, unlabelled
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.data import ArraySource

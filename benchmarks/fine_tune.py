@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
-from benchmarks.worth import CACHE, POOLS, VARIANTS, encoder
+from benchmarks.worth_encoders import CACHE, POOLS, VARIANTS, encoder
 from benchmarks.worth_sets import CASES, Scans, load
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.labelled import LabelledScans

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from benchmarks.gate_kinds import COUNT, HELD_BACK, ONLY_REPORTED, files, made
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
-from benchmarks.worth import CACHE, POOLS, VARIANTS, encoder
+from benchmarks.worth_encoders import CACHE, POOLS, VARIANTS, encoder
 from benchmarks.worth_sets import CASES, FOLDS, Scans, load
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.data import ArraySource

@@ -29,7 +29,7 @@ from benchmarks.label_draws import FRACTIONS
 from benchmarks.label_summary import MOST_DRAWS, summarised
 from benchmarks.label_ways import CNN, WAYS, Effort, Trials, pool
 from benchmarks.machine import RESULTS, ROOT, TRIALS, before, provenance, write
-from benchmarks.worth import CACHE, VARIANTS
+from benchmarks.worth_encoders import CACHE, VARIANTS
 from benchmarks.worth_sets import CASES, MULTICLASS, load
 from latentdx.diagnosis.scratch_recipe import Recipe
 from latentdx.metrics.crossed import Crossed

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.label_draws import budgets, drawn
-from benchmarks.worth import EPOCHS, POOLS, VARIANTS, Variant, encoder, scored_draws
+from benchmarks.worth import scored_draws
+from benchmarks.worth_encoders import EPOCHS, POOLS, VARIANTS, Variant, encoder
 from benchmarks.worth_sets import Scans
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.collection.labelled import LabelledScans

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
-from benchmarks.worth import CACHE
+from benchmarks.worth_encoders import CACHE
 from benchmarks.worth_sets import load
 from latentdx.collection.near_duplicates import compare
 from latentdx.collection.near_pictures import comparable

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save as save_tensors
 
 from benchmarks.machine import ROOT, provenance
-from benchmarks.worth import CACHE, EPOCHS, MOST_OF_A_SET, POOLS, VARIANTS, encoder, pooled
+from benchmarks.worth_encoders import CACHE, EPOCHS, MOST_OF_A_SET, POOLS, VARIANTS, encoder, pooled
 from benchmarks.worth_sets import Scans, load, unlabelled
 from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.family import name_of

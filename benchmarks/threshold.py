@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from benchmarks.few_labels import Features
 from benchmarks.few_labels import features_of as described
 from benchmarks.machine import RESULTS, TRIALS, provenance, write
-from benchmarks.worth import CACHE, POOLS, VARIANTS, encoder
+from benchmarks.worth_encoders import CACHE, POOLS, VARIANTS, encoder
 from benchmarks.worth_sets import CASES, load
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.seeds import numpy_generator

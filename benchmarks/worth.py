@@ -8,36 +8,28 @@ its own training part).
 Fitted with all labels, and with 10 % of the training patients (three draws). Differences are
 averaged over folds and draws; intervals resample patients, paired.
 
-``--variants`` names ways to train, for ablations (see `VARIANTS`), ``--features`` kinds of what is
-read from the encoder, trained or not; the first is told under its variant's name, the others under
-``VARIANT, KIND``. Finished parts are kept in
-build/worth, so an interrupted benchmark goes on where it stopped.
+``--variants`` names ways to train, for ablations (`worth_encoders.VARIANTS`), ``--features`` kinds
+of what is read from the encoder, trained or not; the first is told under its variant's name, the
+others under ``VARIANT, KIND``. Finished parts are kept in build/worth, so an interrupted benchmark
+goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 
-from benchmarks.machine import RESULTS, ROOT, TRIALS, provenance, write
+from benchmarks.machine import RESULTS, TRIALS, provenance, write
+from benchmarks.worth_encoders import CACHE, EPOCHS, POOLS, VARIANTS, Variant, encoder
 from benchmarks.worth_sets import CASES, FOLDS, Scans, load
-from latentdx.autoencoder.base import Autoencoder
-from latentdx.autoencoder.engine.data import ArraySource
-from latentdx.autoencoder.engine.fit import Pool, pretrain
 from latentdx.autoencoder.engine.settings import FitSettings
-from latentdx.autoencoder.engine.watch import Watch
-from latentdx.autoencoder.family import build
 from latentdx.collection.labelled import LabelledScans
 from latentdx.core.hashing import hash_json
 from latentdx.core.seeds import derive_seed, numpy_generator
@@ -48,38 +40,10 @@ from latentdx.features.pixels import flat_pixels, hog
 from latentdx.features.table import Extract, FeatureTable, augmented, extract_table
 from latentdx.metrics.bootstrap import bootstrap
 from latentdx.metrics.discrimination import auroc
-from latentdx.report.baselines import settle_statistics
 
-CACHE = ROOT / "build" / "worth"
 FEW = 0.1
-EPOCHS = 12
-MOST_OF_A_SET = 1500
 DRAWS = 3
-POOLS = {64: ("kermany", "nih", "brain-mr", "phantoms"), 28: ("pneumoniamnist",)}
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A way to train: a member, its settings, those of the engine."""
-
-    name: str = "invariant"
-    network: dict[str, Any] = field(default_factory=dict)
-    fit: dict[str, Any] = field(default_factory=dict)
-
-
-VARIANTS = {
-    "default": Variant(),
-    "reconstruction-only": Variant(network={"invariance_weight": 0.0}),
-    "invariance-only": Variant(network={"reconstruction_weight": 0.0}),
-    "smaller-invariance": Variant(network={"invariance_weight": 0.04}),
-    "larger-batch": Variant(fit={"batch_size": 256}),
-    "four-times-longer": Variant(fit={"epochs": 40}),
-    "latent-prediction": Variant(fit={"objectives": {"latent-prediction": 1.0}}),
-    "wider": Variant(network={"widths": (64, 128, 256, 512)}),
-    "residual-vicreg": Variant("residual", fit={"objectives": {"vicreg": 0.2}}),
-    "averaged": Variant(fit={"ema": 0.995}),
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -133,44 +97,6 @@ def _ways(
         "pixels-pca-svm": lambda fold: scored(scans, fold, flat_pixels, ["pixels"]),
         "hog-svm": lambda fold: scored(scans, fold, hog, ["hog"]),
     }
-
-
-def encoder(
-    sets: dict[str, Scans], pool: list[str], variant: Variant, fold: int, *, trained: bool
-) -> Autoencoder:
-    """The encoder of a fold, trained at its first use; untrained it has seen the statistics."""
-    size = sets[pool[0]].levels.shape[-1]
-    network = build(variant.name, {"channels": 1, "size": size, **variant.network}, seed=fold)
-    levels = pooled([sets[name].pooled(fold) for name in pool])
-    source = ArraySource(levels)
-    network.set_normalisation(*source.moments())
-    settings = FitSettings(**{"epochs": EPOCHS, **variant.fit})
-    how = repr(settings) if trained else "untrained"
-    told = [variant.name, network.settings(), how, pool, fold, len(levels)]
-    place = CACHE / f"encoder-{hash_json(told)[:16]}.safetensors"
-    if place.exists():
-        network.load_state_dict(load_file(place))
-        return network.eval()
-    began = time.monotonic()
-    if trained:
-        watch = Watch(epoch=lambda number, epoch: print(f"  {number} {epoch.loss:.3f}", flush=True))
-        pretrain(network, Pool(source, levels[:0]), settings, seed=fold, watch=watch)
-    else:
-        rows = np.random.default_rng(0).permutation(len(levels))[:4096]
-        settle_statistics(network, torch.from_numpy(levels[rows].astype(np.float32) / 65535))
-    save_file({name: held.contiguous() for name, held in network.state_dict().items()}, place)
-    print(
-        f"  {'trained' if trained else 'settled'} in {time.monotonic() - began:.0f} s", flush=True
-    )
-    return network
-
-
-def pooled(parts: Sequence[NDArray[np.uint16]]) -> NDArray[np.uint16]:
-    """Scans of several sets, none of which may drown the others; all of them where it is one."""
-    if len(parts) == 1:
-        return parts[0]
-    drawn = np.random.default_rng(0).permutation
-    return np.concatenate([part[np.sort(drawn(len(part))[:MOST_OF_A_SET])] for part in parts])
 
 
 def scored(scans: Scans, fold: int, extract: Extract, key: list[Any]) -> Scores:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
-from latentdx_command import Ended, table
+from latentdx_command import QUICK, Ended, table
 
 from latentdx.collection.phantoms import PhantomSettings, write_phantoms
 
@@ -41,6 +41,12 @@ class Study:
     cohort: Cohort
     out: Path
     ended: Ended
+
+
+def run_of(study: Study, out: Path, *more: object) -> tuple[object, ...]:
+    """The words of a quick run on the cohort of a study."""
+    cohort = study.cohort
+    return ("run", cohort.scans, "--labels", cohort.labels, "--out", out, *QUICK, *more)
 
 
 def write_hospital(root: Path) -> Cohort:

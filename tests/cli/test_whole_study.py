@@ -1,27 +1,14 @@
-"""`latentdx run` from outside: what it leaves, what it tells, and that it tells the same again."""
+"""`latentdx run` from outside: what it leaves, and what it tells."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from latentdx_command import (
-    QUICK,
-    RESULTS,
-    Ended,
-    class_folders,
-    differences,
-    killed_when,
-    latentdx,
-    metrics,
-    png,
-    table,
-    visible,
-)
+from latentdx_command import RESULTS, latentdx, metrics, table, visible
 from phantom_hospital import LETTERS, MISSING, PLANTED, SHORT, Study
 from sklearn.metrics import roc_auc_score
 
@@ -37,11 +24,6 @@ TEST_METRICS = {
     *("average_precision", "brier", "ece"),
 }
 BASELINES = {"majority", "metadata", "pixels-pca-svm", "hog-svm", "untrained-encoder"}
-
-
-def run_of(study: Study, out: Path, *more: object) -> tuple[object, ...]:
-    cohort = study.cohort
-    return ("run", cohort.scans, "--labels", cohort.labels, "--out", out, *QUICK, *more)
 
 
 def test_it_leaves_the_files_of_the_contract(study: Study) -> None:
@@ -177,150 +159,3 @@ def test_the_report_is_one_file_that_asks_nothing_of_a_network(study: Study) -> 
     page = (study.out / "report.html").read_text()
     assert not re.findall(r"(?:src|href)\s*=\s*[\"']?(?!data:|#)[^\"'>\s]+", page)
     assert "INVALID" not in page
-
-
-def test_its_settings_replay_it(study: Study, tmp_path: Path) -> None:
-    again = latentdx("run", "--config", study.out / "config.toml", "--out", tmp_path / "again")
-    assert again.code == 3, again.err
-    assert not differences(metrics(study.out), metrics(tmp_path / "again"))
-    assert same_files(study.out, tmp_path / "again")
-
-
-def test_killed_thrice_it_ends_with_the_same_numbers(study: Study, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    checkpoints = out / ".work" / "pretrain"
-    stages: list[Callable[[str], bool]] = [
-        lambda said: "Reading scans" in said,
-        lambda said: any(checkpoints.glob("step-*.safetensors")),
-        lambda said: "Running the baselines" in said,
-    ]
-    for met in stages:
-        killed_when(met, tmp_path / "log", *run_of(study, out))
-        assert not (out / "metrics.json").exists()
-    ended = latentdx(*run_of(study, out, "--json"))
-    assert ended.code == 3, ended.err
-    assert visible(out) == RESULTS
-    assert not differences(metrics(study.out), metrics(out))
-    assert same_files(study.out, out)
-
-
-def same_files(first: Path, second: Path) -> bool:
-    names = ("predictions.csv", "audit.json", "quarantine.csv", "bundle/checksums.json")
-    return all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
-
-
-def test_called_again_it_returns_what_is_there(study: Study, here: Callable[..., Ended]) -> None:
-    before = {path: path.stat().st_mtime_ns for path in (study.out / "bundle").iterdir()}
-    again = here(*run_of(study, study.out, "--json"))
-    assert again.code == 3
-    assert "nothing has changed" in again.err
-    assert "Training" not in again.err
-    assert again.json == study.ended.json
-    assert before == {path: path.stat().st_mtime_ns for path in (study.out / "bundle").iterdir()}
-
-
-def test_other_settings_in_the_same_folder_are_refused(
-    study: Study, here: Callable[..., Ended]
-) -> None:
-    before = (study.out / "config.toml").read_bytes()
-    ended = here(*run_of(study, study.out, "--seed", "5", "--no-flip"))
-    assert (ended.code, ended.out) == (2, "")
-    assert "E_DESTINATION" in ended.err
-    assert str(study.out) in ended.err
-    assert "(flip, seed)" in ended.err
-    assert (study.out / "config.toml").read_bytes() == before
-
-
-def test_fewer_labels_and_more_unlabelled_scans_leave_the_test_part_alone(
-    study: Study, here: Callable[..., Ended], more_scans: Path, tmp_path: Path
-) -> None:
-    more = ("--labelled", "20", "--unlabelled", more_scans)
-    ended = here(*run_of(study, tmp_path / "few", *more))
-    assert ended.code == 3, ended.err
-    counts, few = (
-        json.loads((out / "bundle" / "bundle.json").read_text())["counts"]
-        for out in (study.out, tmp_path / "few")
-    )
-    assert few["train"] == 20 < counts["train"]
-    n_more = len(list(more_scans.iterdir()))
-    assert few["pretrain"] == counts["pretrain"] + counts["train"] - 20 + n_more
-    assert [row["path"] for row in table(study.out / "predictions.csv")] == [
-        row["path"] for row in table(tmp_path / "few" / "predictions.csv")
-    ]
-    page = (tmp_path / "few" / "report.html").read_text()
-    assert str(20 + few["pretrain"]) in page
-    # Its own collection is known as such: the scans it was trained on are not scored.
-    bundle, collection = tmp_path / "few" / "bundle", tmp_path / "few" / "collection"
-    own = here("evaluate", bundle, collection, "--out", tmp_path / "own", "--json")
-    assert own.json["test"]["auroc"]["n_scans"] == counts["test"]
-    scored, before = own.json["test"], metrics(tmp_path / "few")["test"]
-    for name in ("auroc", "brier", "sensitivity"):
-        # Weights that were stored lie otherwise in memory: sums differ in the last bits.
-        assert scored[name]["value"] == pytest.approx(before[name]["value"], abs=1e-5)
-    rare = here(
-        *("evaluate", bundle, collection, "--out", tmp_path / "own", "--json"),
-        *("--prevalence", "0.02"),
-    ).json
-    assert rare["prevalence"] == {"value": 0.02, "source": "given"}
-    found, cleared = (scored[name]["value"] for name in ("sensitivity", "specificity"))
-    true, false = 0.02 * found, 0.98 * (1 - cleared)
-    expected = pytest.approx(true / (true + false)) if found else None  # none was called diseased
-    assert rare["test"]["ppv_at_prevalence"]["value"] == expected
-    # A run and its bundle's evaluation lie side by side, as far as there is something to compare.
-    beside = here("diff", tmp_path / "few", tmp_path / "own", "--json").json
-    assert beside["scans"]["shared"] == counts["test"]
-    assert abs(beside["metrics"]["auroc"]["difference"]["value"]) < 1e-5
-    assert any("no settings of its own" in note for note in beside["notes"])
-
-
-def test_another_seed_gives_other_parts(
-    study: Study, here: Callable[..., Ended], tmp_path: Path
-) -> None:
-    collection = study.out / "collection"
-    ended = here("run", collection, "--out", tmp_path / "o", "--seed", "7", "--epochs", "1")
-    assert ended.code == 0, ended.err
-    scan_ids = [
-        {row["scan_id"] for row in table(out / "predictions.csv")}
-        for out in (study.out, tmp_path / "o")
-    ]
-    assert scan_ids[0] != scan_ids[1]
-    assert differences(metrics(study.out)["test"], metrics(tmp_path / "o")["test"])
-    refused = here("diff", study.out, tmp_path / "o")
-    assert (refused.code, refused.out) == (2, "")
-    assert "E_DIFF" in refused.err
-
-
-@pytest.mark.parametrize(
-    ("classifier", "autoencoder", "features"),
-    [("knn", "convolutional", "latent"), ("logistic", "invariant", "pooled")],
-)
-def test_three_classes_and_the_other_choices(
-    here: Callable[..., Ended], tmp_path: Path, classifier: str, autoencoder: str, features: str
-) -> None:
-    source = class_folders(tmp_path / "s", 25)
-    for index in range(25):
-        png(source / "perhaps" / f"p{index + 500}.png", index + 500, side=14)
-    choices = ("--classifier", classifier, "--autoencoder", autoencoder, "--features", features)
-    ended = here(
-        *("run", source, "--patient-pattern", r"p\d+", "--out", tmp_path / "o", "--json"),
-        *(*QUICK, *choices, "--no-flip", "--positive", "yes"),
-    )
-    assert ended.code == 0, ended.err
-    assert visible(tmp_path / "o") == RESULTS
-    rows = table(tmp_path / "o" / "predictions.csv")
-    names = [name.partition(":")[2] for name in rows[0] if name.startswith("probability:")]
-    assert names == ["no", "perhaps", "yes"]
-    truth = np.array([names.index(row["label"]) for row in rows])
-    scores = np.array([[float(row[f"probability:{name}"]) for name in names] for row in rows])
-    value = ended.json["test"]["auroc"]["value"]
-    assert roc_auc_score(truth, scores, multi_class="ovr") == pytest.approx(value, abs=1e-12)
-    described = json.loads((tmp_path / "o" / "bundle" / "bundle.json").read_text())
-    assert described["head"]["classifier"] == classifier
-    assert described["encoder"]["name"] == autoencoder
-    assert described["head"]["features"] == features
-    out, collection = tmp_path / "e", tmp_path / "o" / "collection"
-    again = here("evaluate", tmp_path / "o" / "bundle", collection, "--out", out, "--json")
-    assert again.json["test"]["auroc"]["value"] == pytest.approx(value, abs=1e-5)
-    assert classifier in (out / "report.html").read_text()
-    line = here("predict", tmp_path / "o" / "bundle", source / "yes" / "p001.png", "--json").json
-    assert set(line["probabilities"]) in (set(names), set())
