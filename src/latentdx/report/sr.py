@@ -73,7 +73,7 @@ def report_of(answers: Sequence[Answered], author: Author) -> tuple[str, bytes]:
     return uid, buffer.getvalue()
 
 
-class _Report(ComprehensiveSR):  # type: ignore[misc]  # of a package without types here
+class _Report(ComprehensiveSR):
     def copy_patient_and_study_information(self, dataset: Dataset) -> None:
         """What highdicom copies by a table of classes, which lacks retired ones, is named here."""
         for name, _ in PERSON:

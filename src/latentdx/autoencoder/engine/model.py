@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -12,6 +12,8 @@ from latentdx.autoencoder.base import Autoencoder
 from latentdx.autoencoder.engine.beside import Beside
 from latentdx.autoencoder.engine.health import measure
 from latentdx.autoencoder.engine.settings import FitSettings
+from latentdx.autoencoder.objectives.base import Objective
+from latentdx.autoencoder.objectives.domains import DomainObjective
 from latentdx.autoencoder.objectives.names import build_domain_objective, build_objective
 from latentdx.collection.augment import apply, carried, draw
 
@@ -60,14 +62,15 @@ class TrainingModel(nn.Module):
             if beside.inside is not None:
                 beside = beside._replace(inside=carried(beside.inside, drawn))
         terms = self._own_terms(pixels, generator, beside)
-        for name, objective in self.objectives.items():
-            found = objective.losses(self.network, pixels, generator)  # type: ignore[operator]
+        for name, objective in self._asked():
+            found = objective.losses(self.network, pixels, generator)
             terms |= {key: self.weights[name] * term for key, term in found.items()}
         domains = beside.domains
         if domains is None:
             domains = torch.full((len(pixels),), -1, device=pixels.device)
-        for name, objective in self.aligned.items():
-            found = objective.losses(self.network, pixels, domains)  # type: ignore[operator]
+        for name, aligning in self.aligned.items():
+            assert isinstance(aligning, DomainObjective)
+            found = aligning.losses(self.network, pixels, domains)
             terms |= {key: self.weights[name] * term for key, term in found.items()}
         return terms
 
@@ -82,5 +85,10 @@ class TrainingModel(nn.Module):
 
     def after_step(self) -> None:
         """Let the objectives' teachers follow."""
-        for objective in self.objectives.values():
-            objective.after_step(self.network)  # type: ignore[operator]
+        for _, objective in self._asked():
+            objective.after_step(self.network)
+
+    def _asked(self) -> Iterator[tuple[str, Objective]]:
+        for name, held in self.objectives.items():
+            assert isinstance(held, Objective)
+            yield name, held

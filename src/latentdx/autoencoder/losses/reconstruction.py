@@ -88,7 +88,7 @@ def reconstruction_loss(asked: Reconstruction, own: Inside | None = None) -> Los
 
 def _named(asked: str, own: Inside | None) -> Loss:
     before, mark, name = asked.rpartition(":")
-    known = RECONSTRUCTION.get(name)  # type: ignore[call-overload]
+    known = next((loss for each, loss in RECONSTRUCTION.items() if each == name), None)
     focus = next((each for each in FOCUSES if each == before), None)
     if known is None or (mark and focus is None):
         found = f"no reconstruction loss is called {asked!r}"
@@ -96,8 +96,7 @@ def _named(asked: str, own: Inside | None) -> Loss:
         parts = f"{', '.join(before_last)} or {last}:NAME"
         fix = f"choose from {', '.join(RECONSTRUCTION)}, or {parts}"
         raise StopError("E_NAME", found, fix=fix)
-    loss: Loss = known
-    return loss if focus is None else focused(loss, focus, own)
+    return known if focus is None else focused(known, focus, own)
 
 
 def with_focus(asked: Reconstruction, focus: Focus) -> Reconstruction:
