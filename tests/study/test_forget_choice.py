@@ -163,6 +163,13 @@ def test_without_the_collection_as_it_was_it_is_told_what_is_not_known(here: Pat
     assert "give its collection" in plan.left[0].why
 
 
+def test_what_others_have_put_there_is_named(here: Path) -> None:
+    for name in ("compared", "searched"):
+        (here / name / "notes.txt").write_text("mine")
+        plan = forget("tune-3", [here / name, here / "collection"], dry_run=True)
+        assert [item.path.name for item in plan.left] == ["notes.txt"]
+
+
 def test_a_patient_of_tune_is_known_by_the_comparison_alone(here: Path) -> None:
     plan = forget("tune-3", [here / "compared"], dry_run=True)
     assert {change.what for change in plan.changes} == {"rows removed", "warning added"}

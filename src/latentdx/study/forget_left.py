@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,13 @@ from latentdx.collection.person import Person
 from latentdx.collection.table import CollectionTable
 from latentdx.core.errors import IntegrityError, LatentdxError
 from latentdx.scans.deidentify import user_key
+from latentdx.study.choice_folder import WORK
+from latentdx.study.compare import ENCODERS
+from latentdx.study.compare_result import RESULTS as COMPARED
 from latentdx.study.folder import FOLD_PREDICTIONS, LEFT_OUT_PREDICTIONS
-from latentdx.study.forget_place import Place
+from latentdx.study.forget_place import Kind, Place
 from latentdx.study.prepare import open_prepared
+from latentdx.study.search_result import RESULTS as SEARCHED
 
 LOOKED_INTO = {
     *("collection", ".work", "bundle", "config.toml", "metrics.json", "checklists.json"),
@@ -26,6 +31,11 @@ LOOKED_INTO = {
 }
 """What of a run is searched for a patient, or holds none."""
 
+_LOOKED_INTO: Mapping[Kind, set[str]] = {
+    "run": LOOKED_INTO,
+    "comparison": {WORK, ENCODERS, *COMPARED},
+    "search": {WORK, *SEARCHED},
+}
 _LEARNING = ("train", "tune", "calibrate", "pretrain")
 
 
@@ -106,11 +116,10 @@ def _tables_of(labels: str | None, paths: set[str]) -> list[Left]:
 
 
 def left_elsewhere(place: Place) -> list[Left]:
-    """What lies in the folder of a run and is none of its files: it was not looked into."""
-    if place.kind != "run":
+    """What lies in a folder and is none of its files: it was not looked into."""
+    known = _LOOKED_INTO.get(place.kind)
+    if known is None:
         return []
-    strange = {path.name for path in place.path.iterdir()} - LOOKED_INTO
-    return [
-        Left(place.path / name, "not of the run", "it was not looked into")
-        for name in sorted(strange)
-    ]
+    strange = {path.name for path in place.path.iterdir()} - known
+    what = f"not of the {place.kind}"
+    return [Left(place.path / name, what, "it was not looked into") for name in sorted(strange)]
