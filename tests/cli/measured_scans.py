@@ -29,15 +29,15 @@ def graded_folders(root: Path, names: tuple[str, ...], n_each: int) -> Path:
     return root
 
 
-def measured_table(root: Path, n_patients: int, *, unit: float = 10.0) -> Path:
+def measured_table(root: Path, n_patients: int, *, unit: float = 10.0, first: int = 0) -> Path:
     """``scans/p003_0.png``, two scans a patient, and ``labels.csv`` with `unit` times the radius.
 
     The columns: path, label, patient_id, sex (which says nothing), age (which says a little) and
-    twice (the label in other words).
+    twice (the label in other words). `first`: the first patient's number; another makes others.
     """
-    generator = np.random.default_rng(5)
+    generator = np.random.default_rng(5 + first)
     rows = []
-    for patient in range(n_patients):
+    for patient in range(first, first + n_patients):
         radius = generator.uniform(1.5, 6.5)
         for scan in range(2):
             name = f"p{patient:03}_{scan}.png"

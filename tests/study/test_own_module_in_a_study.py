@@ -117,8 +117,9 @@ def test_a_whole_study(collection: Path, module: Mine, tmp_path: Path) -> None:
     assert read_toml(out / "config.toml")["autoencoder"] == "own"
     assert first.metrics["baselines"]["untrained-encoder"]["auroc"]["value"] is not None
     assert run_study(settings(collection), out, autoencoder=module).bundle == first.bundle
+    others = write_collection(tmp_path / "others", prefix="other ")
     metrics, _ = evaluate_bundle(
-        out / "bundle", collection, tmp_path / "elsewhere", Silent(), autoencoder=Mine()
+        out / "bundle", others, tmp_path / "elsewhere", Silent(), autoencoder=Mine()
     )
     assert metrics["test"]["auroc"]["value"] > 0.6
     with torch.no_grad():
