@@ -70,20 +70,23 @@ bench: setup
 	@$(BIN)/uv pip install -q --python $(BIN)/python -c requirements.lock -e '.[dev]'
 	@touch $@
 
+# Debian packages, where that is possible.
+debian = { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && echo "Installing $(1) ..." && \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }
+
 # Programs that tests compare with; where they cannot be installed those tests skip, and say so.
 .make/debian: | .make/venv
-	@{ command -v dcmdump && command -v dciodvfy; } >/dev/null || { command -v apt-get >/dev/null && \
-		test "$$(id -u)" = 0 && echo "Installing dcmtk and dicom3tools ..." && apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq dcmtk dicom3tools >/dev/null; } || \
+	@{ command -v dcmdump && command -v dciodvfy; } >/dev/null || $(call debian,dcmtk dicom3tools) || \
 		echo "dcmtk or dicom3tools is not installed: what needs them will be skipped." >&2
 	@touch $@
 
 # A browser for the tests of the pages; where it cannot be installed those tests skip, and say so.
+# Debian's npm does not go beside a nodejs from elsewhere, which has its own: only where there is none.
 .make/browser: tests/browser/package-lock.json | .make/venv
-	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && \
-		echo "Installing Chromium ..." && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends chromium nodejs npm fonts-dejavu-core fonts-wqy-microhei >/dev/null; } || \
+	@command -v chromium >/dev/null || $(call debian,chromium fonts-dejavu-core fonts-wqy-microhei) || \
 		echo "Chromium is not installed: the tests of the pages in a browser will be skipped." >&2
+	@command -v npm >/dev/null || $(call debian,nodejs npm) || true
 	@command -v npm >/dev/null && npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --silent || \
 		echo "npm's packages are not installed: the tests of the pages in a browser will be skipped." >&2
 	@touch $@
