@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.domain_sets import MOST, Domain, own_encoder, pairs_of
-from benchmarks.machine import RESULTS, TRIALS, provenance, write
+from benchmarks.machine import RESULTS, TRIALS, before, provenance, write
 from benchmarks.worth_encoders import CACHE, EPOCHS, POOLS, VARIANTS, encoder
 from benchmarks.worth_sets import FOLDS, Scans, load
 from latentdx.autoencoder.base import Autoencoder
@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         default=("phantoms", "hospitals"))  # fmt: skip
     parser.add_argument("--ways", choices=("features", "looks"), default="features")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of encoders of their own")
+    parser.add_argument("--only", nargs="*", metavar="PAIR", help="as in 'site 1 > site 2'")
     parser.add_argument("--quick", action="store_true", help="one pair, one epoch: does it work?")
     asked = parser.parse_args(arguments)
     sets = {name: found for name in POOLS[64] if (found := load(name, CACHE))}
@@ -69,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = asked.out or (TRIALS if asked.quick else RESULTS) / name
     epochs = 1 if asked.quick else asked.epochs
     seen: dict[tuple[str, str], Seen] = {}
-    results: dict[str, Any] = {}
+    made = {"quick": asked.quick, **provenance(), "encoders": asked.encoders, "epochs": epochs}
+    results = before(out, made)
 
     def network_of(domain: Domain) -> Autoencoder:
         return own_encoder(domain, epochs) if own else shared_encoder(sets)
@@ -83,15 +85,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     for source, target in pairs_of(sets, asked.sets, quick=asked.quick):
         began = time.monotonic()
-        views = see(source, source), see(target, source)
         told = f"{source.name} > {target.name}"
+        if asked.only is not None and told not in asked.only:
+            continue
+        views = see(source, source), see(target, source)
         if looks:
-            results[told] = compared_by_looks(source, target, *views, network_of(source))
+            found = compared_by_looks(source, target, *views, network_of(source))
         else:
-            results[told] = compared(source, target, *views, see(target, target))
+            found = compared(source, target, *views, see(target, target))
+        results[told] = {"commit": made["commit"], **found}
         _show(told, results[told], time.monotonic() - began)
-        made = {"quick": asked.quick, **provenance(), "encoders": asked.encoders}
-        write(out, {**made, "epochs": epochs, "results": results})
+        write(out, {**made, "results": results})
     return 0
 
 
