@@ -115,3 +115,12 @@ def test_many_columns_of_many_scans_are_reduced_by_a_sketch_that_finds_the_same(
     exact = PrincipalComponents.fit(table[:199], 32, 0.0)  # few enough to be exact
     assert not np.array_equal(exact.axes, found.axes)
     np.testing.assert_array_equal(PrincipalComponents.fit(table, 32, 0.0).axes, found.axes)
+
+
+def test_a_scan_has_the_same_components_wherever_it_lies() -> None:
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(60, 3000)).astype(np.float32)
+    components = PrincipalComponents.fit(features, 30)
+    whole, order = components(features), generator.permutation(60)
+    np.testing.assert_array_equal(components(features[order]), whole[order])
+    np.testing.assert_array_equal(components(features[7:8]), whole[7:8])

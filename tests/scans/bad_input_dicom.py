@@ -136,6 +136,7 @@ def _without_image() -> list[Row]:
     names = ["rtplan.dcm", "rtstruct.dcm", "reportsi.dcm", "test-SR.dcm", "waveform_ecg.dcm"]
     return [
         *(bad(f"no-image-{name}", shipped(name), "N_NOT_IMAGE") for name in names),
+        bad("no-image-pixels-alone.dcm", shipped("nested_priv_SQ.dcm"), "N_NOT_IMAGE"),
         bad("no-image-presentation.dcm", without_pixels("PR"), "N_NOT_IMAGE"),
         bad("no-image-key-objects.dcm", without_pixels("KO"), "N_NOT_IMAGE"),
         bad("DICOMDIR", shipped("dicomdirtests/DICOMDIR"), "N_NOT_IMAGE"),

@@ -24,6 +24,7 @@ from latentdx.scans.outline import Outline, outline
 
 _TRANSFER_SYNTAX = 0x0010
 _WITHOUT_PIXELS = frozenset({"SR", "KO", "PR", "REG", "FID", "RTPLAN", "RTSTRUCT", "RTRECORD"})
+_OF_IMAGES = ("Rows", "Columns", "PhotometricInterpretation", "BitsAllocated")
 _BLOCK = 1 << 20
 
 # Made once: pydicom looks up every keyword anew for every file.
@@ -139,18 +140,19 @@ def _require_pixels(ds: Any, found: Outline) -> None:
             f"expected at least {expected} bytes, found {there}",
             fix="copy the file again from its source",
         )
-    if not holds:
-        raise _no_image(kind, dicom_tags.class_name(ds))
+    if not holds or not any(name in ds for name in _OF_IMAGES):
+        lacks = "with pixel data of no known size" if holds else "without pixel data"
+        raise _no_image(kind, dicom_tags.class_name(ds), lacks)
 
 
-def _no_image(kind: str, class_name: str) -> InputError:
+def _no_image(kind: str, class_name: str, lacks: str) -> InputError:
     """What it is by its modality and class, and whether anything is to be done."""
     told = ", ".join(name for name in (kind, class_name) if name)
     fix = "nothing is to be done: reports, plans and directories are no images, and are left out"
     if kind not in _WITHOUT_PIXELS and ("Image" in class_name or not class_name):
         fix = "nothing where it is no image; if it should be one, export it again"
     named = f" ({told})" if told else ""
-    return InputError("N_NOT_IMAGE", f"a DICOM object{named} without pixel data", fix=fix)
+    return InputError("N_NOT_IMAGE", f"a DICOM object{named} {lacks}", fix=fix)
 
 
 def _syntax(ds: Any, syntax: str) -> Any:
