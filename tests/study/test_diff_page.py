@@ -70,6 +70,9 @@ def test_places_never_seen_are_compared_each_and_by_their_mean(runs, tmp_path):
     mean = areas["within places"]["difference"]
     assert 0 < mean["low"] < mean["value"] < mean["high"]
     assert mean["n_patients"] == 60
+    for name in "ABC":  # as many as there, not as many as everywhere
+        counts = {(told["n_scans"], told["n_patients"]) for told in areas[name].values()}
+        assert counts == {(40, 20)}
     assert "Places never seen" in (tmp_path / "out" / "diff.html").read_text()
     lines = diff_summary(found).splitlines()
     start = lines.index("At places that the models had never seen:")

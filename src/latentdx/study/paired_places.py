@@ -36,11 +36,16 @@ def differences_at_places(
     names = [WITHIN, *dict.fromkeys(sorted(places.tolist()))]
     sides = [_areas(run, shared, places, names[1:], first.classes) for run in (first, second)]
     found = estimated(names, sides, patients, first.seed, n_resamples)
+    told = {name: each.as_json() for name, each in found.items()}
+    for name in names[1:]:
+        own = [patient for patient, place in zip(patients, places, strict=True) if place == name]
+        for estimate in told[name].values():
+            estimate |= {"n_scans": len(own), "n_patients": len(set(own))}
     return {
         "places": names[1:],
         "n_scans": len(shared),
         "n_patients": len(set(patients)),
-        "auroc": {name: each.as_json() for name, each in found.items()},
+        "auroc": told,
     }
 
 
