@@ -58,18 +58,7 @@ def compute_by_site(
     scores = np.concatenate([each for each, _ in scored])[order]
     weights = [each for _, each in scored if each is not None]
     importance = np.concatenate(weights)[order] if weights else None
-    if cases is not None:
-        scores, look = cases.pooled(scores, importance), look.of(cases)
-    return Outputs(
-        scores,
-        *base.conclude(scores, groups),
-        look.anomaly,
-        look.foreign,
-        look.views[0][:, : base.head.width],
-        look.reconstructions,
-        look.strangest,
-        importance,
-    )
+    return base.outputs(look, (scores, importance), groups, cases)
 
 
 def _joined(looks: Sequence[Look], order: Rows) -> Look:

@@ -126,7 +126,18 @@ class DiagnosticModel:
         if self.covariates is not None and beside is None:
             beside = self.covariates.unknown(len(look.anomaly))
         views = [put_beside(view, beside) for view in look.views]
-        scores, importance = score_views(self.head, views), weigh_views(self.head, views)
+        scored = score_views(self.head, views), weigh_views(self.head, views)
+        return self.outputs(look, scored, groups, cases)
+
+    def outputs(
+        self,
+        look: Look,
+        scored: tuple[NDArray[np.float32], NDArray[np.float32] | None],
+        groups: Sequence[str] | None = None,
+        cases: Cases | None = None,
+    ) -> Outputs:
+        """All that is told of scans by a look at them, their scores (N, Q) and weights (N,)."""
+        scores, importance = scored
         if cases is not None:
             scores, look = cases.pooled(scores, importance), look.of(cases)
         return Outputs(
