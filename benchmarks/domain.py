@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sets = {name: found for name in POOLS[64] if (found := load(name, CACHE))}
     own = asked.encoders == "own"
     looks = asked.ways == "looks"
-    name = f"domain{'-looks' if looks else ''}{'-own-encoders' if own else ''}.json"
+    name = f"domain{'-looks' if looks else ''}{'-own' if own else ''}.json"
     out = asked.out or (TRIALS if asked.quick else RESULTS) / name
     epochs = 1 if asked.quick else asked.epochs
     seen: dict[tuple[str, str], Seen] = {}

@@ -1,6 +1,7 @@
 """``python -m benchmarks.transfer``: what it is worth to begin from other sets' weights.
 
-For each set the same features and classifier on four encoders of the default kind, at 64 px:
+For each set the same features and classifier on five encoders of the default kind, at 64 px
+(PneumoniaMNIST at its 28):
 ``alone`` learned, without labels, from this set's scans; ``starter`` learned from other sets (see
 `LEFT_OUT`; nothing of this one) and is taken as `--from ... --epochs 0` takes it, with this set's
 statistics; ``continued`` began from it and went on with this set's scans, half as long as

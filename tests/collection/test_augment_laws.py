@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 import torch
+from augment_everything import EVERYTHING
 from torch import Tensor
 
 from latentdx.collection.augment import (
@@ -18,7 +19,6 @@ from latentdx.collection.augment import (
     Draw,
     NoiseKind,
     apply,
-    carried,
     draw,
 )
 from latentdx.collection.augment_presets import (
@@ -29,34 +29,6 @@ from latentdx.collection.augment_presets import (
     preset_name,
 )
 
-EVERYTHING = AugmentSettings(
-    rotation=20.0,
-    shift=0.1,
-    zoom=(0.8, 1.5),
-    flip=0.5,
-    contrast=0.3,
-    brightness=0.1,
-    gamma=0.3,
-    noise=(0.01, 0.1),
-    noise_kind="rician",
-    flip_rows=0.3,
-    flip_slices=0.3,
-    tilt=10.0,
-    shear=0.1,
-    elastic=0.05,
-    window_centre=0.1,
-    window_width=0.2,
-    bias=0.3,
-    invert=0.3,
-    blur=1.5,
-    sharpen=1.0,
-    coarse=3.0,
-    cutout=0.4,
-    sometimes=0.5,
-    mixup=0.4,
-    fourier=1.0,
-    style=1.0,
-)
 NOTHING = AugmentSettings(rotation=0.0, shift=0.0, zoom=(1.0, 1.0), flip=0.0)
 ALL = {**PRESETS, "everything": EVERYTHING}
 SHAPES = [(12, 1, 16, 16), (12, 3, 11, 17), (12, 2, 9, 8, 10)]
@@ -266,42 +238,3 @@ def test_the_examples_in_the_docstrings_of_augmentation_run(name: str) -> None:
     found = doctest.testmod(import_module(f"latentdx.collection.{name}"))
     assert found.attempted > 0
     assert found.failed == 0
-
-
-MOVES = AugmentSettings(
-    *(20.0, 0.1, (0.8, 1.5)),
-    flip=0.5,
-    flip_rows=0.3,
-    flip_slices=0.3,
-    tilt=10.0,
-    shear=0.1,
-    elastic=0.05,
-    mixup=0.4,
-)
-
-
-@pytest.mark.parametrize("shape", [(12, 1, 16, 16), (12, 1, 11, 17), (12, 1, 9, 8, 10)])
-def test_a_mask_is_carried_where_the_pixels_go(shape: tuple[int, ...]) -> None:
-    masks = (torch.rand(shape, generator=torch.Generator().manual_seed(0)) > 0.5).float()
-    for settings in (MOVES, EVERYTHING):
-        drawn = draw(shape[0], settings, torch.Generator().manual_seed(1), dims=len(shape) - 2)
-        still = replace(drawn, cutout=None, blur=None, sharpen=None, coarse=None, bias=None)
-        placed = replace(
-            *(still,),
-            **dict.fromkeys(("window", "invert", "donor", "amplitude", "style", "noise")),
-            contrast=torch.ones_like(drawn.contrast),
-            brightness=torch.zeros_like(drawn.brightness),
-            gamma=torch.ones_like(drawn.gamma),
-        )
-        torch.testing.assert_close(carried(masks, drawn), apply(masks, placed))
-
-
-def test_a_mask_that_is_everywhere_stays_everywhere() -> None:
-    masks = torch.ones(6, 1, 16, 16)
-    masks[3:, :, :8] = 0
-    drawn = draw(6, VIEWS, torch.Generator().manual_seed(0))
-    found = carried(masks, drawn)
-    assert (found[:3] == 1).all()
-    assert (found[3:] < 1).flatten(1).any(dim=1).all()
-    assert (found >= 0).all()
-    assert (found <= 1).all()

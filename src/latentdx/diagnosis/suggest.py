@@ -31,7 +31,7 @@ STRATEGIES: tuple[StrategyName, ...] = ("auto", *get_args(PickName))
 FEWEST = 5  # labels a class, below which `auto` asks for typical scans
 STRENGTH = 1.0  # C of the classifier, for rows of unit mean square
 _COMPONENTS, _WHITENING = 64, 0.5
-_FITTED_ON = 1000  # scans: the components of more are the same, and take longer
+_FITTED_ON = 1000  # scans: so that ranking ten thousand stays below a second
 _NEED_A_MODEL = ("uncertainty", "diversity")
 
 
